@@ -1,0 +1,195 @@
+#include "csystem.h"
+
+#include <stdint.h>
+
+static int saved_argc;
+static char **saved_argv;
+
+__attribute__((constructor)) static void save_arguments(int argc, char **argv) {
+    saved_argc = argc;
+    saved_argv = argv;
+}
+
+int csys_argc(void) { return saved_argc; }
+const char *csys_argv(int i) { return i >= 0 && i < saved_argc ? saved_argv[i] : NULL; }
+char **csys_arguments(void) { return saved_argv; }
+char **csys_environ(void) { return environ; }
+
+void csys_fill_standard_streams(void) {
+    for (int fd = 0; fd < 3; fd++)
+        // The wrong way round: using what the caller closed is an error, as it is without this.
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            _exit(125);
+}
+
+void csys_release_memory(void) {
+    malloc_trim(0);
+    // The stack below this frame and that of madvise.
+    const uintptr_t page = 4096, deepest = 256 * 1024;
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
+    madvise((void *)(end - deepest), deepest, MADV_DONTNEED);
+}
+
+static int unix_address(struct sockaddr_un *address, const char *path) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+int csys_bind_unix(int fd, const char *path) {
+    struct sockaddr_un address;
+    return unix_address(&address, path) < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+int csys_connect_unix(int fd, const char *path) {
+    struct sockaddr_un address;
+    return unix_address(&address, path) < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+int csys_open_below(int dir, const char *path) {
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0x08 | 0x04}; // RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS
+    int fd = (int)syscall(437, dir, path, &how, sizeof how);     // SYS_openat2 on every architecture
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return fd;
+    return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+}
+
+int csys_lock(int fd, short type, off_t start, off_t length, int wait) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+}
+
+int csys_lock_test(int fd, off_t start, off_t length) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -1 : lock.l_type != F_UNLCK;
+}
+
+int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended) {
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(type, id, &info, options) < 0)
+        return -1;
+    *ended = (struct csys_ended){.pid = info.si_pid, .code = info.si_code, .status = info.si_status};
+    return 0;
+}
+
+#define FAIL(name)                                                                                  \
+    do {                                                                                            \
+        spawn->error = errno;                                                                       \
+        spawn->failed = name;                                                                       \
+        _exit(127);                                                                                 \
+    } while (0)
+
+// execvpe, but a directory of PATH that lacks the file costs a look there and not a failed exec, which is ten times
+// as dear. Returns with the error that execvpe would give.
+static void execute(const struct csys_spawn *spawn) {
+    const char *next = getenv("PATH");
+    if (!next || !*spawn->file || strchr(spawn->file, '/')) {
+        execvpe(spawn->file, spawn->argv, spawn->envp);
+        return;
+    }
+    char path[PATH_MAX];
+    int found = ENOENT;
+    for (int more = 1; more;) {
+        size_t length = strcspn(next, ":");
+        const char *directory = next;
+        more = next[length] != 0;
+        next += length + 1;
+        if (length + 2 + strlen(spawn->file) >= sizeof path)
+            continue;
+        memcpy(path, directory, length);
+        strcpy(path + length, length ? "/" : "./"); // an empty entry is the working directory
+        strcat(path, spawn->file);
+        if (access(path, F_OK) < 0)
+            continue;
+        execvpe(path, spawn->argv, spawn->envp);
+        if (errno == EACCES)
+            found = EACCES;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return;
+    }
+    errno = found;
+}
+
+// Runs in the parent's memory while the parent waits (CLONE_VM, CLONE_VFORK): only calls that
+// touch nothing but the stack and the kernel.
+static int child_main(void *argument) {
+    struct csys_spawn *spawn = argument;
+    // The C library's own sigaction refuses the two signals that it keeps for itself.
+    const struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        unsigned long mask;
+    } standard = {0};
+    for (int signal = 1; signal < NSIG; signal++)
+        syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
+    if (setsid() < 0)
+        FAIL("setsid");
+    if (spawn->directory >= 0 && fchdir(spawn->directory) < 0)
+        FAIL("chdir");
+    if (spawn->death_signal) {
+        if (prctl(PR_SET_PDEATHSIG, spawn->death_signal, 0, 0, 0) < 0)
+            FAIL("prctl");
+        if (getppid() != spawn->parent)
+            _exit(127); // the parent died before the line above
+    }
+    // Move everything out of 0…3 first, so that no dup2 overwrites a source.
+    int sources[4];
+    for (int i = 0; i < 4; i++) {
+        sources[i] = spawn->descriptors[i];
+        if (sources[i] >= 0 && sources[i] < 4 && (sources[i] = fcntl(sources[i], F_DUPFD, 4)) < 0)
+            FAIL("fcntl");
+    }
+    for (int i = 0; i < 4; i++) {
+        if (sources[i] < 0)
+            close(i);
+        else if (dup2(sources[i], i) < 0)
+            FAIL("dup2");
+    }
+    if (csys_close_range(4, ~0U) < 0)
+        FAIL("close_range");
+    umask(spawn->mask);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execute(spawn);
+    FAIL("exec");
+}
+
+pid_t csys_spawn(struct csys_spawn *spawn) {
+    // exec of a script without #! copies argv onto the stack. A guard page: below it is the parent's memory.
+    const size_t page = 4096;
+    size_t count = 0;
+    while (spawn->argv[count])
+        count++;
+    const size_t size = (64 * 1024 + (count + 8) * sizeof(char *) + 2 * page - 1) / page * page;
+    void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return -1;
+    mprotect(stack, page, PROT_NONE);
+    spawn->error = 0;
+    spawn->failed = NULL;
+    spawn->pidfd = -1;
+    // A handler that runs in the child would run on the parent's memory.
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = clone(child_main, (char *)stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, spawn,
+                      &spawn->pidfd);
+    int code = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, size);
+    if (pid > 0 && spawn->error) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        close(spawn->pidfd);
+        spawn->pidfd = -1;
+    }
+    errno = code;
+    return pid;
+}

@@ -1,0 +1,125 @@
+// The C side of keeper. A function is here only if Swift can't import it (variadic, a macro, or a
+// GNU-only name) or if it runs between clone and exec. One prefix, csys_; -1 and errno on failure;
+// no logging; one struct for spawning.
+#ifndef CSYSTEM_H
+#define CSYSTEM_H
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+// Arguments and environment, taken in a constructor: Embedded Swift has no CommandLine.
+int csys_argc(void);
+const char *csys_argv(int i);
+char **csys_arguments(void);
+char **csys_environ(void);
+
+static inline int csys_errno(void) { return errno; }
+
+// Variadic calls.
+static inline int csys_openat(int dir, const char *path, int flags, mode_t mode) {
+    return openat(dir, path, flags, mode);
+}
+static inline void *csys_mremap(void *old, size_t old_size, size_t new_size) {
+    return mremap(old, old_size, new_size, MREMAP_MAYMOVE);
+}
+static inline int csys_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+static inline int csys_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
+static inline void csys_ignore(int number) { signal(number, SIG_IGN); }
+static inline void csys_restore(int number) { signal(number, SIG_DFL); }
+
+// Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
+int csys_bind_unix(int fd, const char *path);
+int csys_connect_unix(int fd, const char *path);
+static inline int csys_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+// Bytes that can be read now from a socket or pipe.
+static inline int csys_readable(int fd) {
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) < 0 ? -1 : count;
+}
+
+// The size of a terminal in characters.
+static inline int csys_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
+
+// Calls that the C library has no wrapper for in every supported version.
+// Opens a path below a directory for reading and follows no link on the way (openat2, Linux 5.6; where that is
+// missing or forbidden, none at its end).
+int csys_open_below(int dir, const char *path);
+static inline int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+static inline int csys_pidfd_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+static inline int csys_close_range(unsigned first, unsigned last) {
+    return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+// Opens /dev/null where 0, 1 or 2 is closed: the next file would become a standard stream.
+void csys_fill_standard_streams(void);
+
+// Gives the heap's and the stack's unused pages back to the system.
+void csys_release_memory(void);
+
+// One byte range of an open file description's lock; length 0 means to the end.
+int csys_lock(int fd, short type, off_t start, off_t length, int wait);
+// 1 when another description holds a lock that conflicts with a write lock there, 0 when none does.
+int csys_lock_test(int fd, off_t start, off_t length);
+
+// The fields of siginfo_t are macros. How a child ended, from waitid.
+struct csys_ended {
+    pid_t pid; // 0: none has ended
+    int code;  // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+    int status;
+};
+int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended);
+
+// Starting a process: what happens between clone and exec.
+struct csys_spawn {
+    const char *file;
+    char *const *argv;
+    char *const *envp;
+    int descriptors[4];     // become 0 to 3; -1 leaves that number closed
+    int directory;          // fchdir there, unless -1
+    mode_t mask;            // umask
+    int death_signal;       // sent when the parent dies; 0: none
+    pid_t parent;           // checked after death_signal is set
+    // Results.
+    int pidfd;
+    int error;              // errno of what failed, 0 when exec succeeded
+    const char *failed;     // the call that failed
+};
+// Returns the PID, or -1 with errno. With `error` set the process is already gone and reaped.
+pid_t csys_spawn(struct csys_spawn *spawn);
+
+#endif

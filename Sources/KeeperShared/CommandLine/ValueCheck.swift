@@ -1,0 +1,59 @@
+extension ValueKind {
+    /// Why the text is no value of this kind, as the rest of a sentence that began with the quoted
+    /// text: "is no size such as …"; nil if it is one.
+    func objection(to value: Argument) -> String? {
+        let bytes = value.bytes
+        switch self {
+        case .flag, .string, .command: return nil
+        case .duration:
+            return nanoseconds(of: value) != nil ? nil : "is not a duration such as 350ms, 2s or 5m"
+        case .size(let least):
+            guard let count = byteCount(of: value) else { return "is not a size such as 64K, 16M or 1G" }
+            return count >= least ? nil : concat("is too small: give at least ", formatSize(least))
+        case .integer(let min, let max):
+            if let number = decimal(bytes), number >= min, number <= max { return nil }
+            return max == Int.max
+                ? concat("is not a number from ", String(min), " on")
+                : concat("is not a number from ", String(min), " to ", String(max))
+        case .sessionID:
+            do throws(SessionIDError) {
+                _ = try SessionID(bytes: bytes)
+                return nil
+            } catch {
+                return concat("is not a session id: ", error.message)
+            }
+        case .path:
+            return bytes.isEmpty ? "is not a path: it is empty" : nil
+        case .keyValue:
+            guard let sign = bytes.firstIndex(of: UInt8(ascii: "=")), sign > 0 else {
+                return "is not of the form NAME=VALUE"
+            }
+            return nil
+        case .choice(let choices):
+            if choices.contains(where: { sameText(bytes, $0) }) { return nil }
+            let list = choices.joined(separator: ", ")
+            return concat(
+                "is not one of ", list, didYouMean(Suggestion.closest(to: bytes, among: choices)))
+        case .signal:
+            if SignalName.number(of: bytes) != nil { return nil }
+            return concat(
+                "is not a signal such as TERM, USR1 or 10", didYouMean(SignalName.suggestion(for: bytes)))
+        }
+    }
+}
+
+/// ` (did you mean 'x'?)`, or nothing.
+func didYouMean(_ suggestion: String?) -> String {
+    guard let suggestion else { return "" }
+    return concat(" (did you mean '", suggestion, "'?)")
+}
+
+/// Nanoseconds; nil if the value is no duration.
+func nanoseconds(of value: Argument) -> Int64? {
+    do throws(UnitError) { return try parseDuration(value.text) } catch { return nil }
+}
+
+/// Bytes; nil if the value is no size.
+func byteCount(of value: Argument) -> Int? {
+    do throws(UnitError) { return try parseSize(value.text) } catch { return nil }
+}

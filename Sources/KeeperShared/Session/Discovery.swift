@@ -1,0 +1,56 @@
+import CSystem
+
+/// What a look at a sessions directory has found.
+package struct Discovery {
+    /// A session that has a sidecar.
+    package struct Session {
+        package let id: SessionID
+        package let ownership: Ownership
+    }
+
+    /// In the order of their ids.
+    package private(set) var sessions: [Session] = []
+    /// Ids without a sidecar that have a socket or dot-names: what a killed starter leaves, or a starter at work.
+    package private(set) var leftovers: [SessionID] = []
+    /// What could not be looked at.
+    package private(set) var failures: [(id: SessionID, error: SystemError)] = []
+
+    /// Those whose keepers are dead.
+    package var dead: [SessionID] {
+        sessions.compactMap { if case .dead = $0.ownership { $0.id } else { nil } }
+    }
+
+    /// Looks at every sidecar.
+    package init(of directory: borrowing FileDescriptor) throws(SystemError) {
+        let census = try Census(of: directory, [.sidecar, .socket, .unfinished])
+        for index in census.indices {
+            let id = census.id(index)
+            if !census.traces(index).contains(.sidecar) {
+                leftovers.append(id)
+                continue
+            }
+            do throws(SystemError) {
+                let ownership = try census.ownership(index, in: directory)
+                // It ended while we looked.
+                if case .nobody = ownership { continue }
+                sessions.append(Session(id: id, ownership: ownership))
+            } catch {
+                failures.append((id, error))
+            }
+        }
+    }
+}
+
+extension SessionStatus {
+    /// The status that a live keeper of ours has written; nil while it is still starting, when the folder is an
+    /// earlier session's.
+    @inline(never)
+    package static func of(
+        _ names: SessionNames, keeper: pid_t, in directory: borrowing FileDescriptor
+    ) -> SessionStatus? {
+        guard let status = SessionStatus.read(names.folder, in: directory),
+            status.keeper.identity.pid == keeper
+        else { return nil }
+        return status
+    }
+}

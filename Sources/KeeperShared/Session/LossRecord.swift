@@ -1,0 +1,66 @@
+import CSystem
+
+/// Records in a session's folder that its keeper died: in the status and as an event.
+///
+/// - Returns: the status as it is now; one that was final already stays as it was.
+func recordLoss(_ status: SessionStatus, in folder: borrowing FileDescriptor) -> SessionStatus {
+    if status.state.isFinal { return status }
+    let now = Timestamp.now()
+    var lost = status
+    lost.state = .lost
+    lost.exit = SessionStatus.Exit(end: .unknown, at: now)
+    var json = JSONWriter()
+    lost.write(to: &json)
+    json.endLine()
+    // A full disk stops nothing: without a keeper every state but a final one reads as lost.
+    try? folder.replace(SessionNames.status, with: json.bytes)
+    try? appendLossEvent(from: status, at: now, in: folder)
+    return lost
+}
+
+private func appendLossEvent(
+    from status: SessionStatus, at time: Timestamp, in folder: borrowing FileDescriptor
+) throws(SystemError) {
+    let file = try folder.open(SessionNames.events, O_RDWR | O_CREAT | O_APPEND)
+    let tail = try lastBytes(of: file)
+    var last = lastSequence(in: tail)
+    if last == nil, let older = try? folder.open(SessionNames.olderEvents, O_RDONLY) {
+        last = lastSequence(in: try lastBytes(of: older))
+    }
+    var line: [UInt8] = []
+    // The keeper may have died in the middle of a line.
+    if let end = tail.last, end != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
+    var json = JSONWriter(appendingTo: line)
+    appendEventHeader(json: &json, seq: (last ?? 0) + 1, time: time, instance: status.instance, event: "lost")
+    json.key("from")
+    json.string("\(status.state.name)")
+    json.key("to")
+    json.string("lost")
+    json.endObject()
+    json.endLine()
+    try file.writeAll(json.bytes, SessionNames.events)
+}
+
+/// More than any event's line.
+private let tailSize = 64 << 10
+
+private func lastBytes(of file: borrowing FileDescriptor) throws(SystemError) -> [UInt8] {
+    let size = try file.metadata().size
+    let number = file.raw
+    return [UInt8](unsafeUninitializedCapacity: min(size, tailSize)) { space, count in
+        count = max(0, pread(number, space.baseAddress, space.count, off_t(size - space.count)))
+    }
+}
+
+/// The number of the last event that is whole.
+private func lastSequence(in bytes: [UInt8]) -> Int? {
+    var end = bytes.count
+    while end > 0 {
+        let start = bytes[..<end].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        if let sequence = (try? JSONValue.parse(Array(bytes[start..<end])))?["seq"]?.intValue {
+            return Int(sequence)
+        }
+        end = start - 1
+    }
+    return nil
+}

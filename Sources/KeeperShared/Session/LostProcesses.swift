@@ -1,0 +1,129 @@
+import CSystem
+
+/// What is left of a session whose keeper died, for its processes to be found by.
+struct LostSession {
+    /// The session's child, which leads a kernel session of its own; nil when the keeper died before it could
+    /// write down which process that is.
+    var child: ProcessIdentity?
+    /// The value of `KEEPER_INSTANCE` in the environment of all its descendants.
+    var instance: [UInt8]
+
+    /// nil when there is nothing to find, or when it is not for this process to look: after a reboot, or for
+    /// another PID namespace, the numbers mean nothing.
+    init?(_ status: SessionStatus, bootID: String, pidNamespace: String) {
+        guard !status.instance.isEmpty, equalUTF8(status.keeper.bootID, bootID),
+            equalUTF8(status.keeper.pidNamespace, pidNamespace)
+        else { return nil }
+        child = status.child?.identity
+        instance = Array(status.instance.utf8)
+    }
+}
+
+/// Ends the processes that dead keepers have left, of many sessions at once.
+///
+/// Every signal goes through a pidfd that was opened before the process was identified, so that a PID
+/// that was used again is never hit. Keepers are spared, for sessions that were started inside a session outlive
+/// it; so are this process and its ancestors, for `discover` may be run inside a lost session.
+struct LostProcesses {
+    private final class Member {
+        let handle: ProcessHandle
+        let owner: Int
+        var hasEnded = false
+
+        init(_ handle: consuming ProcessHandle, owner: Int) {
+            self.handle = handle
+            self.owner = owner
+        }
+    }
+
+    private let sessions: [LostSession]
+    private let spared: [pid_t]
+    private var members: [Member] = []
+    private static let wait: Int64 = .seconds(2)
+    /// Bounds the hunt for processes that fork faster than they are ended.
+    private static let maximumRounds = 10
+
+    /// Ends them all: SIGTERM, and SIGKILL for what is left two seconds later.
+    ///
+    /// - Returns: for each session the processes that survived.
+    static func end(_ sessions: [LostSession]) -> [[pid_t]] {
+        var survivors = [[pid_t]](repeating: [], count: sessions.count)
+        if sessions.isEmpty { return survivors }
+        var processes = LostProcesses(sessions)
+        for round in 0..<maximumRounds {
+            processes.find()
+            if processes.members.isEmpty { break }
+            processes.signal(round == 0 ? [SIGTERM, SIGCONT] : [SIGKILL])
+            processes.waitForEnds()
+        }
+        for member in processes.members { survivors[member.owner].append(member.handle.pid) }
+        return survivors
+    }
+
+    private init(_ sessions: [LostSession]) {
+        self.sessions = sessions
+        var line = [getpid()]
+        while let stat = ProcessStat(pid: line[line.count - 1]), stat.parent > 0 { line.append(stat.parent) }
+        spared = line
+    }
+
+    /// Adds the processes that are not known yet.
+    private mutating func find() {
+        // A child's number stands for its kernel session only as long as it is that child's.
+        let children = sessions.map { session -> pid_t? in
+            guard let child = session.child, ProcessStat(pid: child.pid)?.startTime == child.startTime
+            else { return nil }
+            return child.pid
+        }
+        for pid in processNumbers(in: "") {
+            if spared.contains(pid) || members.contains(where: { $0.handle.pid == pid }) { continue }
+            guard let owner = owner(of: pid, children), let handle = ProcessHandle.open(pid: pid),
+                self.owner(of: pid, children) == owner, !isKeeper(pid)
+            else { continue }
+            members.append(Member(handle, owner: owner))
+        }
+    }
+
+    /// The session that a process belongs to, by its place in the child's kernel session or by its environment.
+    private func owner(of pid: pid_t, _ children: [pid_t?]) -> Int? {
+        guard let stat = ProcessStat(pid: pid), !stat.isZombie else { return nil }
+        for (index, child) in children.enumerated() where child == stat.session { return index }
+        guard let environment = processFile("\(pid)/environ", limit: 8 << 20),
+            let instance = instance(in: environment)
+        else { return nil }
+        return sessions.firstIndex { instance.elementsEqual($0.instance) }
+    }
+
+    private func instance(in environment: [UInt8]) -> ArraySlice<UInt8>? {
+        // Most processes on a machine have never heard of a keeper.
+        guard contains(environment, "KEEPER_INSTANCE=") else { return nil }
+        let name = Array("KEEPER_INSTANCE=".utf8)
+        for entry in environment.split(separator: 0) where entry.starts(with: name) {
+            return entry.dropFirst(name.count)
+        }
+        return nil
+    }
+
+    private func signal(_ signals: [Int32]) {
+        for member in members {
+            for signal in signals { try? member.handle.signal(signal) }
+        }
+    }
+
+    /// Waits until all have ended, for at most two seconds, and forgets those that have.
+    private mutating func waitForEnds() {
+        let deadline = monotonicNow() + LostProcesses.wait
+        while !members.isEmpty {
+            let rest = max(0, deadline - monotonicNow())
+            var entries = members.map {
+                pollfd(fd: $0.handle.descriptor.raw, events: Int16(POLLIN), revents: 0)
+            }
+            let count = poll(&entries, nfds_t(entries.count), Int32((rest + 999_999) / 1_000_000))
+            if count > 0 {
+                for index in members.indices { members[index].hasEnded = entries[index].revents != 0 }
+                members.removeAll { $0.hasEnded }
+            }
+            if rest == 0 { return }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import CSystem
+
+/// The PID sidecar that this keeper owns: it stays locked until the process ends.
+package struct OwnedSidecar: ~Copyable {
+    private let file: FileDescriptor
+
+    /// Makes the sidecar under its dot-name, locks and fills it, and renames it into place.
+    ///
+    /// The caller holds the id's lock and has made sure that nobody owns the name.
+    package static func make(
+        _ names: SessionNames, in directory: borrowing FileDescriptor
+    ) throws(SystemError) -> OwnedSidecar {
+        try directory.remove(names.newSidecar)
+        let file = try directory.open(names.newSidecar, O_RDWR | O_CREAT | O_EXCL)
+        let number = file.raw
+        try check("lock", names.sidecar) { csys_lock(number, Int16(F_WRLCK), 0, 0, 0) }
+        try file.writeAll(Array("\(getpid())\n".utf8), names.sidecar)
+        try directory.rename(names.newSidecar, to: names.sidecar)
+        return OwnedSidecar(file: file)
+    }
+
+    /// Removes the name, if it is still this file's. The lock stays until the process ends.
+    package borrowing func removeName(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+        do throws(SystemError) {
+            if let there = try directory.metadata(of: names.sidecar),
+                there.isSameFile(as: try file.metadata())
+            {
+                try directory.remove(names.sidecar)
+            }
+        } catch {}
+    }
+}
+
+/// What a PID sidecar tells about its keeper.
+package enum SidecarState {
+    case absent
+    /// Its keeper lives: the lock is held.
+    case live(pid_t)
+    /// Nobody holds the lock, and no process has the PID that it says.
+    case gone(pid_t)
+    /// Nobody holds the lock. The PID is what it says, if anything; `age` is seconds since it was written.
+    case free(pid: pid_t?, age: Int)
+
+    /// Reads and tests the sidecar called `name`. The lock is never taken.
+    package static func read(
+        _ name: UnsafePointer<CChar>, in directory: borrowing FileDescriptor
+    ) throws(SystemError) -> SidecarState {
+        if let code = Faults.next("open", String(cString: name)) {
+            throw SystemError("open", String(cString: name), code)
+        }
+        let number = csys_openat(directory.raw, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0)
+        if number < 0 {
+            let code = csys_errno()
+            if code == ENOENT { return .absent }
+            throw SystemError("open", String(cString: name), code)
+        }
+        let file = FileDescriptor(adopting: number)
+        var space: (UInt64, UInt64) = (0, 0)
+        let pid = withUnsafeMutableBytes(of: &space) { buffer -> pid_t? in
+            let count = pread(number, buffer.baseAddress, buffer.count, 0)
+            return count > 0 ? parsePID(UnsafeRawBufferPointer(rebasing: buffer[..<count])) : nil
+        }
+        if csys_lock_test(number, 0, 0) == 1, let pid { return .live(pid) }
+        if let pid, kill(pid, 0) < 0, csys_errno() == ESRCH { return .gone(pid) }
+        let age = time(nil) - (try file.metadata().modified)
+        return .free(pid: pid, age: max(0, age))
+    }
+}

@@ -1,0 +1,123 @@
+import CSystem
+
+/// What lists show of a session's status, found in its bytes without building the rest.
+package struct StatusSummary {
+    package private(set) var state = SessionState.starting
+    package private(set) var keeper: pid_t = 0
+    package private(set) var startedAt: Timestamp?
+    package private(set) var child: pid_t?
+    package private(set) var restarts = 0
+    package private(set) var end: ProcessEnd?
+    package private(set) var endedAt: Timestamp?
+    /// Bytes of both streams up to the last transition.
+    package private(set) var outputSize = 0
+    /// The command and the labels as JSON. Valid only as long as the bytes that were scanned.
+    package private(set) var command = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    package private(set) var labels = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+
+    private typealias Bytes = UnsafeBufferPointer<UInt8>
+
+    /// Scans the bytes of a status file; nil when something that every status has is missing.
+    package init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        var known: SessionState?
+        var members = JSONMembers(bytes)
+        while members.next() {
+            let (name, value) = (members.name, members.value)
+            if isJSONString(name, "state") {
+                for state in SessionState.allCases where isJSONString(value, state.name) { known = state }
+            } else if isJSONString(name, "keeper") {
+                (keeper, startedAt) = StatusSummary.process(value)
+            } else if isJSONString(name, "child") {
+                child = StatusSummary.process(value).pid
+                restarts = jsonInteger(StatusSummary.member("restarts", of: value)) ?? 0
+            } else if isJSONString(name, "command") {
+                command = value
+            } else if isJSONString(name, "labels") {
+                labels = value
+            } else if isJSONString(name, "exit") {
+                takeExit(value)
+            } else if isJSONString(name, "streams") {
+                var streams = JSONMembers(value)
+                while streams.next() {
+                    outputSize += max(0, jsonInteger(StatusSummary.member("next", of: streams.value)) ?? 0)
+                }
+            }
+        }
+        guard members.isWhole, let known, keeper > 0 else { return nil }
+        state = known
+    }
+
+    private mutating func takeExit(_ bytes: Bytes) {
+        endedAt = StatusSummary.time(StatusSummary.member("at", of: bytes))
+        end = .unknown
+        if let code = jsonInteger(StatusSummary.member("code", of: bytes)) {
+            end = .exited(Int32(truncatingIfNeeded: code))
+            return
+        }
+        var text: [UInt8] = []
+        appendJSONString(StatusSummary.member("signal", of: bytes), to: &text)
+        if let number = SignalName.number(of: text) { end = .signalled(number) }
+    }
+
+    /// The value of a member; empty without it.
+    @inline(never) private static func member(_ wanted: StaticString, of bytes: Bytes) -> Bytes {
+        var members = JSONMembers(bytes)
+        while members.next() {
+            if isJSONString(members.name, wanted) { return members.value }
+        }
+        return Bytes(rebasing: bytes[..<0])
+    }
+
+    private static func process(_ bytes: Bytes) -> (pid: pid_t, startedAt: Timestamp?) {
+        (pid(member("pid", of: bytes)), time(member("startedAt", of: bytes)))
+    }
+
+    private static func pid(_ value: Bytes) -> pid_t {
+        guard let number = jsonInteger(value), number > 0, number <= Int(Int32.max) else { return 0 }
+        return pid_t(number)
+    }
+
+    private static func time(_ value: Bytes) -> Timestamp? {
+        guard value.count > 2 else { return nil }
+        return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+    }
+}
+
+/// Reads status files one after the other into the same memory.
+package final class StatusReader {
+    private var space = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private static let limit = 64 << 20
+
+    package init() {}
+
+    deinit { space.deallocate() }
+
+    /// The summary of the file at a path below the directory; nil when there is none, or none that can be understood.
+    /// What it points to is valid until the next is read.
+    package func read(_ path: UnsafePointer<CChar>, in directory: borrowing FileDescriptor) -> StatusSummary?
+    {
+        let number = csys_open_below(directory.raw, path)
+        if number < 0 { return nil }
+        let file = FileDescriptor(adopting: number)
+        var count = 0
+        while true {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: space[count...])
+            guard let more = try? file.read(into: rest) else { return nil }
+            count += more
+            // A file gives all it has, so that less than was asked for is its end.
+            if more < rest.count { break }
+            guard let larger = grown(count) else { return nil }
+            space.deallocate()
+            space = larger
+        }
+        let bytes = space.baseAddress!.assumingMemoryBound(to: UInt8.self)
+        return StatusSummary(UnsafeBufferPointer(start: bytes, count: count))
+    }
+
+    private func grown(_ count: Int) -> UnsafeMutableRawBufferPointer? {
+        if count >= StatusReader.limit { return nil }
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: space.count * 4, alignment: 16)
+        memcpy(larger.baseAddress!, space.baseAddress!, count)
+        return larger
+    }
+}

@@ -1,0 +1,160 @@
+import CSystem
+
+// Public, as are all noncopyable types with a deinit: Embedded Swift 6.3 can't see the deinit of others from
+// another module (swiftlang/swift#87303).
+/// A descriptor with one owner: it is closed when its owner ends.
+public struct FileDescriptor: ~Copyable {
+    package private(set) var raw: Int32
+
+    /// Takes ownership of a descriptor that nothing else closes.
+    package init(adopting raw: Int32) { self.raw = raw }
+
+    // Never retried: on Linux the number is free even when close is interrupted.
+    deinit { if raw >= 0 { _ = close(raw) } }
+
+    /// Gives the descriptor up without closing it.
+    package consuming func release() -> Int32 {
+        let number = raw
+        raw = -1
+        return number
+    }
+
+    /// A second descriptor for the same open file, close-on-exec.
+    package borrowing func duplicate() throws(SystemError) -> FileDescriptor {
+        FileDescriptor(adopting: try check("dup") { csys_fcntl(raw, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    /// A second descriptor for one that this process was started with.
+    package static func duplicate(ofNumber number: Int32) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(adopting: try check("dup") { csys_fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    /// Makes standard error a second name for this file.
+    package borrowing func becomeStandardError() { dup2(raw, 2) }
+
+    /// Makes standard input and output further names for this file.
+    package borrowing func becomeStandardInputAndOutput() {
+        dup2(raw, 0)
+        dup2(raw, 1)
+    }
+
+    /// Adds `O_NONBLOCK` to the flags that are there.
+    package borrowing func setNonBlocking() throws(SystemError) {
+        let flags = try check("fcntl") { csys_fcntl(raw, F_GETFL, 0) }
+        if flags & O_NONBLOCK == 0 {
+            try check("fcntl") { csys_fcntl(raw, F_SETFL, Int(flags | O_NONBLOCK)) }
+        }
+    }
+
+    /// Asks for a pipe of so many bytes; false when the user's share of pipe pages is used up.
+    package borrowing func setPipeSize(_ bytes: Int) -> Bool { csys_fcntl(raw, F_SETPIPE_SZ, bytes) >= 0 }
+
+    /// Reads once. 0 is end-of-file.
+    package borrowing func read(
+        into buffer: UnsafeMutableRawBufferPointer, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) -> Int {
+        try check("read", subject()) { CSystem.read(raw, buffer.baseAddress, buffer.count) }
+    }
+
+    /// Reads once at an offset in bytes. 0 is end-of-file.
+    package borrowing func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: Int, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) -> Int {
+        try check("pread", subject()) { pread(raw, buffer.baseAddress, buffer.count, off_t(offset)) }
+    }
+
+    /// Writes once, perhaps less than all of it.
+    package borrowing func write(
+        _ bytes: UnsafeRawBufferPointer, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) -> Int {
+        while let code = Faults.next("write", subject()) {
+            // As the kernel's own is.
+            if code == EINTR { continue }
+            if code != 0 { throw SystemError("write", subject(), code) }
+            return try check("write", subject()) {
+                CSystem.write(raw, bytes.baseAddress, min(1, bytes.count))
+            }
+        }
+        return try check("write", subject()) { CSystem.write(raw, bytes.baseAddress, bytes.count) }
+    }
+
+    /// Writes everything, waiting where the descriptor makes one wait.
+    package borrowing func writeAll(
+        _ bytes: UnsafeRawBufferPointer, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = try write(rest, subject())
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    package borrowing func writeAll(
+        _ bytes: [UInt8], _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) {
+        // Typed throws don't pass through withUnsafeBytes.
+        var failure: SystemError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(SystemError) { try writeAll(buffer, subject()) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// The whole of a file that is read from where it stands, up to `limit` bytes.
+    package borrowing func readAll(
+        limit: Int = 64 << 20, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) -> [UInt8] {
+        var all: [UInt8] = []
+        var failure: SystemError?
+        while all.count < limit {
+            let want = min(all.isEmpty ? 4096 : all.count, limit - all.count)
+            let chunk = [UInt8](unsafeUninitializedCapacity: want) { buffer, count in
+                do throws(SystemError) {
+                    count = try read(into: UnsafeMutableRawBufferPointer(buffer), subject())
+                } catch { failure = error }
+            }
+            if let failure { throw failure }
+            if chunk.isEmpty { break }
+            all += chunk
+        }
+        return all
+    }
+
+    package borrowing func metadata() throws(SystemError) -> FileMetadata {
+        var record = stat()
+        try check("fstat") { fstat(raw, &record) }
+        return FileMetadata(record)
+    }
+}
+
+/// What `stat` tells that somebody here asks for.
+package struct FileMetadata {
+    package let device: UInt
+    package let inode: UInt
+    package let mode: UInt32
+    package let owner: UInt32
+    package let size: Int
+    /// Seconds since 1970.
+    package let modified: Int
+    /// The same moment in nanoseconds, as fine as the file system keeps it.
+    package let modifiedTime: Int64
+
+    init(_ record: stat) {
+        device = UInt(record.st_dev)
+        inode = UInt(record.st_ino)
+        mode = record.st_mode
+        owner = record.st_uid
+        size = Int(record.st_size)
+        modified = Int(record.st_mtim.tv_sec)
+        modifiedTime = .seconds(Int64(record.st_mtim.tv_sec)) &+ Int64(record.st_mtim.tv_nsec)
+    }
+
+    package var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
+    package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
+    package var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
+
+    /// Whether both are the same file.
+    package func isSameFile(as other: FileMetadata) -> Bool {
+        device == other.device && inode == other.inode
+    }
+}

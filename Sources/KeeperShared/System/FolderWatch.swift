@@ -1,0 +1,94 @@
+import CSystem
+
+/// Tells when files of a folder are written or replaced.
+package struct FolderWatch: ~Copyable {
+    /// Readable when something has changed.
+    package let descriptor: FileDescriptor
+    /// What the events of the folder that it was opened for are known by.
+    package let first: Int32
+
+    /// Watches an open folder; nil when the user's watches are used up, or can't be had for another reason.
+    package static func open(_ folder: borrowing FileDescriptor, deletions: Bool = false) -> FolderWatch? {
+        if Faults.next("inotify", "") != nil { return nil }
+        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        if number < 0 { return nil }
+        let descriptor = FileDescriptor(adopting: number)
+        guard let first = add(folder, to: descriptor, deletions: deletions) else { return nil }
+        return FolderWatch(descriptor: descriptor, first: first)
+    }
+
+    /// Watches another folder too.
+    ///
+    /// - Returns: what its events are known by; nil when there are no more watches.
+    package borrowing func add(_ folder: borrowing FileDescriptor) -> Int32? {
+        FolderWatch.add(folder, to: descriptor, deletions: false)
+    }
+
+    private static func add(
+        _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, deletions: Bool
+    ) -> Int32? {
+        if Faults.next("inotify", "add") != nil { return nil }
+        let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO) | (deletions ? UInt32(IN_DELETE) : 0)
+        let watch = inotify_add_watch(descriptor.raw, "/proc/self/fd/\(folder.raw)", events)
+        return watch < 0 ? nil : watch
+    }
+
+    /// Watches a folder no longer.
+    package borrowing func remove(_ watch: Int32) { inotify_rm_watch(descriptor.raw, watch) }
+
+    /// Takes what has been reported.
+    ///
+    /// - Returns: whether a file was renamed to `name`, as far as can be known.
+    package borrowing func drain(renamedTo name: StaticString) -> Bool {
+        var found = false
+        drain { event in
+            // Some were dropped, or the folder is gone.
+            if event.mask & UInt32(IN_Q_OVERFLOW | IN_IGNORED) != 0 { found = true }
+            if event.mask & UInt32(IN_MOVED_TO) != 0, event.name.count == name.utf8CodeUnitCount,
+                memcmp(event.name.baseAddress!, name.utf8Start, name.utf8CodeUnitCount) == 0
+            {
+                found = true
+            }
+        }
+        return found
+    }
+
+    /// Something that happened in a folder.
+    package struct Event {
+        package let watch: Int32
+        package let mask: UInt32
+        /// Of what it happened to; valid only during the call.
+        package let name: UnsafeRawBufferPointer
+
+        /// Whether other events were dropped.
+        package var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+    }
+
+    /// Takes what has been reported, and calls `body` with each.
+    package borrowing func drain(_ body: (Event) -> Void) {
+        let number = descriptor.raw
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { space in
+            while true {
+                let count = read(number, space.baseAddress, space.count)
+                if count <= 0 { return }
+                FolderWatch.parse(UnsafeRawBufferPointer(rebasing: space[..<count]), body)
+            }
+        }
+    }
+
+    /// Records of inotify(7): watch, mask, cookie and the name's size, 32 bits each, and the name, padded with zeros.
+    private static func parse(_ events: UnsafeRawBufferPointer, _ body: (Event) -> Void) {
+        var offset = 0
+        while offset + 16 <= events.count {
+            let size = Int(events.load(fromByteOffset: offset + 12, as: UInt32.self))
+            let name = events.baseAddress! + offset + 16
+            body(
+                Event(
+                    watch: events.load(fromByteOffset: offset, as: Int32.self),
+                    mask: events.load(fromByteOffset: offset + 4, as: UInt32.self),
+                    name: UnsafeRawBufferPointer(
+                        start: name, count: strnlen(name.assumingMemoryBound(to: CChar.self), size))))
+            offset += 16 + size
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import CSystem
+
+/// What `/proc/PID/stat` tells that somebody here asks for (proc(5)).
+package struct ProcessStat {
+    package let pid: pid_t
+    /// `R`, `S`, `T`, `Z`, …
+    package let state: UInt8
+    package let parent: pid_t
+    package let group: pid_t
+    package let session: pid_t
+    /// Clock ticks since boot: with the PID and the boot id it names one process for good.
+    package let startTime: UInt64
+    /// Clock ticks of the process itself, and of the children it has waited for.
+    package let userTicks: UInt64
+    package let systemTicks: UInt64
+    package let endedUserTicks: UInt64
+    package let endedSystemTicks: UInt64
+    package let threads: Int
+    /// Pages in memory; newer kernels are some behind.
+    package let residentPages: Int
+
+    /// Reads the record of a process; nil when there is none.
+    package init?(pid: pid_t) {
+        guard let bytes = processFile("\(pid)/stat", limit: 1024),
+            // The command's name may hold anything, so count from its closing parenthesis.
+            let end = bytes.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        // From the third field on, as proc(5) counts them; no more than these are wanted.
+        var fields = InlineArray<22, UInt64>(repeating: 0)
+        var count = 0
+        var state: UInt8 = 0
+        var value: UInt64 = 0
+        var isNegative = false
+        for byte in bytes[(end + 2)...] {
+            switch byte {
+            case UInt8(ascii: " "), UInt8(ascii: "\n"):
+                fields[count] = isNegative ? 0 : value
+                count += 1
+                value = 0
+                isNegative = false
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value &* 10 &+ UInt64(byte - 48)
+            case UInt8(ascii: "-"): isNegative = true
+            default: if count == 0 { state = byte }
+            }
+            if count == 22 { break }
+        }
+        guard count == 22 else { return nil }
+        self.pid = pid
+        self.state = state
+        parent = pid_t(truncatingIfNeeded: fields[1])
+        group = pid_t(truncatingIfNeeded: fields[2])
+        session = pid_t(truncatingIfNeeded: fields[3])
+        startTime = fields[19]
+        userTicks = fields[11]
+        systemTicks = fields[12]
+        endedUserTicks = fields[13]
+        endedSystemTicks = fields[14]
+        threads = Int(truncatingIfNeeded: fields[17])
+        residentPages = Int(truncatingIfNeeded: fields[21])
+    }
+
+    package var isZombie: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+}
+
+/// The bytes of a file below /proc, or nil when it can't be read.
+@inline(never) package func processFile(_ name: String, limit: Int) -> [UInt8]? {
+    do throws(SystemError) {
+        let file = try FileDescriptor.open("/proc/\(name)", O_RDONLY)
+        if limit > 1024 { return try file.readAll(limit: limit) }
+        // On the stack: most of these are short.
+        var space = InlineArray<128, UInt64>(repeating: 0)
+        let number = file.raw
+        let count = try check("read", name) { read(number, &space, limit) }
+        return withUnsafeBytes(of: &space) { Array($0[..<count]) }
+    } catch {
+        return nil
+    }
+}
+
+/// Where a symbolic link below /proc points.
+@inline(never) package func processLink(_ name: String) -> String? {
+    var space = InlineArray<512, UInt64>(repeating: 0)
+    return withUnsafeMutableBytes(of: &space) { buffer -> String? in
+        let path = buffer.baseAddress!.assumingMemoryBound(to: CChar.self)
+        let count = readlink("/proc/\(name)", path, buffer.count)
+        return count <= 0
+            ? nil : String(decoding: UnsafeRawBufferPointer(rebasing: buffer[..<count]), as: UTF8.self)
+    }
+}
+
+/// The names below a directory of /proc that are numbers; none when it can't be read.
+package func processNumbers(in name: String) -> [Int32] { readProcessNumbers(in: name) ?? [] }
+
+private func readProcessNumbers(in name: String) -> [Int32]? {
+    var numbers: [Int32] = []
+    do throws(SystemError) {
+        let directory = try FileDescriptor.open("/proc/\(name)", O_RDONLY | O_DIRECTORY)
+        try directory.forEachRawEntry { text, count, _ in
+            if let number = parseDecimal(UnsafeRawBufferPointer(start: text, count: count)) {
+                numbers.append(number)
+            }
+        }
+    } catch {
+        return nil
+    }
+    return numbers
+}
+
+private func parseDecimal(_ text: UnsafeRawBufferPointer) -> Int32? {
+    var value: Int64 = 0
+    for character in text {
+        guard character >= 48 && character <= 57 else { return nil }
+        value = value * 10 + Int64(character - 48)
+        if value > Int64(Int32.max) { return nil }
+    }
+    return text.isEmpty ? nil : Int32(value)
+}
+
+/// A decimal number with nothing around it but white space at its end; nil for anything else.
+package func parsePID(_ bytes: UnsafeRawBufferPointer) -> pid_t? {
+    var end = bytes.count
+    while end > 0, bytes[end - 1] == 10 || bytes[end - 1] == 32 || bytes[end - 1] == 13 { end -= 1 }
+    let value = parseDecimal(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+    guard let value, value > 0 else { return nil }
+    return value
+}
+
+/// The same for an array.
+package func parsePID(_ bytes: [UInt8]) -> pid_t? { bytes.withUnsafeBytes { parsePID($0) } }
+
+/// The processes whose parent is `pid`, of all its threads; none when it is gone.
+package func children(of pid: pid_t) -> [pid_t] { readChildren(of: pid) ?? [] }
+
+/// The same, or nil when it could not be found out: that is not the same as nobody.
+package func readChildren(of pid: pid_t) -> [pid_t]? {
+    guard let threads = readProcessNumbers(in: "\(pid)/task") else { return nil }
+    var found: [pid_t] = []
+    for thread in threads {
+        guard let bytes = processFile("\(pid)/task/\(thread)/children", limit: 1 << 20) else {
+            if pid == getpid() { return nil }
+            continue
+        }
+        for word in bytes.split(separator: UInt8(ascii: " ")) {
+            if let child = parsePID([UInt8](word)) { found.append(child) }
+        }
+    }
+    return found
+}
+
+/// Whether a process is a keeper that owns a session: it holds the lock of a PID sidecar.
+///
+/// The kernel lists a description's locks in fdinfo, so no name and no claim of the process counts.
+package func isKeeper(_ pid: pid_t) -> Bool {
+    for number in processNumbers(in: "\(pid)/fdinfo") {
+        guard let information = processFile("\(pid)/fdinfo/\(number)", limit: 4096),
+            contains(information, "OFDLCK"),
+            let path = processLink("\(pid)/fd/\(number)")
+        else { continue }
+        // A sidecar that is still under its dot-name counts as well.
+        if contains([UInt8](path.utf8), ".rpc.sock.pid") { return true }
+    }
+    return false
+}
+
+/// Whether `text` occurs in `bytes`.
+package func contains(_ bytes: [UInt8], _ text: StaticString) -> Bool {
+    bytes.withUnsafeBytes {
+        memmem(
+            $0.baseAddress ?? UnsafeRawPointer(text.utf8Start), $0.count, text.utf8Start,
+            text.utf8CodeUnitCount) != nil
+    }
+}
+
+/// The running kernel's boot id, without its line end.
+package func bootID() -> String {
+    guard let bytes = processFile("sys/kernel/random/boot_id", limit: 64) else { return "" }
+    return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
+}
+
+/// The PID namespace of this process, as `pid:[4026531836]`.
+package func pidNamespace() -> String { processLink("self/ns/pid") ?? "" }

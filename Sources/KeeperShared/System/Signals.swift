@@ -1,0 +1,37 @@
+import CSystem
+
+/// `TERM` for 15; the number where there is no name.
+package func signalName(_ signal: Int32) -> String { SignalName.name(of: signal) ?? "\(signal)" }
+
+/// The number of `TERM`, `SIGTERM`, `term` or `15`; nil for what is no signal.
+package func signalNumber(_ text: String) -> Int32? { SignalName.number(of: Array(text.utf8)) }
+
+/// Reads the signals that it blocks, one `read` each, instead of handlers.
+package struct SignalReader: ~Copyable {
+    package let descriptor: FileDescriptor
+
+    /// Blocks these signals and makes a descriptor that becomes readable when one is pending.
+    package init(_ signals: [Int32]) throws(SystemError) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in signals { sigaddset(&set, signal) }
+        try check("sigprocmask") { sigprocmask(SIG_BLOCK, &set, nil) }
+        descriptor = FileDescriptor(
+            adopting: try check("signalfd") { signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) })
+    }
+
+    /// The next pending signal, or nil.
+    package borrowing func next() -> Int32? {
+        var record = signalfd_siginfo()
+        let count = read(descriptor.raw, &record, MemoryLayout<signalfd_siginfo>.size)
+        return count == MemoryLayout<signalfd_siginfo>.size ? Int32(record.ssi_signo) : nil
+    }
+}
+
+/// Gives a signal its standard disposition back, whatever was inherited: ignored, SIGCHLD would reap for us.
+package func restoreSignal(_ number: Int32) { csys_restore(number) }
+
+/// Makes writes report what these signals would kill for.
+package func ignoreSignals(_ signals: [Int32]) {
+    for number in signals { csys_ignore(number) }
+}

@@ -1,0 +1,163 @@
+import CSystem
+
+// Finding values in JSON without building them: for lists of thousands of files that keepers have written.
+// Lenient with what is between the values; never reads past the end, and takes no stack for depth.
+
+/// The members of an object or the elements of an array, one after the other. No closure is called for each: the
+/// compiler makes a copy of whatever takes one for every use.
+package struct JSONMembers {
+    /// With its quotes; empty in an array.
+    package private(set) var name: UnsafeBufferPointer<UInt8>
+    /// The extent of the value as it is written.
+    package private(set) var value: UnsafeBufferPointer<UInt8>
+    /// Whether the end of the object or array was reached.
+    package private(set) var isWhole = false
+    private var scanner: JSONScanner
+    /// What ends it; 0 before the first.
+    private var close: UInt8 = 0
+
+    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        name = UnsafeBufferPointer(rebasing: bytes[..<0])
+        value = name
+        scanner = JSONScanner(bytes: bytes)
+    }
+
+    /// Goes to the next.
+    ///
+    /// - Returns: false when there is none, or none that can be understood.
+    @inline(never) package mutating func next() -> Bool {
+        scanner.skipSpace()
+        let byte = scanner.next
+        if isWhole { return false }
+        scanner.position += 1
+        if close == 0 {
+            guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") else { return false }
+            // In ASCII both pairs are two apart.
+            close = byte + 2
+            scanner.skipSpace()
+            if scanner.next == close {
+                isWhole = true
+                return false
+            }
+        } else if byte == close {
+            isWhole = true
+            return false
+        } else if byte != UInt8(ascii: ",") {
+            return false
+        }
+        scanner.skipSpace()
+        if close == UInt8(ascii: "}") {
+            guard let string = scanner.string() else { return false }
+            name = string
+            scanner.skipSpace()
+            guard scanner.next == UInt8(ascii: ":") else { return false }
+            scanner.position += 1
+            scanner.skipSpace()
+        }
+        guard let value = scanner.value() else { return false }
+        self.value = value
+        return true
+    }
+}
+
+/// Whether a name or string, with its quotes, is this text.
+@inline(never) package func isJSONString(_ string: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
+    string.count == text.utf8CodeUnitCount + 2
+        && memcmp(string.baseAddress! + 1, text.utf8Start, text.utf8CodeUnitCount) == 0
+}
+
+/// The value of a whole number; nil for anything else.
+@inline(never) package func jsonInteger(_ value: UnsafeBufferPointer<UInt8>) -> Int? {
+    var sum = 0
+    let isNegative = value.first == UInt8(ascii: "-")
+    guard value.count > (isNegative ? 1 : 0), value.count < 19 else { return nil }
+    for byte in value[(isNegative ? 1 : 0)...] {
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+        sum = sum * 10 + Int(byte - UInt8(ascii: "0"))
+    }
+    return isNegative ? -sum : sum
+}
+
+/// Appends what a string, given with its quotes, stands for.
+@inline(never) package func appendJSONString(_ string: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+    guard string.count >= 2, string[0] == UInt8(ascii: "\"") else { return }
+    if memchr(string.baseAddress!, Int32(UInt8(ascii: "\\")), string.count) == nil {
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: string[1..<(string.count - 1)]))
+    } else if let text = (try? JSONValue.parse(string))?.stringValue {
+        bytes.append(contentsOf: text.utf8)
+    }
+}
+
+private struct JSONScanner {
+    let bytes: UnsafeBufferPointer<UInt8>
+    var position = 0
+
+    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    /// The next byte; 0 at the end.
+    var next: UInt8 { position < bytes.count ? bytes[position] : 0 }
+
+    mutating func skipSpace() {
+        while next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 { position += 1 }
+    }
+
+    /// A string with its quotes.
+    @inline(never) mutating func string() -> UnsafeBufferPointer<UInt8>? {
+        guard next == UInt8(ascii: "\"") else { return nil }
+        let start = position
+        position += 1
+        while position < bytes.count,
+            let quote = memchr(bytes.baseAddress! + position, 0x22, bytes.count - position)
+        {
+            var end = UnsafePointer(quote.assumingMemoryBound(to: UInt8.self)) - bytes.baseAddress!
+            position = end + 1
+            // An even number of backslashes before it escapes nothing but themselves.
+            var backslashes = 0
+            while bytes[end - 1] == UInt8(ascii: "\\"), end - 1 > start {
+                backslashes += 1
+                end -= 1
+            }
+            if backslashes % 2 == 0 { return UnsafeBufferPointer(rebasing: bytes[start..<position]) }
+        }
+        return nil
+    }
+
+    /// A value, nested ones without a look at their inside.
+    @inline(never) mutating func value() -> UnsafeBufferPointer<UInt8>? {
+        let start = position
+        var depth = 0
+        repeat {
+            switch next {
+            case UInt8(ascii: "\""): if string() == nil { return nil }
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                position += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                // The end of what holds a value that is missing.
+                if depth == 0 { return nil }
+                depth -= 1
+                position += 1
+            case UInt8(ascii: ","), UInt8(ascii: ":"), 0x20, 0x0A, 0x0D, 0x09:
+                if depth == 0 { return nil }
+                position += 1
+            default: if !skipWord() { return nil }
+            }
+        } while depth > 0
+        return UnsafeBufferPointer(rebasing: bytes[start..<position])
+    }
+
+    /// Skips a number or one of the words; anything that isn't structure passes for one.
+    private mutating func skipWord() -> Bool {
+        let start = position
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"):
+                position += 1
+            default: return position > start
+            }
+        }
+        return position > start
+    }
+}

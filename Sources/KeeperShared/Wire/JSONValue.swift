@@ -1,0 +1,141 @@
+/// A JSON document in memory. Objects keep their members in order, duplicates included.
+package indirect enum JSONValue: Sendable {
+    case null
+    case bool(Bool)
+    /// A number without fraction or exponent that fits 64 bits.
+    case integer(Int64)
+    /// Any other number, as it is written: no digit is lost between reading and writing it.
+    case number(String)
+    case string(String)
+    case array([JSONValue])
+    case object([JSONMember])
+}
+
+/// One name and its value in a JSON object.
+package struct JSONMember: Sendable {
+    /// The name, unescaped.
+    package var name: String
+    /// The value.
+    package var value: JSONValue
+
+    /// A member of an object.
+    package init(name: String, value: JSONValue) {
+        self.name = name
+        self.value = value
+    }
+}
+
+extension JSONValue {
+    /// The member called `name`; the last one if there are several, nil if this is no object.
+    package subscript(_ name: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        var index = members.count
+        while index > 0 {
+            index -= 1
+            if equalUTF8(members[index].name, name) { return members[index].value }
+        }
+        return nil
+    }
+
+    /// The text, if this is a string.
+    package var stringValue: String? {
+        if case .string(let text) = self { return text }
+        return nil
+    }
+
+    /// The number, if it is whole and fits 64 bits. `5.0` and `5e0` count: some writers have only
+    /// floating point.
+    package var intValue: Int64? {
+        switch self {
+        case .integer(let integer): return integer
+        case .number(let text): return wholeNumber(text)
+        case .null, .bool, .string, .array, .object: return nil
+        }
+    }
+
+    /// The truth value, if this is one.
+    package var boolValue: Bool? {
+        if case .bool(let flag) = self { return flag }
+        return nil
+    }
+
+    /// The elements, if this is an array.
+    package var arrayValue: [JSONValue]? {
+        if case .array(let elements) = self { return elements }
+        return nil
+    }
+
+    /// The members in order, if this is an object.
+    package var members: [JSONMember]? {
+        if case .object(let members) = self { return members }
+        return nil
+    }
+}
+
+extension JSONMember: Equatable {
+    /// Same name by its bytes, same value.
+    package static func == (left: JSONMember, right: JSONMember) -> Bool {
+        equalUTF8(left.name, right.name) && left.value == right.value
+    }
+}
+
+extension JSONValue: Equatable {
+    /// Same type, same content, members in the same order. `.integer(1)` is not `.number(1)`.
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): return true
+        case (.bool(let left), .bool(let right)): return left == right
+        case (.integer(let left), .integer(let right)): return left == right
+        case (.number(let left), .number(let right)): return equalUTF8(left, right)
+        case (.string(let left), .string(let right)): return equalUTF8(left, right)
+        case (.array(let left), .array(let right)): return left == right
+        case (.object(let left), .object(let right)): return left == right
+        case (.null, _), (.bool, _), (.integer, _), (.number, _), (.string, _), (.array, _), (.object, _):
+            return false
+        }
+    }
+}
+
+/// The value of a JSON number that is whole and fits 64 bits, whatever way it is written; nil for any other.
+private func wholeNumber(_ text: String) -> Int64? {
+    var digits: [UInt8] = []
+    var isNegative = false
+    var shift = 0
+    var inFraction = false
+    var exponent = 0
+    var inExponent = false
+    var exponentIsNegative = false
+    for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "-"):
+            if inExponent { exponentIsNegative = true } else { isNegative = true }
+        case UInt8(ascii: "."): inFraction = true
+        case UInt8(ascii: "e"), UInt8(ascii: "E"): inExponent = true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            if inExponent {
+                // More than any 64 bits hold; nothing is gained by counting on.
+                exponent = min(100_000, exponent * 10 + Int(byte - 48))
+            } else {
+                digits.append(byte - 48)
+                if inFraction { shift -= 1 }
+            }
+        default: break
+        }
+    }
+    shift += exponentIsNegative ? -exponent : exponent
+    while digits.last == 0 {
+        digits.removeLast()
+        shift += 1
+    }
+    if digits.isEmpty { return 0 }
+    guard shift >= 0, shift <= 18 else { return nil }
+    digits += Array(repeating: 0, count: shift)
+    var value: Int64 = 0
+    for digit in digits {
+        let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+        let (sum, carry) = product.addingReportingOverflow(isNegative ? -Int64(digit) : Int64(digit))
+        if overflow || carry { return nil }
+        value = sum
+    }
+    return value
+}

@@ -1,0 +1,52 @@
+import KeeperShared
+
+/// What a session waits for at most so long. There is no timer while nothing is due.
+enum DeadlineKind: Int, CaseIterable {
+    /// The child has survived long enough to be ready.
+    case ready
+    /// The next step of stopping.
+    case stopStep
+    /// Leftover processes have had their time.
+    case leftovers
+    /// Whoever holds the output pipes has had its time.
+    case drain
+    /// A full disk is tried again.
+    case disk
+    /// The listeners are watched again after descriptors ran out.
+    case accept
+    /// Memory that a burst needed is given back.
+    case idle
+    /// The log's size is looked at.
+    case logSize
+}
+
+/// Times on the monotonic clock, one for each kind.
+struct Deadlines {
+    private var times = InlineArray<8, Int64>(repeating: .max)
+
+    mutating func set(_ kind: DeadlineKind, in delay: Int64) { times[kind.rawValue] = monotonicNow() + delay }
+    mutating func clear(_ kind: DeadlineKind) { times[kind.rawValue] = .max }
+    func isSet(_ kind: DeadlineKind) -> Bool { times[kind.rawValue] != .max }
+
+    /// Milliseconds until the next one, rounded up; -1 when there is none.
+    func timeout() -> Int32 {
+        var next = Int64.max
+        for index in 0..<8 { next = min(next, times[index]) }
+        if next == .max { return -1 }
+        let rest = next - monotonicNow()
+        return rest <= 0 ? 0 : Int32(min((rest + 999_999) / 1_000_000, Int64(Int32.max)))
+    }
+
+    /// Takes one that is due.
+    mutating func takeDue() -> DeadlineKind? {
+        var now: Int64 = -1
+        for kind in DeadlineKind.allCases where times[kind.rawValue] != .max {
+            if now < 0 { now = monotonicNow() }
+            if times[kind.rawValue] <= now {
+                times[kind.rawValue] = .max
+                return kind
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,342 @@
+import CSystem
+import KeeperShared
+
+/// Brings the lines of all writers into the child's stdin, one whole line after the other.
+///
+/// Connections wait in a queue and get a turn each; the one at its head may have a line half in the pipe
+/// and keeps its place until that line is through. While stdin is full nothing is read from anybody.
+final class InputRouter {
+    private enum Target {
+        /// The pipe takes bytes.
+        case open
+        /// The pipe is full and watched.
+        case full
+        /// There is no child just now; writers wait.
+        case away
+        /// No line will be delivered any more.
+        case closed(StaticString)
+    }
+
+    private let poller: Poller
+    private let maximumLine: Int
+    private let maximumPending: Int
+    /// Told about what writers should know of later. A cycle, for as long as the process.
+    var session: Session?
+
+    private var target = Target.away
+    private var stdin: FileDescriptor?
+    private var connections: [UInt64: InputConnection] = [:]
+    private var queue: [InputConnection] = []
+    private var nextSerial: UInt64 = 0
+    private var pendingCount = 0
+    private var spare: PageBuffer?
+    /// Answered once what was queued is through and stdin is closed.
+    private var closeReplies: [Reply] = []
+    private var isClosing = false
+    private var fullWrites = 0
+
+    init(poller: Poller, maximumLine: Int, maximumPending: Int) {
+        self.poller = poller
+        self.maximumLine = maximumLine
+        self.maximumPending = maximumPending
+    }
+
+    var count: Int { connections.count }
+
+    /// Whether ``process()`` has something to do.
+    var hasWork: Bool {
+        switch target {
+        case .open, .closed: !queue.isEmpty || isClosing
+        case .full, .away: false
+        }
+    }
+
+    // MARK: The child's side
+
+    /// Gives the router a new child's stdin.
+    func attach(_ pipe: consuming FileDescriptor) {
+        stdin = consume pipe
+        target = .open
+        // A line that the last child got in part is sent again, whole.
+        queue.first?.sentCount = 0
+    }
+
+    /// Closes stdin at once; lines that are not through are refused from now on.
+    func closeNow(_ why: StaticString) {
+        if case .full = target, stdin != nil { unwatchStdin() }
+        stdin = nil
+        target = .closed(why)
+        isClosing = false
+        for connection in connections.values {
+            connection.allowance = Int.max
+            enqueue(connection)
+        }
+        notifyClosed()
+    }
+
+    /// Closes stdin when every line that has come by now is through.
+    func closeWhenThrough(_ reply: Reply) {
+        closeReplies.append(reply)
+        if case .closed = target { return notifyClosed() }
+        // A second request closes behind what the first one does.
+        if isClosing { return }
+        isClosing = true
+        // A writer that never stops must not keep stdin open.
+        for connection in connections.values {
+            connection.allowance = connection.socket.receivable()
+            enqueue(connection)
+        }
+    }
+
+    private func notifyClosed() {
+        let waiting = closeReplies
+        closeReplies = []
+        for reply in waiting { session?.control.answer(reply) { $0.value(.object([])) } }
+    }
+
+    /// The pipe has room again.
+    func stdinIsReady() {
+        guard case .full = target else { return }
+        unwatchStdin()
+        target = .open
+    }
+
+    /// Tries the pipe again when it could not be watched.
+    func retryStdin() { stdinIsReady() }
+
+    private func unwatchStdin() {
+        switch stdin {
+        case .some(let pipe): poller.remove(pipe)
+        case .none: break
+        }
+    }
+
+    // MARK: The writers' side
+
+    /// Takes a new connection and gives it its first turn.
+    func adopt(_ socket: consuming FileDescriptor) {
+        nextSerial += 1
+        let connection = InputConnection(token: Token.input(nextSerial), socket: socket)
+        if isClosing { connection.allowance = 0 }
+        connection.lastProgress = Int64(nextSerial)
+        connections[connection.token] = connection
+        enqueue(connection)
+    }
+
+    /// Something happened on a connection.
+    func isReady(_ token: UInt64, _ readiness: Readiness) {
+        guard let connection = connections[token] else { return }
+        if !readiness.isDisjoint(with: [.peerHalfClosed, .hangUp, .error]) { connection.peerHasEnded = true }
+        enqueue(connection)
+    }
+
+    private func enqueue(_ connection: InputConnection) {
+        if connection.isQueued { return }
+        connection.isQueued = true
+        queue.append(connection)
+    }
+
+    /// Gives each connection in the queue one turn.
+    func process() {
+        var turns = queue.count
+        while turns > 0, !queue.isEmpty {
+            if case .full = target { return watchAll() }
+            if case .away = target { return watchAll() }
+            turns -= 1
+            let connection = queue[0]
+            if connection.isClosed {
+                queue.removeFirst()
+                continue
+            }
+            let again: Bool
+            do throws(SystemError) {
+                again = try takeTurn(connection)
+            } catch {
+                fail(connection, .failed(error))
+                again = false
+            }
+            if case .full = target { return watchAll() }
+            queue.removeFirst()
+            connection.isQueued = false
+            if connection.isClosed { continue }
+            watch(connection)
+            if again { enqueue(connection) }
+        }
+        if isClosing, queue.isEmpty { closeNow("the child's stdin was closed") }
+    }
+
+    /// New connections are watched only once they turn out not to be done in their first turn.
+    private func watchAll() {
+        for connection in queue { watch(connection) }
+    }
+
+    private func watch(_ connection: InputConnection) {
+        if connection.isWatched || connection.isClosed { return }
+        do throws(SystemError) {
+            try poller.add(connection.socket, [.input, .peerHalfClosed, .edge], token: connection.token)
+            connection.isWatched = true
+        } catch {
+            fail(connection, .failed(error))
+        }
+    }
+
+    /// One batch of one connection.
+    ///
+    /// - Returns: whether it wants another turn.
+    private func takeTurn(_ connection: InputConnection) throws(SystemError) -> Bool {
+        if connection.completeCount > 0 { return try deliver(connection) }
+        if let failure = connection.failure {
+            fail(connection, failure)
+            return false
+        }
+        if connection.buffer.isEmpty { lendSpare(to: connection) }
+        let before = connection.buffer.count
+        let intake = try connection.takeIn(maximumLine: maximumLine)
+        if connection.buffer.count != before {
+            nextSerial += 1
+            connection.lastProgress = Int64(nextSerial)
+        }
+        countPending(connection)
+        switch intake {
+        case .lines:
+            return connection.completeCount > 0 ? try deliver(connection) : true
+        case .more:
+            boundPending()
+            return !connection.isClosed
+        case .idle:
+            boundPending()
+            if connection.buffer.isEmpty { takeSpare(from: connection) }
+            return false
+        case .finished:
+            close(connection)
+            return false
+        case .abandoned(let bytes):
+            session?.inputWasDropped(bytes)
+            close(connection)
+            return false
+        }
+    }
+
+    /// Writes complete lines into the pipe.
+    private func deliver(_ connection: InputConnection) throws(SystemError) -> Bool {
+        if case .closed(let why) = target {
+            fail(connection, .childAway(why))
+            return false
+        }
+        while connection.completeCount > 0 {
+            let lines = connection.buffer.bytes[connection.sentCount..<connection.completeCount]
+            let count = writeToStdin(UnsafeRawBufferPointer(rebasing: lines))
+            guard let count else { return true }
+            if count == 0 {
+                fail(connection, .childAway("the child closed its stdin"))
+                return false
+            }
+            connection.advance(by: count)
+        }
+        if connection.holdsLastByte { try connection.releaseLastByte() }
+        if connection.buffer.isEmpty { takeSpare(from: connection) }
+        return true
+    }
+
+    /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
+    private func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let result: Int
+        switch stdin {
+        case .none: return 0
+        case .some(let pipe):
+            do throws(SystemError) {
+                result = try pipe.write(bytes, "stdin")
+            } catch {
+                if error.code == EAGAIN {
+                    do throws(SystemError) {
+                        try poller.add(pipe, [.output], token: Token.stdin)
+                    } catch {
+                        session?.log.line("cannot watch the child's stdin: \(error.text)")
+                        session?.retryLater()
+                    }
+                    target = .full
+                    return nil
+                }
+                result = 0
+            }
+            if result > 0, result < bytes.count { growPipe(pipe) }
+        }
+        if result == 0 {
+            stdin = nil
+            target = .closed("the child closed its stdin")
+            for connection in connections.values { enqueue(connection) }
+        }
+        return result
+    }
+
+    /// A bulk writer gets a larger pipe; users have few of them, so only after many full writes, and no is an answer.
+    private func growPipe(_ pipe: borrowing FileDescriptor) {
+        fullWrites += 1
+        if fullWrites == 16 { _ = pipe.setPipeSize(1 << 20) }
+    }
+
+    /// Sheds the connection that has stalled longest while partial lines take up more than they may.
+    private func boundPending() {
+        while pendingCount > maximumPending {
+            var victim: InputConnection?
+            for connection in connections.values where connection.partialCount > 0 {
+                if victim == nil || connection.lastProgress < victim!.lastProgress { victim = connection }
+            }
+            guard let victim else { return }
+            fail(victim, .busy)
+        }
+    }
+
+    private func fail(_ connection: InputConnection, _ error: InputError) {
+        if connection.isClosed { return }
+        session?.log.line("refused input after \(connection.delivered) lines: \(error.message)")
+        connection.send(error)
+        close(connection)
+    }
+
+    /// Keeps the sum of all partial lines.
+    private func countPending(_ connection: InputConnection) {
+        pendingCount += connection.partialCount - connection.countedPending
+        connection.countedPending = connection.partialCount
+    }
+
+    private func close(_ connection: InputConnection) {
+        connection.buffer.removeFirst(connection.buffer.count)
+        connection.completeCount = 0
+        connection.failure = nil
+        countPending(connection)
+        takeSpare(from: connection)
+        connection.isClosed = true
+        if connection.isWatched { poller.remove(connection.socket) }
+        connections[connection.token] = nil
+    }
+
+    /// Tells everybody who still waits that the session is over.
+    func end(_ why: StaticString) {
+        closeNow(why)
+        for connection in Array(connections.values) {
+            // One that is through, and said so, gets its receipt.
+            if !connection.isThrough { connection.send(.childAway(why)) }
+            close(connection)
+        }
+        queue = []
+    }
+
+    // MARK: Memory
+
+    private func lendSpare(to connection: InputConnection) {
+        if let buffer = spare.take() { connection.buffer = buffer }
+    }
+
+    private func takeSpare(from connection: InputConnection) {
+        var buffer = PageBuffer()
+        swap(&buffer, &connection.buffer)
+        if spare == nil, buffer.isStandard { spare = consume buffer }
+    }
+
+    /// Gives back what the last burst needed.
+    func releaseMemory() {
+        spare?.discard()
+        if queue.isEmpty { queue = [] }
+    }
+}

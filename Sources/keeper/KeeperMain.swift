@@ -1,0 +1,50 @@
+import CSystem
+import KeeperShared
+
+@main struct KeeperMain {
+    static func main() { exit(runKeeper()) }
+}
+
+/// Runs what the arguments ask for, and returns the exit status: 0 the session ran and ended; 1 the child could not
+/// be started; 2 bad usage or the session could not be set up; 5 the id is taken.
+func runKeeper() -> Int32 {
+    csys_fill_standard_streams()
+    let log = KeeperLog()
+    let settings: Settings
+    do throws(UsageError) {
+        switch try parseCommandLine(processArguments(), for: keeperTable) {
+        case .help: return printText(HelpRenderer.render(nil, of: keeperTable))
+        case .version: return printText(Array(concat("keeper ", "\(keeperVersion)", "\n").utf8))
+        case .run(let arguments): settings = try makeSettings(arguments, log)
+        }
+    } catch {
+        printError(error.message)
+        return 2
+    }
+    closeInherited(keeping: settings.reportDescriptor)
+    let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
+    do throws(LaunchError) {
+        let session = try Launch(settings: settings, log: log, report: report).start()
+        session.run()
+        return session.ending.exitStatus
+    } catch {
+        log.line("failed: \(error.text)")
+        report.failed(status: error.status, execError: error.execError, error.text)
+        return error.status
+    }
+}
+
+private func printText(_ bytes: [UInt8]) -> Int32 {
+    let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    return count == bytes.count ? 0 : 1
+}
+
+/// Whatever the caller had open is not this session's to hold.
+private func closeInherited(keeping kept: Int32?) {
+    if let kept {
+        if kept > 3 { csys_close_range(3, UInt32(kept - 1)) }
+        csys_close_range(UInt32(kept + 1), UInt32.max)
+    } else {
+        csys_close_range(3, UInt32.max)
+    }
+}

@@ -1,0 +1,178 @@
+import CSystem
+import KeeperShared
+
+/// Brings a session into being: owns the id, binds, starts the child, and only then puts the new folder in place.
+struct Launch {
+    let settings: Settings
+    let log: KeeperLog
+    let report: SpawnReport
+    private let startedAt = Timestamp.now()
+
+    init(settings: Settings, log: KeeperLog, report: SpawnReport) {
+        self.settings = settings
+        self.log = log
+        self.report = report
+    }
+
+    /// - Throws: what the caller is told; nothing is left behind then.
+    @inline(never)
+    func start() throws(LaunchError) -> Session {
+        // Relative paths are the caller's: they are opened before the process moves.
+        let childDirectory = try openChildDirectory()
+        let directory = try openDirectory()
+        let names = SessionNames(settings.id)
+        let signals = try system { () throws(SystemError) in
+            restoreSignal(SIGCHLD)
+            let signals = try SignalReader([SIGCHLD, SIGTERM, SIGINT, SIGQUIT])
+            ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
+            try check("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+            return signals
+        }
+        let callersMask = umask(0o077)
+        let lock = try system { () throws(SystemError) in try IDLock.take(settings.id, in: directory) }
+        guard let lock else {
+            throw LaunchError(
+                5, "session \(settings.id.string) is being changed by another process; try again")
+        }
+        try checkFree(names, in: directory, holding: lock)
+        if settings.isDropIn { openLog(names, in: directory) }
+        let path = processLink("self/fd/\(directory.raw)") ?? settings.sessionsPath
+        let place = try system { () throws(SystemError) in
+            try SessionPlace(names, in: try directory.duplicate(), path: path)
+        }
+        do throws(LaunchError) {
+            let session = try start(in: place, childDirectory, signals, callersMask)
+            lock.release()
+            return session
+        } catch {
+            place.withdraw()
+            throw error
+        }
+    }
+
+    private func openChildDirectory() throws(LaunchError) -> FileDescriptor {
+        let path = settings.workingDirectory ?? "."
+        do throws(SystemError) {
+            return try FileDescriptor.open(path, O_PATH | O_DIRECTORY)
+        } catch {
+            throw LaunchError(1, "working directory \(path): \(error.reason)")
+        }
+    }
+
+    private func openDirectory() throws(LaunchError) -> FileDescriptor {
+        let opened: SessionsDirectory?
+        do throws(SessionsDirectoryError) {
+            opened = try SessionsDirectory.open(path: settings.sessionsPath, create: true)
+        } catch {
+            throw LaunchError(2, error.text)
+        }
+        guard let opened else {
+            throw LaunchError(2, "sessions directory \(settings.sessionsPath): it vanished")
+        }
+        let directory = opened.takeDescriptor()
+        _ = try system { () throws(SystemError) in try check("chdir") { fchdir(directory.raw) } }
+        return directory
+    }
+
+    /// Makes sure that nobody else is at the id's names, and clears away what a dead keeper left.
+    private func checkFree(
+        _ names: SessionNames, in directory: borrowing FileDescriptor, holding lock: borrowing IDLock
+    ) throws(LaunchError) {
+        let id = settings.id.string
+        let outcome: Reaper.Outcome
+        do throws(SystemError) {
+            outcome = try Reaper.clear(names, in: directory, holding: lock)
+        } catch {
+            if error.code == EISDIR {
+                throw LaunchError(
+                    2, "\(names.socket) is a directory where the socket should be; move it away")
+            }
+            throw LaunchError(error)
+        }
+        switch outcome {
+        case .nothing: break
+        case .reaped: log.line("cleared away what a dead keeper left")
+        case .live(let pid): throw LaunchError(5, "session \(id) is already running, keeper PID \(pid)")
+        case .foreign(let pid):
+            let owner = pid.map { "PID \($0)" } ?? "another program"
+            throw LaunchError(5, "session \(id) is already running: \(owner) listens on \(names.socket)")
+        case .busy: throw LaunchError(5, "session \(id) is being changed by another process; try again")
+        case .failed(let error): throw LaunchError(error)
+        }
+    }
+
+    private func openLog(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+        do throws(SystemError) {
+            if case .log(let bound, _) = settings.output { log.bound = bound }
+            try log.open(names.log, in: directory)
+            removeEmptyLaunchLog(names, in: directory)
+        } catch {
+            // A log that can't be written stops no session.
+        }
+    }
+
+    private func removeEmptyLaunchLog(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+        if let file = try? directory.metadata(of: names.launchLog), file.isRegular, file.size == 0 {
+            try? directory.remove(names.launchLog)
+        }
+    }
+
+    private func start(
+        in place: SessionPlace, _ childDirectory: borrowing FileDescriptor, _ signals: consuming SignalReader,
+        _ callersMask: mode_t
+    ) throws(LaunchError) -> Session {
+        let recorder = SessionRecorder(makeStatus(childDirectory))
+        let poller = try system { () throws(SystemError) in try Poller() }
+        let session = Session(
+            settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
+            signals: signals)
+        try system { () throws(SystemError) in try session.watch() }
+        // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
+        recorder.writeStatus(in: place.folder)
+        try session.startChild(in: childDirectory, mask: callersMask)
+        do throws(SystemError) {
+            try session.becomeVisible()
+        } catch {
+            session.abandonChild()
+            throw LaunchError(error)
+        }
+        openLog(place.names, in: place.directory)
+        detachStandardStreams()
+        report.started()
+        return session
+    }
+
+    private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
+        var instance: UInt64 = 0
+        withUnsafeMutableBytes(of: &instance) { _ = getrandom($0.baseAddress!, $0.count, 0) }
+        let keeper = SessionStatus.Keeper(
+            identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
+            bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
+        return SessionStatus(
+            sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
+            command: settings.command.bytes,
+            workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
+            labels: settings.labels)
+    }
+
+    private func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
+    /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
+    private func detachStandardStreams() {
+        guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return }
+        null.becomeStandardInputAndOutput()
+        if !log.isOpen { null.becomeStandardError() }
+    }
+}
+
+/// Runs system calls whose failure means that the session can't be set up.
+func system<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(LaunchError) -> Result {
+    do throws(SystemError) {
+        return try body()
+    } catch {
+        throw LaunchError(error)
+    }
+}

@@ -1,0 +1,141 @@
+import CSystem
+import KeeperShared
+
+/// Where a stream's bytes go.
+enum OutputSink {
+    case journal(JournalWriter)
+    /// The keeper's log, for the drop-in mode.
+    case log
+}
+
+/// One output pipe of the child, from the pipe to the disk.
+///
+/// When the disk takes no more, the pipe is not read, so the child waits and nothing is lost.
+final class OutputStream {
+    let name: StreamName
+    let sink: OutputSink
+    private let token: UInt64
+    private let poller: Poller
+    private var pipe: FileDescriptor?
+    private var isWatched = false
+    /// Read from the pipe and not on disk yet.
+    private var unwritten = PageBuffer()
+    /// Why the disk takes no more.
+    private(set) var failure: SystemError?
+    private var fullReads = 0
+
+    init(_ name: StreamName, sink: OutputSink, poller: Poller) {
+        self.name = name
+        self.sink = sink
+        self.poller = poller
+        token =
+            switch name {
+            case .stdout: Token.stdout
+            case .stderr: Token.stderr
+            }
+    }
+
+    /// End-of-file was read, or reading was given up.
+    var isDrained: Bool { pipe == nil && unwritten.isEmpty }
+
+    func attach(_ pipe: consuming FileDescriptor) throws(SystemError) {
+        try pipe.setNonBlocking()
+        self.pipe = consume pipe
+        try watch()
+    }
+
+    private func watch() throws(SystemError) {
+        switch pipe {
+        case .some(let pipe):
+            try poller.add(pipe, .input, token: token)
+            isWatched = true
+        case .none: break
+        }
+    }
+
+    private func unwatch() {
+        switch pipe {
+        case .some(let pipe): if isWatched { poller.remove(pipe) }
+        case .none: break
+        }
+        isWatched = false
+    }
+
+    /// Stops reading: whoever still holds the other end has had its time.
+    func giveUp() {
+        unwatch()
+        pipe = nil
+    }
+
+    /// What is lost when the session ends before the disk takes it.
+    var unwrittenCount: Int { unwritten.count }
+
+    /// Forgets what the disk didn't take.
+    func discardUnwritten() { unwritten = PageBuffer() }
+
+    /// Reads what is there, for a bounded number of turns.
+    ///
+    /// - Parameter write: puts bytes on disk and returns how many it took; sets the error otherwise.
+    func read(
+        into scratch: inout PageBuffer, write: (UnsafeRawBufferPointer, inout SystemError?) -> Int
+    ) throws(SystemError) {
+        for _ in 0..<16 {
+            let space = try scratch.room(for: PageBuffer.standardCapacity)
+            let count = readPipe(space)
+            guard let count else { return }
+            if count == 0 { return giveUp() }
+            let bytes = UnsafeRawBufferPointer(start: space.baseAddress, count: count)
+            var problem: SystemError?
+            let written = write(bytes, &problem)
+            if let problem {
+                try unwritten.append(UnsafeRawBufferPointer(rebasing: bytes[written...]))
+                failure = problem
+                return unwatch()
+            }
+            if count < PageBuffer.standardCapacity { return }
+            growPipe()
+        }
+    }
+
+    /// - Returns: nil when nothing is there, 0 at end-of-file.
+    private func readPipe(_ space: UnsafeMutableRawBufferPointer) -> Int? {
+        switch pipe {
+        case .none: return nil
+        case .some(let pipe):
+            do throws(SystemError) {
+                return try pipe.read(into: space, "pipe")
+            } catch {
+                return error.code == EAGAIN ? nil : 0
+            }
+        }
+    }
+
+    /// A larger pipe saves wake-ups, but a user has few of them: only a stream that keeps filling it asks.
+    private func growPipe() {
+        fullReads += 1
+        guard fullReads == 16 else { return }
+        switch pipe {
+        case .some(let pipe): _ = pipe.setPipeSize(1 << 20)
+        case .none: break
+        }
+    }
+
+    /// Tries again to put on disk what it didn't take.
+    ///
+    /// - Returns: whether the stream flows again.
+    func retry(write: (UnsafeRawBufferPointer, inout SystemError?) -> Int) -> Bool {
+        var problem: SystemError?
+        let written = write(unwritten.bytes, &problem)
+        unwritten.removeFirst(written)
+        failure = problem
+        if problem != nil { return false }
+        unwritten = PageBuffer()
+        do throws(SystemError) {
+            try watch()
+        } catch {
+            failure = error
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,313 @@
+import CSystem
+import KeeperShared
+
+/// One session from the child's start to the end: all its state, and the loop that turns readiness into calls.
+final class Session {
+    let settings: Settings
+    let place: SessionPlace
+    let log: KeeperLog
+    let report: SpawnReport
+    let recorder: SessionRecorder
+    let poller: Poller
+    let input: InputRouter
+    let control: ControlServer
+    private let signals: SignalReader
+    var deadlines = Deadlines()
+
+    /// nil once the child is reaped.
+    var child: ProcessHandle?
+    var outputs: [OutputStream] = []
+    var ending = Ending()
+    var isOver = false
+
+    /// Read into and written from, never held: given back when idle.
+    private var scratch = PageBuffer()
+    private var lastOutput: StreamName?
+    /// Unix time in ns of this turn of the loop; 0 before somebody asks.
+    private var turnTime: Int64 = 0
+    private let maximumConnections: Int
+    private var acceptHasFailed = false
+    private var isCleared = false
+    private var capturedSize = (bound: 0, interval: Int64(0))
+
+    init(
+        settings: Settings, place: SessionPlace, log: KeeperLog, report: SpawnReport,
+        recorder: SessionRecorder,
+        poller: Poller, signals: consuming SignalReader
+    ) {
+        self.settings = settings
+        self.place = place
+        self.log = log
+        self.report = report
+        self.recorder = recorder
+        self.poller = poller
+        self.signals = signals
+        var limit = rlimit()
+        getrlimit(RLIMIT_NOFILE, &limit)
+        maximumConnections = max(4, Int(min(limit.rlim_cur, 1 << 20)) - 40)
+        input = InputRouter(
+            poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
+        control = ControlServer(poller: poller)
+        input.session = self
+        control.session = self
+        if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
+    }
+
+    /// Watches what a session listens to.
+    func watch() throws(SystemError) {
+        try poller.add(signals.descriptor, .input, token: Token.signals)
+        try poller.add(place.inputListener, .input, token: Token.inputListener)
+        try poller.add(place.controlListener, .input, token: Token.controlListener)
+    }
+
+    /// Runs until the session is over.
+    func run() {
+        while !isOver {
+            turnTime = 0
+            input.process()
+            if isOver { break }
+            do throws(SystemError) {
+                try poller.wait(timeout: input.hasWork ? 0 : deadlines.timeout()) { token, readiness in
+                    handle(token, readiness)
+                }
+            } catch {
+                // The loop can't go on without epoll; ending the child in order is what is left.
+                log.line("epoll failed: \(error.text)")
+                stop(Ending.terminationSteps, .termination)
+            }
+            while let due = deadlines.takeDue() { handle(due) }
+        }
+    }
+
+    private func handle(_ token: UInt64, _ readiness: Readiness) {
+        noteActivity()
+        switch token {
+        case Token.signals: handleSignals()
+        case Token.inputListener: accept(inputs: true)
+        case Token.controlListener: accept(inputs: false)
+        case Token.stdin: input.stdinIsReady()
+        case Token.stdout: read(.stdout)
+        case Token.stderr: read(.stderr)
+        case Token.report: readerHasGone()
+        case let token where Token.isInput(token): input.isReady(token, readiness)
+        case let token where Token.isControl(token): control.isReady(token, readiness)
+        default: break
+        }
+    }
+
+    private func handle(_ due: DeadlineKind) {
+        if due != .idle { noteActivity() }
+        switch due {
+        case .ready: becomeReady()
+        case .stopStep: takeStopStep()
+        case .leftovers: endLeftovers()
+        case .drain: giveUpDraining()
+        case .disk: retryDisk()
+        case .accept: resumeAccepting()
+        case .idle: becomeIdle()
+        case .logSize: log.checkSize()
+        }
+    }
+
+    private func handleSignals() {
+        while let signal = signals.next() {
+            switch signal {
+            case SIGCHLD: reap()
+            default:
+                log.line("keeper received \(signalName(signal))")
+                stop(Ending.terminationSteps, .termination)
+            }
+        }
+    }
+
+    // MARK: Connections
+
+    private func accept(inputs: Bool) {
+        do throws(SystemError) {
+            for _ in 0..<64 {
+                if inputs, input.count >= maximumConnections {
+                    // What is left is for the control socket, and for ending in order.
+                    poller.remove(place.inputListener)
+                    return retryLater()
+                }
+                let socket = inputs ? try place.inputListener.accept() : try place.controlListener.accept()
+                guard let socket else { return }
+                acceptHasFailed = false
+                take(socket, inputs: inputs)
+            }
+        } catch {
+            // Out of descriptors: a listener that stays watched would spin.
+            if !acceptHasFailed { log.line("cannot accept: \(error.reason); trying again each second") }
+            acceptHasFailed = true
+            poller.remove(place.inputListener)
+            poller.remove(place.controlListener)
+            retryLater()
+        }
+    }
+
+    private func take(_ socket: consuming FileDescriptor, inputs: Bool) {
+        let user = socket.peerUser()
+        guard let user, user == 0 || user == geteuid() else {
+            return log.line("refused a connection of user \(user.map { "\($0)" } ?? "?")")
+        }
+        if inputs { input.adopt(socket) } else { control.adopt(socket) }
+    }
+
+    private func resumeAccepting() {
+        input.retryStdin()
+        let inputs = listen(place.inputListener, Token.inputListener)
+        let controls = listen(place.controlListener, Token.controlListener)
+        if !inputs || !controls { retryLater() }
+    }
+
+    private func listen(_ listener: borrowing FileDescriptor, _ token: UInt64) -> Bool {
+        do throws(SystemError) {
+            try poller.add(listener, .input, token: token)
+            return true
+        } catch {
+            return error.code == EEXIST
+        }
+    }
+
+    /// Tries again in a second what a shortage of descriptors or of epoll's room has stopped.
+    func retryLater() { deadlines.set(.accept, in: .seconds(1)) }
+
+    /// Takes all that wait at the input socket.
+    func acceptWaiting() {
+        while let socket = try? place.inputListener.accept() { take(socket, inputs: true) }
+    }
+
+    /// A writer left in the middle of a line.
+    func inputWasDropped(_ bytes: Int) {
+        log.line("dropped \(bytes) bytes of a line whose writer is gone")
+        recorder.event("dropped", in: place.folder) { json in
+            json.key("bytes")
+            json.integer(bytes)
+        }
+    }
+
+    // MARK: Output
+
+    func read(_ name: StreamName) {
+        guard let stream = outputs.first(where: { $0.name == name }) else { return }
+        let hadFailed = stream.failure != nil
+        do throws(SystemError) {
+            try stream.read(into: &scratch) { bytes, failure in write(bytes, of: stream, &failure) }
+        } catch {
+            log.line("reading \(name.text) failed: \(error.text)")
+            stream.giveUp()
+        }
+        if !hadFailed, let failure = stream.failure { diskIsFull(stream, failure) }
+        if stream.isDrained { checkOver() }
+    }
+
+    private func write(
+        _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
+    ) -> Int {
+        switch stream.sink {
+        case .journal(let journal):
+            if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }
+            let interrupted = lastOutput != stream.name
+            lastOutput = stream.name
+            return journal.append(
+                bytes, time: turnTime, interrupted: interrupted, in: place.folder, failure: &failure)
+        case .log:
+            // Looked at only while something is captured.
+            if !deadlines.isSet(.logSize) { deadlines.set(.logSize, in: capturedSize.interval) }
+            return log.append(bytes, failure: &failure)
+        }
+    }
+
+    private func diskIsFull(_ stream: OutputStream, _ failure: SystemError) {
+        log.line("\(stream.name.text) is not read until the disk takes more: \(failure.text)")
+        recorder.status.reason = "journalFull: \(failure.reason)"
+        recorder.writeStatus(in: place.folder)
+        recorder.event("journalFull", in: place.folder) { json in
+            json.key("stream")
+            json.string("\(stream.name.text)")
+            json.key("errno")
+            json.integer(failure.code)
+            json.key("message")
+            json.string(failure.reason)
+        }
+        deadlines.set(.disk, in: .seconds(1))
+    }
+
+    private func retryDisk() {
+        for stream in outputs where stream.failure != nil {
+            guard stream.retry(write: { bytes, failure in write(bytes, of: stream, &failure) }) else {
+                continue
+            }
+            log.line("\(stream.name.text) is read again")
+            if outputs.allSatisfy({ $0.failure == nil }) { recorder.status.reason = nil }
+            recorder.writeStatus(in: place.folder)
+            recorder.event("journalResumed", in: place.folder) { json in
+                json.key("stream")
+                json.string("\(stream.name.text)")
+            }
+            if stream.isDrained { checkOver() }
+        }
+        if ending.isUnrecorded { return finish() }
+        recorder.retry(in: place.folder)
+        if recorder.hasBacklog || outputs.contains(where: { $0.failure != nil }) {
+            deadlines.set(.disk, in: .seconds(1))
+        }
+    }
+
+    /// Tries again later what the disk didn't take.
+    func scheduleRetry() {
+        if recorder.hasBacklog, !deadlines.isSet(.disk) { deadlines.set(.disk, in: .seconds(1)) }
+    }
+
+    func flushIndexes() {
+        for stream in outputs {
+            if case .journal(let journal) = stream.sink { journal.flushIndex(in: place.folder) }
+        }
+    }
+
+    /// The status with what changes all the time.
+    func updateExtents() {
+        for stream in outputs {
+            guard case .journal(let journal) = stream.sink else { continue }
+            switch stream.name {
+            case .stdout: recorder.status.stdout = journal.extent
+            case .stderr: recorder.status.stderr = journal.extent
+            }
+        }
+    }
+
+    // MARK: Readiness and rest
+
+    private func becomeReady() {
+        guard child != nil, recorder.status.child?.readyAt == nil else { return }
+        recorder.status.child?.readyAt = Timestamp.now()
+        updateExtents()
+        log.line("keeper ready: \(settings.id.string)")
+        if recorder.status.state == .starting {
+            recorder.transition(to: .running, "ready", in: place.folder)
+        } else {
+            recorder.writeStatus(in: place.folder)
+        }
+        report.ready()
+        scheduleRetry()
+    }
+
+    private func noteActivity() {
+        isCleared = false
+        if !deadlines.isSet(.idle) { deadlines.set(.idle, in: .milliseconds(100)) }
+    }
+
+    /// Gives memory back once nothing has happened for a moment.
+    private func becomeIdle() {
+        // Activity stores no time of its own: one more look says whether there was any.
+        if !isCleared {
+            isCleared = true
+            deadlines.set(.idle, in: .milliseconds(100))
+            return
+        }
+        flushIndexes()
+        scratch.discard()
+        input.releaseMemory()
+        csys_release_memory()
+    }
+}

@@ -1,0 +1,156 @@
+import CSystem
+import KeeperShared
+
+/// Why a session could not be set up: the exit status and one line.
+struct LaunchError: Error {
+    let status: Int32
+    let text: String
+    /// Why the command can't be executed; 0 when something else is wrong.
+    let execError: Int32
+
+    init(_ status: Int32, _ text: String, execError: Int32 = 0) {
+        self.status = status
+        self.text = text
+        self.execError = execError
+    }
+
+    init(_ error: SystemError) { self.init(2, error.text) }
+}
+
+/// The names in the sessions directory that this keeper owns, from the claim of the id to the end.
+///
+/// The process stands in the directory, so that socket addresses are short whatever its depth.
+final class SessionPlace {
+    let names: SessionNames
+    let directory: FileDescriptor
+    /// Absolute, for the child.
+    let directoryPath: String
+    let folder: FileDescriptor
+    let inputListener: FileDescriptor
+    let controlListener: FileDescriptor
+    private let sidecar: OwnedSidecar
+    private let socketFile: FileMetadata?
+    private var childSidecar: FileMetadata?
+    /// What was at the socket's name before is under its dot-name, until the start has succeeded.
+    private var replacedSocket: Bool
+    private var folderIsInstalled = false
+
+    /// Claims the id: the sidecar first, so that whatever else is left by a `kill -9` can be found.
+    ///
+    /// The caller holds the id's lock and has cleared away what a dead keeper left.
+    init(_ names: SessionNames, in directory: consuming FileDescriptor, path: String) throws(SystemError) {
+        let sidecar = try OwnedSidecar.make(names, in: directory)
+        var bound: FileDescriptor?
+        var control: FileDescriptor?
+        var newFolder: FileDescriptor?
+        var metadata: FileMetadata?
+        var replaced = false
+        var failure: SystemError?
+        do throws(SystemError) {
+            try directory.removeTree(names.newFolder)
+            try directory.makeDirectory(names.newFolder)
+            newFolder = try directory.openDirectory(names.newFolder)
+            control = try FileDescriptor.listening(at: names.newFolder + "/" + SessionNames.controlSocket)
+            try directory.remove(names.newSocket)
+            bound = try FileDescriptor.listening(at: names.newSocket)
+            metadata = try directory.metadata(of: names.newSocket)
+            if try directory.metadata(of: names.socket) == nil {
+                try directory.rename(names.newSocket, to: names.socket)
+            } else {
+                try directory.rename(
+                    names.newSocket, to: names.socket, in: directory, flags: UInt32(RENAME_EXCHANGE))
+                replaced = true
+            }
+        } catch { failure = error }
+        guard failure == nil, let bound, let control, let newFolder else {
+            if metadata != nil { try? directory.remove(names.newSocket) }
+            try? directory.removeTree(names.newFolder)
+            sidecar.removeName(names, in: directory)
+            throw failure ?? SystemError("bind", names.socket, EIO)
+        }
+        self.names = names
+        self.directory = directory
+        self.sidecar = sidecar
+        directoryPath = path
+        inputListener = bound
+        controlListener = control
+        folder = newFolder
+        socketFile = metadata
+        replacedSocket = replaced
+    }
+
+    /// Puts the child's PID beside the keeper's.
+    func recordChild(_ pid: pid_t) throws(SystemError) {
+        let file = try directory.open(names.newChildSidecar, O_WRONLY | O_CREAT | O_TRUNC)
+        do throws(SystemError) {
+            try file.writeAll(Array("\(pid)\n".utf8), names.childSidecar)
+            childSidecar = try file.metadata()
+            try directory.rename(names.newChildSidecar, to: names.childSidecar)
+        } catch {
+            try? directory.remove(names.newChildSidecar)
+            throw error
+        }
+    }
+
+    /// Makes the new session's folder the folder; the one before it is kept once.
+    func installFolder() throws(SystemError) {
+        let exchange = UInt32(RENAME_EXCHANGE)
+        if try directory.metadata(of: names.folder) == nil {
+            try directory.rename(names.newFolder, to: names.folder)
+        } else {
+            // There is a folder at every moment, and the older one goes only when all else is done.
+            try directory.rename(names.newFolder, to: names.folder, in: directory, flags: exchange)
+            do throws(SystemError) {
+                let hasPrevious = try directory.metadata(of: names.previousFolder) != nil
+                try directory.rename(
+                    names.newFolder, to: names.previousFolder, in: directory,
+                    flags: hasPrevious ? exchange : 0)
+            } catch {
+                try? directory.rename(names.newFolder, to: names.folder, in: directory, flags: exchange)
+                throw error
+            }
+            try? directory.removeTree(names.newFolder)
+        }
+        folderIsInstalled = true
+        if replacedSocket { try? directory.remove(names.newSocket) }
+        replacedSocket = false
+    }
+
+    /// Takes back a start that failed: what was there before is there again.
+    func withdraw() {
+        if replacedSocket {
+            try? directory.rename(names.newSocket, to: names.socket)
+        } else {
+            removeSocket()
+        }
+        removeChildSidecar()
+        if !folderIsInstalled { try? directory.removeTree(names.newFolder) }
+        sidecar.removeName(names, in: directory)
+    }
+
+    /// Removes the input socket's name: no writer can connect from here on.
+    func removeSocket() { remove(names.socket, ifSameAs: socketFile) }
+
+    func removeControlSocket() { try? folder.remove(SessionNames.controlSocket) }
+
+    func removeChildSidecar() {
+        remove(names.childSidecar, ifSameAs: childSidecar)
+        childSidecar = nil
+    }
+
+    /// Removes everything that an ended session leaves for readers.
+    func removeFiles() {
+        try? directory.removeTree(names.folder)
+        try? directory.remove(names.log)
+    }
+
+    /// Removes the sidecar's name; after this no name is touched any more. The lock stays until the process ends.
+    func removeSidecar() { sidecar.removeName(names, in: directory) }
+
+    private func remove(_ name: String, ifSameAs file: FileMetadata?) {
+        guard let file, let there = try? directory.metadata(of: name), there.isSameFile(as: file) else {
+            return
+        }
+        try? directory.remove(name)
+    }
+}

@@ -1,0 +1,135 @@
+import CSystem
+import KeeperShared
+
+// Starting the child, and putting the session where others find it.
+extension Session {
+    /// Starts the child with its pipes.
+    ///
+    /// - Throws: the system's own error for what can't be executed.
+    func startChild(in directory: borrowing FileDescriptor, mask: mode_t) throws(LaunchError) {
+        let isFirst = recorder.status.child == nil
+        log.line("keeper starting: session \(settings.id.string), PID \(getpid()), keeper \(keeperVersion)")
+        if settings.isDropIn {
+            var isCaptured = false
+            if case .log = settings.output { isCaptured = true }
+            log.line("pi output capture: \(isCaptured ? "enabled" : "disabled")")
+        }
+        log.line("spawning \(settings.isDropIn ? "pi " : "")\(commandText)")
+        let handle = try spawnChild(in: directory, mask: mask, isFirst: isFirst)
+        recorder.status.child = SessionStatus.Child(
+            identity: ProcessIdentity(
+                pid: handle.pid, startTime: ProcessStat(pid: handle.pid)?.startTime ?? 0),
+            startedAt: Timestamp.now())
+        child = consume handle
+        deadlines.set(.ready, in: .milliseconds(300))
+    }
+
+    private var commandText: String {
+        var json = JSONWriter(capacity: 992)
+        json.beginArray()
+        for argument in recorder.status.command { json.string(utf8: argument) }
+        json.endArray()
+        return String(decoding: json.bytes, as: UTF8.self)
+    }
+
+    private func spawnChild(
+        in directory: borrowing FileDescriptor, mask: mode_t, isFirst: Bool
+    ) throws(LaunchError) -> ProcessHandle {
+        if settings.command.file[0] == 0 {
+            throw LaunchError(1, "exec '': the command is empty", execError: ENOENT)
+        }
+        let stdin = try system(makePipe)
+        let environment = ChildEnvironment(
+            settings: settings, directoryPath: place.directoryPath, instance: recorder.status.instance,
+            isFirstStart: isFirst)
+        let null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
+        try system { () throws(SystemError) in try stdin.writing.setNonBlocking() }
+        let stdoutEnd = try connect(.stdout)
+        let stderrEnd = try connect(.stderr)
+        var request = SpawnRequest(
+            file: settings.command.file, arguments: settings.command.pointer,
+            environment: environment.pointer, mask: mask)
+        let standardOutput = rawNumber(stdoutEnd) ?? null.raw
+        request.descriptors = (
+            stdin.reading.raw, standardOutput, rawNumber(stderrEnd) ?? standardOutput, -1
+        )
+        request.directory = directory.raw
+        request.deathSignal = SIGTERM
+        let handle: ProcessHandle
+        do throws(SystemError) {
+            handle = try spawn(request)
+        } catch {
+            throw LaunchError(1, error.text, execError: error.code)
+        }
+        input.attach(stdin.takeWriting())
+        return handle
+    }
+
+    /// One pipe for both: as asked for, or because both go to the log.
+    private var isMerged: Bool {
+        if case .log = settings.output { return true }
+        return settings.mergesStreams
+    }
+
+    private func rawNumber(_ descriptor: borrowing FileDescriptor?) -> Int32? {
+        switch descriptor {
+        case .some(let descriptor): descriptor.raw
+        case .none: nil
+        }
+    }
+
+    /// Makes a pipe from the child into a stream. All that can fail is done before there is a child.
+    ///
+    /// - Returns: the child's end; nil where the stream has none of its own.
+    private func connect(_ name: StreamName) throws(LaunchError) -> FileDescriptor? {
+        if case .discard = settings.output { return nil }
+        if name == .stderr, isMerged { return nil }
+        let stream = try stream(name)
+        let pipe = try system(makePipe)
+        do throws(SystemError) {
+            let end = try pipe.writing.duplicate()
+            try stream.attach(pipe.takeReading())
+            return end
+        } catch {
+            throw LaunchError(error)
+        }
+    }
+
+    /// The stream of that name: it goes on, with its positions, from child to child.
+    private func stream(_ name: StreamName) throws(LaunchError) -> OutputStream {
+        if let stream = outputs.first(where: { $0.name == name }) { return stream }
+        let sink: OutputSink
+        switch settings.output {
+        case .journals(let bound):
+            let journal = JournalWriter(name, bound: bound)
+            try system { () throws(SystemError) in try journal.open(in: place.folder) }
+            sink = .journal(journal)
+        case .log, .discard: sink = .log
+        }
+        let stream = OutputStream(name, sink: sink, poller: poller)
+        outputs.append(stream)
+        return stream
+    }
+
+    /// The child runs: from here on others find the session.
+    func becomeVisible() throws(SystemError) {
+        if let pid = childPID { try place.recordChild(pid) }
+        recorder.writeFirstStatus(in: place.folder)
+        recorder.event("started", in: place.folder) { json in
+            json.key("to")
+            json.string("starting")
+            json.key("pid")
+            json.integer(childPID ?? 0)
+        }
+        try place.installFolder()
+    }
+
+    /// Ends a child whose session could not be put in place.
+    func abandonChild() {
+        guard let pid = childPID else { return }
+        try? signalGroup(pid, SIGKILL)
+        var record = csys_ended()
+        while csys_waitid(P_PID, id_t(pid), WEXITED, &record) < 0, csys_errno() == EINTR {}
+        child = nil
+    }
+}

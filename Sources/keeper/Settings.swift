@@ -1,0 +1,69 @@
+import CSystem
+import KeeperShared
+
+/// What happens to processes that the child leaves behind.
+enum Leftovers {
+    case end
+    case leave
+}
+
+/// What becomes of the child's output.
+enum OutputMode {
+    /// Both streams in journals, each bounded to so many bytes.
+    case journals(bound: Int)
+    case discard
+    /// Appended to the keeper's log, which is cut at `bound` bytes, checked every `interval` nanoseconds.
+    case log(bound: Int, interval: Int64)
+}
+
+/// What a keeper was asked to do.
+struct Settings {
+    var id: SessionID
+    var sessionsPath: String
+    var workingDirectory: String?
+    var labels: [Label] = []
+    var removesFiles = false
+    /// Whoever holds the other end of the report pipe reads the files to the end first.
+    var awaitsReader = false
+    var mergesStreams = false
+    var maximumLine = 16 << 20
+    var maximumPending = 64 << 20
+    var leftovers = Leftovers.end
+    var output = OutputMode.journals(bound: 64 << 20)
+    /// A pipe to whoever spawned this keeper.
+    var reportDescriptor: Int32?
+    /// Started without a command, by a dashboard that knows the contract.
+    var isDropIn = false
+    var command: ChildCommand
+}
+
+/// A command as C strings that live as long as the process.
+struct ChildCommand {
+    /// Ended by nil, for exec.
+    let pointer: UnsafePointer<UnsafeMutablePointer<CChar>?>
+
+    /// The last arguments of this process: byte for byte what the kernel gave it.
+    init(lastArguments count: Int) {
+        pointer = UnsafePointer(csys_arguments()! + (Int(csys_argc()) - count))
+    }
+
+    /// Copies of strings.
+    init(_ strings: [String]) {
+        let copies = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { copies[index] = string.withCString { strdup($0) } }
+        copies[strings.count] = nil
+        pointer = UnsafePointer(copies)
+    }
+
+    /// What is executed.
+    var file: UnsafePointer<CChar> { UnsafePointer(pointer[0]!) }
+
+    /// The arguments' bytes.
+    var bytes: [[UInt8]] {
+        var all: [[UInt8]] = []
+        while let argument = pointer[all.count] {
+            all.append(Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument))))
+        }
+        return all
+    }
+}

@@ -1,0 +1,16 @@
+/// What an event belongs to: a kind in the upper byte, and a serial number that is never used again.
+enum Token {
+    static let signals: UInt64 = 1
+    static let inputListener: UInt64 = 2
+    static let controlListener: UInt64 = 3
+    static let stdin: UInt64 = 4
+    static let stdout: UInt64 = 5
+    static let stderr: UInt64 = 6
+    static let report: UInt64 = 7
+
+    static func input(_ serial: UInt64) -> UInt64 { 1 << 56 | serial }
+    static func control(_ serial: UInt64) -> UInt64 { 2 << 56 | serial }
+
+    static func isInput(_ token: UInt64) -> Bool { token >> 56 == 1 }
+    static func isControl(_ token: UInt64) -> Bool { token >> 56 == 2 }
+}

@@ -1,0 +1,75 @@
+import KeeperShared
+
+/// Commands that start a session.
+extension Commands {
+    static let spawn = CommandSpec(
+        "spawn", summary: "Start a command as a session and return",
+        description: [
+            "Prints the session's ID, a short random one if none is given. The session lives on when the "
+                + "caller, its terminal or its service ends."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .optional)],
+        trailing: .required,
+        groups: [
+            OptionGroup(
+                "Waiting",
+                [
+                    OptionSpec(
+                        "wait", .choice(["started", "ready", "none"]), "started|ready|none",
+                        help: "Return when the command runs, when it is ready, or at once",
+                        default: .value("started")),
+                    Shared.timeout("Stop waiting after this time"),
+                ]),
+            environmentOptions,
+        ] + SessionOptions.groups,
+        examples: [
+            ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
+            ExampleSpec(
+                "id=$(keeperctl spawn --rm --env TZ=UTC -- jq --unbuffered -c .)",
+                "Starts jq under a random ID and leaves no files when it ends."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "The command runs."),
+            ExitStatusSpec("1", "It could not be started."),
+            ExitStatusSpec("4", "Timed out; the session goes on."),
+            ExitStatusSpec("5", "A session of this ID is already running."),
+        ])
+
+    static let run = CommandSpec(
+        "run", summary: "Start a command as a session and stay with it",
+        description: [
+            "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
+                + "with its exit status. INT and TERM are passed on. If run itself is hung up or killed, the "
+                + "session lives on. Without ID, one is made up and --rm is implied."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .optional)],
+        trailing: .required,
+        groups: [environmentOptions] + SessionOptions.groups,
+        examples: [
+            ExampleSpec(
+                "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),
+            ExampleSpec(
+                "keeperctl run build -- make -j4",
+                "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
+            ExitStatusSpec(
+                "125", "Bad usage, the session could not be started, or its output is incomplete."),
+            ExitStatusSpec("126", "The command can't be executed."),
+            ExitStatusSpec("127", "There is no such command."),
+        ])
+
+    private static let environmentOptions = OptionGroup(
+        "Environment",
+        [
+            OptionSpec(
+                "env", .keyValue, "NAME=VALUE", help: "Set a variable for the command", repeatable: true),
+            OptionSpec(
+                "env-file", .path, "FILE",
+                help:
+                    "Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins",
+                repeatable: true),
+            OptionSpec(flag: "clear-env", help: "Start from an empty environment"),
+        ])
+}

@@ -1,0 +1,96 @@
+import CSystem
+import KeeperShared
+
+/// Lists live sessions, and clears away dead ones.
+func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
+    let isJSON = context.arguments.flag("json")
+    let isQuiet = context.arguments.flag("quiet")
+    guard let directory = try context.openDirectory() else {
+        if !isJSON && !isQuiet { sayEmpty(try context.directoryPath()) }
+        return ExitStatus.done
+    }
+    let found: Discovery
+    do throws(SystemError) {
+        found = try Discovery(of: directory.descriptor)
+    } catch {
+        throw CommandFailure(concat("sessions directory ", directory.path), error)
+    }
+    var status = ExitStatus.done
+    for failure in found.failures {
+        printError(CommandFailure(concat("session ", failure.id.string), failure.error).text)
+        status = ExitStatus.failed
+    }
+    let list = SessionList(directory.descriptor)
+    let reader = StatusReader()
+    for session in found.sessions {
+        switch session.ownership {
+        case .keeper(let pid):
+            if isQuiet {
+                list.addName(session.id)
+            } else {
+                let path = concat(SessionNames(session.id).folder, "/", SessionNames.status)
+                list.add(session.id, keeper: pid, reader.read(path, in: directory.descriptor))
+            }
+        case .foreign(let pid):
+            if isQuiet { list.addName(session.id) } else { list.add(session.id, foreign: pid) }
+        case .nobody, .unsettled, .dead: break
+        }
+    }
+    if context.arguments.flag("no-reap") {
+        printStale(found.dead)
+    } else if !reap(found, in: directory.descriptor) {
+        status = ExitStatus.failed
+    }
+    if isJSON {
+        list.writeJSON(to: context.output)
+    } else if isQuiet {
+        list.writeNames(to: context.output)
+    } else if list.isEmpty {
+        sayEmpty(directory.path)
+    } else {
+        list.writeTable(to: context.output, width: outputWidth())
+    }
+    context.output.flush()
+    return status
+}
+
+/// All in one write: there may be thousands.
+private func printStale(_ ids: [SessionID]) {
+    var lines: [UInt8] = []
+    for id in ids {
+        lines.append(literal: "keeperctl: ")
+        lines.append(contentsOf: id.string.utf8)
+        lines.append(literal: " is stale: its keeper has died\n")
+    }
+    writeStandard(STDERR_FILENO, lines)
+}
+
+/// - Returns: whether everything stale is gone.
+private func reap(_ found: Discovery, in directory: borrowing FileDescriptor) -> Bool {
+    var isClean = true
+    let ids = found.dead + found.leftovers
+    // Names without a sidecar are mostly those of a start under way: not worth waiting for.
+    let outcomes =
+        Reaper.reap(found.dead, in: directory) + Reaper.reap(found.leftovers, in: directory, patience: 0)
+    for (index, outcome) in outcomes.enumerated() {
+        switch outcome {
+        // Whoever holds the id's lock clears it itself.
+        case .nothing, .live, .foreign, .busy: break
+        case .reaped(let reaped):
+            var state = "of other make"
+            if let known = reaped.state { state = "\(known.name)" }
+            printError(concat("reaped ", reaped.id.string, " (", state, ")"))
+            if !reaped.survivors.isEmpty {
+                printError(survivorsText(reaped.id, reaped.survivors))
+                isClean = false
+            }
+        case .failed(let error):
+            printError(CommandFailure(concat("can't clear away ", ids[index].string), error).text)
+            isClean = false
+        }
+    }
+    return isClean
+}
+
+/// Where nothing was found.
+func sayEmpty(_ path: String) { printError(concat("no sessions in ", path)) }

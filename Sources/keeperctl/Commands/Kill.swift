@@ -1,0 +1,203 @@
+import CSystem
+import KeeperShared
+
+/// Ends sessions, or sends them a signal.
+func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
+    let isAll = context.arguments.flag("all")
+    guard let directory = try context.openDirectory() else {
+        if isAll { return ExitStatus.done }
+        throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
+    }
+    let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
+    let killing = Killing(directory, context)
+    if let signal = context.arguments.signal("signal") {
+        for id in ids { killing.signal(id, signal) }
+        return killing.status
+    }
+    let atOnce = raiseDescriptorLimit()
+    var next = 0
+    while next < ids.count {
+        let end = min(ids.count, next + atOnce)
+        killing.end(ids[next..<end])
+        next = end
+    }
+    return killing.status
+}
+
+private func liveSessions(
+    in directory: borrowing FileDescriptor
+) throws(CommandFailure) -> [SessionID] {
+    do throws(SystemError) {
+        var ids: [SessionID] = []
+        for session in try Discovery(of: directory).sessions {
+            switch session.ownership {
+            case .keeper, .dead: ids.append(session.id)
+            case .nobody, .foreign, .unsettled: break
+            }
+        }
+        return ids
+    } catch {
+        throw CommandFailure("list the sessions", error)
+    }
+}
+
+private final class Killing {
+    /// The first failure's.
+    private(set) var status = ExitStatus.done
+    private let directory: SessionsDirectory
+    private let isNow: Bool
+    private let steps: String?
+    private let deadline: Int64?
+
+    init(_ directory: consuming SessionsDirectory, _ context: Context) {
+        self.directory = directory
+        isNow = context.arguments.flag("now")
+        deadline = context.deadline
+        steps = context.arguments.duration("grace").map { grace in
+            let time = formatDuration(grace)
+            return concat("eof:", time, ",TERM:", time, ",KILL:2s")
+        }
+    }
+
+    // MARK: Ending
+
+    /// Asks all of them to end, and then waits for each.
+    func end(_ ids: ArraySlice<SessionID>) {
+        var asked: [(SessionID, ControlClient)] = []
+        var orphaned: [SessionID] = []
+        for id in ids {
+            do throws(CommandFailure) {
+                switch try SessionLookup(id, in: directory.descriptor) {
+                case .none: throw CommandFailure.noSession(id, in: directory.path)
+                case .foreign(let pid): throw otherMake(id, pid)
+                case .over: printError(concat(id.string, ": already ended"))
+                case .dead: orphaned.append(id)
+                case .live:
+                    if let client = try ask(id) { asked.append((id, client)) } else { orphaned.append(id) }
+                }
+            } catch {
+                fail(error)
+            }
+        }
+        for (id, client) in asked {
+            do throws(ControlFailure) {
+                let result = try client.result(deadline: deadline)
+                if let lost = result["lost"]?.stringValue { printError(concat(id.string, ": ", lost)) }
+                report(id, survivors: result["survivors"])
+            } catch {
+                // A keeper that died while it was ending the session has left that to us.
+                if case .noAnswer = error { orphaned.append(id) } else { fail(error.commandFailure(id)) }
+            }
+        }
+        endOrphaned(orphaned)
+    }
+
+    /// nil when there is no keeper to ask any more.
+    private func ask(_ id: SessionID) throws(CommandFailure) -> ControlClient? {
+        do throws(ControlFailure) {
+            return try ControlClient(id, in: directory.descriptor, "stop") { json in
+                if isNow {
+                    json.key("now")
+                    json.bool(true)
+                } else if let steps {
+                    json.key("steps")
+                    json.string(steps)
+                }
+            }
+        } catch {
+            switch error {
+            case .unreachable, .noAnswer: return nil
+            case .timedOut, .refused, .failed: throw error.commandFailure(id)
+            }
+        }
+    }
+
+    private func report(_ id: SessionID, survivors: JSONValue?) {
+        report(
+            id, survivors: (survivors?.arrayValue ?? []).map { pid_t(truncatingIfNeeded: $0.intValue ?? 0) })
+    }
+
+    private func report(_ id: SessionID, survivors: [pid_t]) {
+        if survivors.isEmpty { return }
+        fail(CommandFailure(ExitStatus.failed, survivorsText(id, survivors)))
+    }
+
+    /// Ends sessions whose keepers are gone; one that was only on its way out is waited for.
+    private func endOrphaned(_ ids: [SessionID]) {
+        for id in ids { waitForKeeper(id) }
+        for (index, outcome) in Reaper.reap(ids, in: directory.descriptor).enumerated() {
+            let id = ids[index]
+            switch outcome {
+            case .nothing: break
+            case .reaped(let reaped): report(id, survivors: reaped.survivors)
+            case .live: fail(ControlFailure.unreachable.commandFailure(id))
+            case .foreign(let pid): fail(otherMake(id, pid))
+            case .busy:
+                fail(
+                    CommandFailure(
+                        ExitStatus.conflict, concat(id.string, ": another process is changing it; try again"))
+                )
+            case .failed(let error): fail(CommandFailure(concat(id.string, ": ", "\(error.call)"), error))
+            }
+        }
+    }
+
+    private func waitForKeeper(_ id: SessionID) {
+        guard case .keeper(let pid)? = try? Ownership.of(SessionNames(id), in: directory.descriptor),
+            let keeper = ProcessHandle.open(pid: pid)
+        else { return }
+        _ = keeper.waitForEnd(timeout: .seconds(2))
+    }
+
+    // MARK: Signals
+
+    func signal(_ id: SessionID, _ signal: Int32) {
+        do throws(CommandFailure) {
+            switch try SessionLookup(id, in: directory.descriptor) {
+            case .none: throw CommandFailure.noSession(id, in: directory.path)
+            case .foreign(let pid): throw otherMake(id, pid)
+            case .over, .dead:
+                throw CommandFailure.sessionOver(id)
+            case .live: try send(signal, to: id)
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func send(_ signal: Int32, to id: SessionID) throws(CommandFailure) {
+        do throws(ControlFailure) {
+            let client = try ControlClient(id, in: directory.descriptor, "signal") { json in
+                json.key("name")
+                json.string(signalName(signal))
+                json.key("to")
+                json.string("process")
+            }
+            _ = try client.result()
+        } catch {
+            throw error.commandFailure(id)
+        }
+    }
+
+    // MARK: Failures
+
+    private func fail(_ failure: CommandFailure) {
+        printError(failure.text)
+        if status == ExitStatus.done { status = failure.status }
+    }
+
+    private func otherMake(_ id: SessionID, _ pid: pid_t?) -> CommandFailure {
+        CommandFailure(
+            ExitStatus.failed,
+            concat(
+                id.string, ": its keeper is of other make",
+                pid.map { concat(" (PID ", String($0), ")") } ?? "", " and is left alone"))
+    }
+}
+
+/// What is said of processes that could not be ended.
+func survivorsText(_ id: SessionID, _ survivors: [pid_t]) -> String {
+    var text = concat(id.string, ": still running after SIGKILL: PIDs")
+    for pid in survivors { text = concat(text, " ", String(pid)) }
+    return text
+}

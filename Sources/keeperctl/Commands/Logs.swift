@@ -1,0 +1,136 @@
+import CSystem
+import KeeperShared
+
+/// `logs`: copies journals of sessions from their files.
+func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
+    let request = try LogRequest(context)
+    let directory = try context.directory(of: request.ids[0])
+    if request.ids.count > 1 { _ = raiseDescriptorLimit() }
+    // All must be there before anything is printed.
+    var followers: [Follower] = []
+    for number in request.ids.indices { followers.append(try request.follower(number, in: directory)) }
+    if request.follows { return try finish(followers) }
+    for follower in followers {
+        let status = try finish([follower])
+        if status != ExitStatus.done { return status }
+    }
+    return ExitStatus.done
+}
+
+/// `logs of a: 10 bytes of stdout are gone (positions 0 to 10); going on from 10`
+func gapText(_ what: String, _ stream: StreamName, _ gap: JournalGap) -> String {
+    let end = String(gap.to)
+    return concat(
+        what, ": ", String(gap.count), " bytes of ", "\(stream.text)", " are gone (positions ",
+        String(gap.from), " to ", end, "); going on from ", end)
+}
+
+/// Copies all to the end, in the order in which things come.
+private func finish(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
+    let set = PollSet()
+    var active = followers
+    do throws(FollowFailure) {
+        while true {
+            for follower in active { try follower.turn(set) }
+            active = active.filter { !$0.isDone }
+            if active.isEmpty { return ExitStatus.done }
+            set.clear()
+            for follower in active { follower.prepare(set) }
+            do throws(SystemError) { try set.wait() } catch { throw .journal(error) }
+        }
+    } catch {
+        switch error {
+        // As quiet as `cat` when its reader leaves.
+        case .readerGone: return 128 + SIGPIPE
+        case .output(let error): throw CommandFailure("write output", error)
+        case .journal(let error): throw CommandFailure("read journal", error)
+        }
+    }
+}
+
+/// What is asked for, for all sessions alike.
+private final class LogRequest {
+    let ids: [SessionID]
+    let follows: Bool
+    private let isOfPrevious: Bool
+    private let range: LogRange
+    /// For each stream where it goes.
+    private var outputs: [(StreamName, FollowedOutput)] = []
+    private var style = LineStyle()
+    private var hasColour = false
+
+    init(_ context: Context) throws(CommandFailure) {
+        let arguments = context.arguments
+        ids = try context.sessionIDs()
+        range = try LogRange(context)
+        follows = arguments.flag("follow")
+        isOfPrevious = arguments.flag("previous")
+        do throws(SystemError) {
+            let output = try FollowedOutput(STDOUT_FILENO, patient: true)
+            if arguments.flag("all") {
+                outputs = [(.stdout, output), (.stderr, try FollowedOutput(STDERR_FILENO, patient: true))]
+            } else {
+                outputs = [(arguments.flag("stderr") ? .stderr : .stdout, output)]
+            }
+        } catch {
+            throw CommandFailure("standard output", error)
+        }
+        style.timestamps = arguments.flag("timestamps")
+        style.holdsLines = ids.count > 1 || outputs.count > 1
+        hasColour = isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0[0] == 0 } ?? true)
+    }
+
+    /// What copies the output of one of the sessions.
+    func follower(
+        _ number: Int, in directory: borrowing SessionsDirectory
+    ) throws(CommandFailure) -> Follower {
+        let names = SessionNames(ids[number])
+        let what = concat("logs of ", names.id.string)
+        do throws(SystemError) {
+            let folder = try directory.descriptor.openDirectory(
+                isOfPrevious ? names.previousFolder : names.folder)
+            var streams: [FollowedStream] = []
+            var isKept = false
+            for (name, output) in outputs {
+                streams.append(FollowedStream(name, to: output))
+                if !(try segmentBases(of: name, in: folder).isEmpty) { isKept = true }
+            }
+            if !isKept { printError(concat(what, ": the session keeps no such output")) }
+            try range.apply(to: streams, in: folder)
+            var ownStyle = style
+            if ids.count > 1 { ownStyle.label = label(number) }
+            // Nothing more comes of a previous session.
+            let isLive = follows && !isOfPrevious
+            let watch = isLive ? try SessionWatch(names, in: directory, folder: folder) : nil
+            let follower = try Follower(
+                folder: folder, streams: streams, style: ownStyle, watch: watch
+            ) { stream, gap in printError(gapText(what, stream, gap)) }
+            follower.endsWithReaders = true
+            return follower
+        } catch {
+            guard error.code == ENOENT else { throw CommandFailure(what, error) }
+            if !isOfPrevious { throw .noSession(names.id, in: directory.path) }
+            throw CommandFailure(
+                ExitStatus.noSession,
+                concat("no session before this one under the ID ", quoted(names.id.string)))
+        }
+    }
+
+    /// `name | `, as wide as for all others.
+    private func label(_ number: Int) -> [UInt8] {
+        var width = 0
+        for id in ids { width = max(width, id.string.utf8.count) }
+        var label: [UInt8] = []
+        if hasColour {
+            label.append(literal: "\u{1B}[3")
+            label.append(UInt8(ascii: "1") + UInt8(number % 6))
+            label.append(UInt8(ascii: "m"))
+        }
+        label.append(contentsOf: ids[number].string.utf8)
+        for _ in ids[number].string.utf8.count..<width { label.append(UInt8(ascii: " ")) }
+        label.append(literal: " |")
+        if hasColour { label.append(literal: "\u{1B}[0m") }
+        label.append(UInt8(ascii: " "))
+        return label
+    }
+}

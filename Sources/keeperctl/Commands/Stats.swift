@@ -1,0 +1,173 @@
+import CSystem
+import KeeperShared
+
+/// What sessions use, once or every second.
+func runStats(_ context: Context) throws(CommandFailure) -> Int32 {
+    let ids = try context.sessionIDs()
+    guard let directory = try context.openDirectory() else {
+        if let id = ids.first { throw .noSession(id, in: try context.directoryPath()) }
+        printError(concat("no sessions in ", try context.directoryPath()))
+        return ExitStatus.done
+    }
+    do throws(SystemError) {
+        return try measure(ids, in: directory, context)
+    } catch {
+        throw CommandFailure("stats", error)
+    }
+}
+
+private func measure(
+    _ named: [SessionID], in directory: borrowing SessionsDirectory, _ context: Context
+) throws(SystemError) -> Int32 {
+    var status = ExitStatus.done
+    var ids: [SessionID] = []
+    for id in named {
+        let names = SessionNames(id)
+        if case .nobody = try Ownership.of(names, in: directory.descriptor) {
+            if try directory.descriptor.metadata(of: names.folder) == nil {
+                printError(CommandFailure.noSession(id, in: directory.path).text)
+                return ExitStatus.noSession
+            }
+            printError(concat(id.string, ": the session is over: it uses nothing"))
+            status = ExitStatus.failed
+        } else {
+            ids.append(id)
+        }
+    }
+    if ids.isEmpty && !named.isEmpty { return status }
+    let sampler = try SessionSampler(directory.descriptor, ids: ids, [.memory, .descriptors, .transfer])
+    // Those that were asked for have all ended, or it was to be once.
+    return try stream(sampler, context) { !ids.isEmpty && sampler.sessions.isEmpty } ? status : 128 + SIGPIPE
+}
+
+private let firstInterval: Int64 = .milliseconds(500)
+private let interval: Int64 = .seconds(1)
+
+/// - Returns: false when nobody reads any more.
+@inline(never)
+private func stream(
+    _ sampler: SessionSampler, _ context: Context, until isOver: () -> Bool
+) throws(SystemError) -> Bool {
+    let isJSON = context.arguments.flag("json")
+    let isOnce = context.arguments.flag("no-stream")
+    let isTerminal = isatty(STDOUT_FILENO) == 1
+    let reader = try FileDescriptor.duplicate(ofNumber: STDOUT_FILENO)
+    // A share of a processor needs two looks.
+    try sampler.sample()
+    var next = monotonicNow() + firstInterval
+    while try waitUntil(next, while: reader) {
+        next = monotonicNow() + interval
+        try sampler.sample()
+        if isJSON {
+            writeJSON(sampler.sessions, to: context.output)
+        } else {
+            if isTerminal && !isOnce { context.output.write("\u{1B}[H\u{1B}[J") }
+            writeTable(sampler.sessions, to: context.output)
+        }
+        context.output.flush()
+        if isOnce || isOver() { return true }
+    }
+    return false
+}
+
+/// - Returns: false when nobody reads any more.
+@inline(never)
+private func waitUntil(_ time: Int64, while reader: borrowing FileDescriptor) throws(SystemError) -> Bool {
+    let set = PollSet()
+    while monotonicNow() < time {
+        set.clear()
+        set.add(reader, [])
+        set.limit(deadline: time)
+        try set.wait()
+        if set.readiness(of: reader).contains(.error) { return false }
+    }
+    return true
+}
+
+@inline(never) private func total(of sessions: [SessionSample]) -> (usage: ResourceUsage, cpu: Int) {
+    var usage = ResourceUsage()
+    var cpu = 0
+    for session in sessions {
+        if let part = session.usage { usage.add(part) }
+        cpu += session.cpuPermille ?? 0
+    }
+    return (usage, cpu)
+}
+
+// MARK: For people
+
+private func writeTable(_ sessions: [SessionSample], to output: StandardOutput) {
+    var table = Table([
+        "SESSION", "CPU%", "RSS", "PSS", "FDS", "READ", "WRITTEN", "USER", "SYSTEM", "THREADS", "PROCS",
+    ])
+    for session in sessions {
+        for cell in row(session.id.string, session.cpuPermille, session.usage) { table.add(cell) }
+    }
+    let total = total(of: sessions)
+    for cell in row("total", total.cpu, total.usage) { table.add(cell) }
+    table.write(to: output)
+}
+
+@inline(never)
+private func row(_ name: String, _ cpu: Int?, _ usage: ResourceUsage?) -> [String] {
+    guard let usage else { return [name] + [String](repeating: "-", count: 10) }
+    return [
+        name, percentText(cpu), sizeText(usage.resident), sizeText(usage.proportional),
+        usage.descriptors.map { String($0) } ?? "-", sizeText(usage.bytesRead), sizeText(usage.bytesWritten),
+        secondsText(usage.userTime), secondsText(usage.systemTime), String(usage.threads),
+        String(usage.processes),
+    ]
+}
+
+// MARK: For programs
+
+private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
+    let time = Timestamp.now().rfc3339
+    for session in sessions {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("sessionId")
+        json.string(session.id.string)
+        json.key("state")
+        json.string("\(session.state.name)")
+        finish(&json, time, session.cpuPermille, session.usage)
+        output.write(json.bytes)
+    }
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("total")
+    json.bool(true)
+    json.key("sessions")
+    json.integer(sessions.count)
+    let total = total(of: sessions)
+    finish(&json, time, total.cpu, total.usage)
+    output.write(json.bytes)
+}
+
+@inline(never)
+private func finish(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
+    json.key("time")
+    json.string(time)
+    write("cpuPercent", cpu.map { percentText($0) }, to: &json)
+    write("rss", usage?.resident, to: &json)
+    write("pss", usage?.proportional, to: &json)
+    write("descriptors", usage?.descriptors, to: &json)
+    write("bytesRead", usage?.bytesRead, to: &json)
+    write("bytesWritten", usage?.bytesWritten, to: &json)
+    write("userSeconds", usage.map { secondsText($0.userTime) }, to: &json)
+    write("systemSeconds", usage.map { secondsText($0.systemTime) }, to: &json)
+    write("threads", usage?.threads, to: &json)
+    write("processes", usage?.processes, to: &json)
+    json.endObject()
+    json.endLine()
+}
+
+private func write(_ name: StaticString, _ number: Int?, to json: inout JSONWriter) {
+    write(name, number.map { String($0) }, to: &json)
+}
+
+@inline(never)
+private func write(_ name: StaticString, _ number: String?, to json: inout JSONWriter) {
+    json.key(name)
+    if let number { json.raw(Array(number.utf8)) } else { json.null() }
+}

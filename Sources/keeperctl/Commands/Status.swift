@@ -1,0 +1,174 @@
+import CSystem
+import KeeperShared
+
+/// Shows the state of one session, live or over.
+func runStatus(_ context: Context) throws(CommandFailure) -> Int32 {
+    let id = try context.sessionIDs()[0]
+    let directory = try context.directory(of: id)
+    context.output.write(try statusCard(id, in: directory, isJSON: context.arguments.flag("json")))
+    context.output.flush()
+    return ExitStatus.done
+}
+
+/// Prints the status objects of sessions, live or over.
+func runInspect(_ context: Context) throws(CommandFailure) -> Int32 {
+    var status = ExitStatus.done
+    for id in try context.sessionIDs() {
+        do throws(CommandFailure) {
+            let directory = try context.directory(of: id)
+            context.output.write(try statusCard(id, in: directory, isJSON: true))
+        } catch {
+            // The others are still wanted.
+            printError(error.text)
+            status = error.status
+        }
+    }
+    context.output.flush()
+    return status
+}
+
+private func statusCard(
+    _ id: SessionID, in directory: borrowing SessionsDirectory, isJSON: Bool
+) throws(CommandFailure) -> [UInt8] {
+    var card = StatusCard(id, isJSON: isJSON)
+    switch try SessionLookup(id, in: directory.descriptor) {
+    case .none: throw CommandFailure.noSession(id, in: directory.path)
+    case .live(let keeper, let status):
+        if let status = ask(id, in: directory.descriptor) ?? status {
+            card.add(status)
+        } else {
+            card.add("starting", keeper: keeper, isForeign: false)
+        }
+    case .foreign(let keeper): card.add("running", keeper: keeper, isForeign: true)
+    case .dead(let status):
+        if let status { card.add(status) } else { card.add("lost", keeper: nil, isForeign: false) }
+        printError(concat(id.string, ": its keeper has died; 'keeperctl discover' clears up after it"))
+    case .over(let status): card.add(status)
+    }
+    return card.bytes
+}
+
+/// The keeper's own word is newer than its file: positions move with every byte.
+private func ask(_ id: SessionID, in directory: borrowing FileDescriptor) -> SessionStatus? {
+    do throws(ControlFailure) {
+        let client = try ControlClient(id, in: directory, "status")
+        return SessionStatus(try client.result(deadline: monotonicNow() + .seconds(5)))
+    } catch {
+        return nil
+    }
+}
+
+/// One session's status as text or as JSON.
+private struct StatusCard {
+    private let id: SessionID
+    private let isJSON: Bool
+    private(set) var bytes: [UInt8] = []
+
+    init(_ id: SessionID, isJSON: Bool) {
+        self.id = id
+        self.isJSON = isJSON
+    }
+
+    /// A session of which there is no status.
+    mutating func add(_ state: String, keeper: pid_t?, isForeign: Bool) {
+        guard isJSON else {
+            line("session", id.string)
+            line("state", state)
+            if let keeper {
+                line("keeper", concat("PID ", String(keeper), isForeign ? ", of other make" : ""))
+            }
+            return
+        }
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("format")
+        json.integer(1)
+        json.key("sessionId")
+        json.string(id.string)
+        json.key("state")
+        json.string(state)
+        if let keeper {
+            json.key("keeper")
+            json.beginObject()
+            json.key("pid")
+            json.integer(keeper)
+            json.endObject()
+        }
+        if isForeign {
+            json.key("foreign")
+            json.bool(true)
+        }
+        json.endObject()
+        json.endLine()
+        bytes = json.bytes
+    }
+
+    mutating func add(_ status: SessionStatus) {
+        if isJSON {
+            var json = JSONWriter()
+            status.write(to: &json)
+            json.endLine()
+            bytes = json.bytes
+            return
+        }
+        let now = Timestamp.now().nanoseconds
+        line("session", id.string)
+        line("state", "\(status.state.name)")
+        if let reason = status.reason { line("reason", reason) }
+        let started = status.keeper.startedAt
+        line(
+            "started",
+            concat(started.rfc3339, ", ", formatAge(now - started.nanoseconds), " ago"))
+        if let exit = status.exit { line("exit", concat(exit.end.text, " at ", exit.at.rfc3339)) }
+        if !status.state.isFinal {
+            line(
+                "keeper",
+                concat("PID ", String(status.keeper.identity.pid), ", version ", status.keeper.version))
+            if let child = status.child, status.exit == nil {
+                var text = concat(
+                    "PID ", String(child.identity.pid), child.readyAt == nil ? ", not ready" : ", ready")
+                if child.restarts > 0 {
+                    text = concat(text, ", restarted ", String(child.restarts), " times")
+                }
+                line("child", text)
+            }
+        }
+        line("command", shellText(status.command, limit: 2000))
+        line("directory", printable(status.workingDirectory))
+        for label in status.labels {
+            line("label", printable(Array(concat(label.name, "=", label.value).utf8)))
+        }
+        line("stdout", extent(status.stdout))
+        line("stderr", extent(status.stderr))
+        if let tail = status.stderrTail, !tail.isEmpty {
+            line("stderr tail", "")
+            for part in tail.split(separator: UInt8(ascii: "\n")) {
+                line("", printable(Array(part)))
+            }
+        }
+    }
+
+    private func extent(_ extent: StreamExtent) -> String {
+        let text = concat(String(extent.next), " bytes")
+        return extent.first > 0 ? concat(text, ", kept from ", String(extent.first)) : text
+    }
+
+    private func printable(_ bytes: [UInt8]) -> String {
+        let text = quoted(bytes, limit: 1000)
+        return String(decoding: Array(text.utf8.dropFirst().dropLast()), as: UTF8.self)
+    }
+
+    private mutating func line(_ key: StaticString, _ value: String) {
+        let start = bytes.count
+        if key.utf8CodeUnitCount > 0 {
+            bytes += Array("\(key)".utf8)
+            bytes.append(UInt8(ascii: ":"))
+        }
+        // An empty value leaves no trailing space.
+        if !value.isEmpty {
+            while bytes.count < start + 11 { bytes.append(UInt8(ascii: " ")) }
+            bytes += Array(value.utf8)
+        }
+        bytes.append(UInt8(ascii: "\n"))
+    }
+}

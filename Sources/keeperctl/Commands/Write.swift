@@ -1,0 +1,89 @@
+import CSystem
+import KeeperShared
+
+/// `write`: sends lines, or standard input, and waits for the receipt.
+func runWrite(_ context: Context) throws(CommandFailure) -> Int32 {
+    let arguments = context.arguments
+    let id = try context.sessionID(arguments.operands[0])
+    let limit = arguments.duration("timeout")
+    let deadline = limit.map { monotonicNow() + min($0, .seconds(1 << 30)) }
+    guard let directory = try context.openDirectory() else {
+        throw .noSession(id, in: try context.directoryPath())
+    }
+    let socket = try connectInput(
+        SessionNames(id), in: directory, attempts: arguments.integer("attempts") ?? 3, deadline: deadline)
+    let lines = arguments.operands.dropFirst()
+    let what = concat("write to ", id.string)
+    let client: InputClient
+    do throws(SystemError) {
+        if lines.isEmpty {
+            client = InputClient(socket: socket, source: try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
+        } else {
+            client = InputClient(socket: socket, source: nil)
+            var bytes: [UInt8] = []
+            for line in lines {
+                bytes += line.bytes
+                bytes.append(UInt8(ascii: "\n"))
+            }
+            try client.sendAll(bytes)
+        }
+    } catch { throw CommandFailure(what, error) }
+    let wantsReceipt = !arguments.flag("no-receipt")
+    client.completesLastLine = !wantsReceipt
+    try drive(client, wantsReceipt: wantsReceipt, deadline: deadline, what)
+    guard let outcome = client.outcome else { return ExitStatus.done }
+    return try report(outcome, of: client, what)
+}
+
+/// Moves the client on until its outcome is known, or until all is sent when that is enough.
+private func drive(
+    _ client: InputClient, wantsReceipt: Bool, deadline: Int64?, _ what: String
+) throws(CommandFailure) {
+    let set = PollSet()
+    while client.outcome == nil {
+        if client.isThrough {
+            if !wantsReceipt { return }
+            if deadline == nil { return client.awaitOutcome() }
+        }
+        set.clear()
+        client.prepare(set)
+        if let deadline { set.limit(deadline: deadline) }
+        do throws(SystemError) {
+            try set.wait()
+            try client.turn(set)
+        } catch {
+            throw CommandFailure(concat(what, ": read standard input"), error)
+        }
+        if client.outcome == nil, let deadline, monotonicNow() >= deadline {
+            throw CommandFailure(
+                ExitStatus.timedOut, concat(what, ": timed out without a receipt; ", sent(client)))
+        }
+    }
+}
+
+private func report(
+    _ outcome: InputOutcome, of client: InputClient, _ what: String
+) throws(CommandFailure) -> Int32 {
+    switch outcome {
+    case .delivered: return ExitStatus.done
+    case .refused(let refusal):
+        let lines = refusal.delivered == 1 ? " line was delivered" : " lines were delivered"
+        throw CommandFailure(
+            refusal.code == InputRefusal.busy ? ExitStatus.conflict : ExitStatus.failed,
+            concat(what, ": ", refusal.message, "; ", String(refusal.delivered), lines))
+    case .unknown:
+        if client.sentCount == 0 {
+            // With nothing to deliver, everything was.
+            if client.isThrough { return ExitStatus.done }
+            throw CommandFailure(ExitStatus.failed, concat(what, ": the session has ended; nothing was sent"))
+        }
+        throw CommandFailure(
+            ExitStatus.outcomeUnknown,
+            concat(what, ": outcome unknown: the keeper died before it acknowledged; ", sent(client)))
+    }
+}
+
+private func sent(_ client: InputClient) -> String {
+    if client.sentCount == 0 { return "nothing was sent" }
+    return concat(String(client.sentCount), " bytes were sent, and may be delivered or not")
+}

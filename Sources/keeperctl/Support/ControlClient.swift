@@ -1,0 +1,136 @@
+import CSystem
+import KeeperShared
+
+/// Why a keeper gave no result.
+enum ControlFailure: Error {
+    /// Nobody listens: the session is over, or its keeper is only starting.
+    case unreachable
+    /// The connection ended before the answer: what was asked for may have happened or not.
+    case noAnswer
+    case timedOut
+    /// The keeper's own error, by its number and text.
+    case refused(code: Int, message: String)
+    case failed(SystemError)
+
+    /// The failure of a command that asked for something to be done.
+    func commandFailure(_ id: SessionID) -> CommandFailure {
+        switch self {
+        case .unreachable:
+            CommandFailure(ExitStatus.failed, concat(id.string, ": its keeper can't be reached"))
+        case .noAnswer:
+            CommandFailure(
+                ExitStatus.outcomeUnknown,
+                concat(id.string, ": the keeper ended without an answer, so it may be done or not"))
+        case .timedOut: CommandFailure(ExitStatus.timedOut, concat(id.string, ": timed out"))
+        case .refused(let code, let message):
+            switch code {
+            case 1: CommandFailure(ExitStatus.conflict, concat(id.string, ": ", message))
+            case -32601:
+                CommandFailure(
+                    ExitStatus.failed,
+                    concat(id.string, ": that keeper is older than this keeperctl and can't do it"))
+            default: CommandFailure(ExitStatus.failed, concat(id.string, ": ", message))
+            }
+        case .failed(let error): CommandFailure(id.string, error)
+        }
+    }
+}
+
+/// A connection to a keeper's control socket, for one request.
+final class ControlClient {
+    private let socket: FileDescriptor
+    private var received: [UInt8] = []
+
+    /// Connects to the keeper of a session and asks.
+    convenience init(
+        _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
+        _ writeParameters: (inout JSONWriter) -> Void
+    ) throws(ControlFailure) {
+        var json = JSONWriter()
+        json.beginObject()
+        writeParameters(&json)
+        json.endObject()
+        try self.init(id, in: directory, method, parameters: json.bytes)
+    }
+
+    /// The same with the parameters as JSON.
+    @inline(never) init(
+        _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
+        parameters: [UInt8] = Array("{}".utf8)
+    ) throws(ControlFailure) {
+        do throws(SystemError) {
+            let folder = try directory.openDirectory(SessionNames(id).folder)
+            socket = try FileDescriptor.connected(
+                to: SessionNames.controlSocket, in: folder, timeout: .seconds(2))
+        } catch {
+            switch error.code {
+            case ENOENT, ECONNREFUSED, EAGAIN: throw .unreachable
+            default: throw .failed(error)
+            }
+        }
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("jsonrpc")
+        json.string("2.0")
+        json.key("id")
+        json.integer(1)
+        json.key("method")
+        json.string("\(method)")
+        json.key("params")
+        json.raw(parameters)
+        json.endObject()
+        json.endLine()
+        do throws(SystemError) {
+            try socket.writeAll(json.bytes)
+        } catch {
+            throw .noAnswer
+        }
+    }
+
+    /// Waits for the answer.
+    ///
+    /// - Parameter deadline: on the monotonic clock; nil waits as long as the connection lasts.
+    func result(deadline: Int64? = nil) throws(ControlFailure) -> JSONValue {
+        while true {
+            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(received[..<end])
+                received.removeSubrange(...end)
+                if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
+                    return try ControlClient.result(of: answer)
+                }
+                continue
+            }
+            try waitForBytes(deadline)
+            try receive()
+        }
+    }
+
+    private static func result(of answer: JSONValue) throws(ControlFailure) -> JSONValue {
+        if let result = answer["result"] { return result }
+        throw .refused(
+            code: Int(answer["error"]?["code"]?.intValue ?? 0),
+            message: answer["error"]?["message"]?.stringValue ?? "the keeper gave no reason")
+    }
+
+    private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {
+        while true {
+            var timeout: Int32 = -1
+            if let deadline {
+                timeout = Int32(clamping: max(0, deadline - monotonicNow() + 999_999) / 1_000_000)
+            }
+            var entry = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, timeout) > 0 { return }
+            if let deadline, monotonicNow() >= deadline { throw .timedOut }
+        }
+    }
+
+    private func receive() throws(ControlFailure) {
+        var isAtEnd = false
+        let chunk = [UInt8](unsafeUninitializedCapacity: 16 << 10) { space, count in
+            count = max(0, recv(socket.raw, space.baseAddress, space.count, 0))
+            isAtEnd = count == 0
+        }
+        if isAtEnd { throw .noAnswer }
+        received += chunk
+    }
+}

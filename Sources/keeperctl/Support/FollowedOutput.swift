@@ -1,0 +1,31 @@
+import CSystem
+import KeeperShared
+
+/// Standard output or standard error, and what is on its way there. Several followers may share one.
+final class FollowedOutput {
+    let target: OutputTarget
+    /// Read and not written yet.
+    var waiting = PageBuffer()
+
+    /// - Parameter patient: whether a write may wait for a slow reader.
+    init(_ number: Int32, patient: Bool) throws(SystemError) {
+        target = try OutputTarget(number, waiting: patient)
+    }
+
+    var isEmpty: Bool { waiting.isEmpty }
+
+    /// Writes what waits.
+    ///
+    /// - Returns: false when the target has no room for now.
+    func flush() throws(FollowFailure) -> Bool {
+        do throws(SystemError) {
+            while !waiting.isEmpty {
+                guard let count = try target.write(waiting.bytes) else { return false }
+                waiting.removeFirst(count)
+            }
+            return true
+        } catch {
+            throw error.code == EPIPE ? .readerGone : .output(error)
+        }
+    }
+}

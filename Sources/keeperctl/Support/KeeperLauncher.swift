@@ -1,0 +1,276 @@
+import CSystem
+import KeeperShared
+
+/// C strings for a new process: arguments or an environment, ended by nil.
+struct CStringList: ~Copyable {
+    private var strings: [UnsafeMutablePointer<CChar>?] = []
+
+    mutating func append(_ text: String) { append(Array(text.utf8)) }
+
+    /// Appends bytes, which hold no NUL.
+    mutating func append(_ bytes: [UInt8]) {
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+        for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
+        copy[bytes.count] = 0
+        strings.append(copy)
+    }
+
+    /// Calls `body` with the list as exec takes it.
+    mutating func withPointer<Result>(
+        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        strings.append(nil)
+        defer { strings.removeLast() }
+        return strings.withUnsafeBufferPointer { body($0.baseAddress!) }
+    }
+}
+
+/// What a new keeper says on its report pipe.
+enum KeeperReport {
+    case started
+    case ready
+    case failed(status: Int32, execError: Int32, text: String)
+    /// The session is over.
+    case ended
+    /// The keeper has ended.
+    case closed
+}
+
+/// A keeper that this process started.
+final class StartedKeeper {
+    let id: SessionID
+    let process: ProcessHandle
+    private var reports: FileDescriptor
+    private let errors: FileDescriptor?
+    private var received: [UInt8] = []
+
+    init(
+        _ id: SessionID, process: consuming ProcessHandle, reports: consuming FileDescriptor,
+        errors: consuming FileDescriptor?
+    ) {
+        self.id = id
+        self.process = process
+        self.reports = reports
+        self.errors = errors
+    }
+
+    /// Waits for the next report.
+    ///
+    /// - Parameter deadline: on the monotonic clock; nil for none.
+    /// - Returns: nil when the time is up.
+    func next(deadline: Int64?) throws(CommandFailure) -> KeeperReport? {
+        while true {
+            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(received[..<end])
+                received.removeSubrange(...end)
+                if let report = parse(line) { return report }
+                continue
+            }
+            let set = PollSet()
+            set.add(reports, .input)
+            if let deadline { set.limit(deadline: deadline) }
+            do throws(SystemError) {
+                try set.wait()
+                if set.readiness(of: reports).isEmpty {
+                    if let deadline, monotonicNow() >= deadline { return nil }
+                    continue
+                }
+                let part = try receive()
+                if part.isEmpty { return .closed }
+                received += part
+            } catch {
+                throw CommandFailure("wait for the keeper", error)
+            }
+        }
+    }
+
+    private func receive() throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let part = [UInt8](unsafeUninitializedCapacity: 4096) { space, count in
+            do throws(SystemError) {
+                count = try reports.read(into: UnsafeMutableRawBufferPointer(space))
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return part
+    }
+
+    private func parse(_ line: [UInt8]) -> KeeperReport? {
+        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
+        guard let first = words.first else { return nil }
+        if first.elementsEqual("started".utf8) { return .started }
+        if first.elementsEqual("ready".utf8) { return .ready }
+        if first.elementsEqual("ended".utf8) { return .ended }
+        guard first.elementsEqual("failed".utf8), words.count == 4 else { return nil }
+        return .failed(
+            status: Int32(decimal(Array(words[1])) ?? 1), execError: Int32(decimal(Array(words[2])) ?? 0),
+            text: String(decoding: words[3], as: UTF8.self))
+    }
+
+    /// Tells the keeper that nobody reads the session's files any more, and waits until it is gone.
+    func release() {
+        if let null = try? FileDescriptor.open("/dev/null", O_RDONLY) { reports = null }
+        while !process.waitForEnd(timeout: .seconds(3600)) {}
+    }
+
+    /// What the keeper wrote to standard error before its log was open, if anything.
+    func errorOutput() -> [UInt8] {
+        switch errors {
+        case .none: return []
+        case .some(let file):
+            lseek(file.raw, 0, SEEK_SET)
+            return (try? file.readAll(limit: 64 << 10)) ?? []
+        }
+    }
+}
+
+/// Starts keepers as the arguments of `spawn` and `run` ask for.
+struct KeeperLauncher {
+    let context: Context
+    /// Absolute or as given; the keeper starts in the same directory as this process.
+    let directoryPath: String
+    /// Whether somebody waits for the report; if not, the keeper's words go to a file.
+    let isWaitedFor: Bool
+    let removesFiles: Bool
+    /// The keeper removes them only when this process has read them.
+    let awaitsReader: Bool
+
+    /// Starts a keeper for a session.
+    func start(_ id: SessionID, in directory: borrowing FileDescriptor) throws(CommandFailure)
+        -> StartedKeeper
+    {
+        let what = concat("start session ", id.string)
+        do throws(SystemError) {
+            let null = try FileDescriptor.open("/dev/null", O_RDWR)
+            let errors = try openErrors(id, in: directory)
+            let pipe = try makePipe()
+            let mask = umask(0)
+            umask(mask)
+            let process = try launch(
+                id, descriptors: (null.raw, null.raw, errors.raw, isWaitedFor ? pipe.writing.raw : -1),
+                mask: mask)
+            return StartedKeeper(id, process: process, reports: pipe.takeReading(), errors: errors)
+        } catch {
+            throw CommandFailure(ExitStatus.failed, concat(what, ": ", error.text))
+        }
+    }
+
+    private func openErrors(
+        _ id: SessionID, in directory: borrowing FileDescriptor
+    ) throws(SystemError) -> FileDescriptor {
+        if !isWaitedFor {
+            return try directory.open(SessionNames(id).launchLog, O_RDWR | O_CREAT | O_APPEND)
+        }
+        // It becomes a file only if there is something in it.
+        return FileDescriptor(
+            adopting: try check("memfd_create") { memfd_create("keeper-launch", UInt32(MFD_CLOEXEC)) })
+    }
+
+    private func launch(
+        _ id: SessionID, descriptors: (Int32, Int32, Int32, Int32), mask: mode_t
+    ) throws(SystemError) -> ProcessHandle {
+        let program = keeperPath()
+        var arguments = makeArguments(id)
+        var environment = try makeEnvironment()
+        var result: ProcessHandle?
+        var failure: SystemError?
+        program.withCString { file in
+            arguments.withPointer { argumentList in
+                environment.withPointer { environmentList in
+                    var request = SpawnRequest(
+                        file: file, arguments: argumentList, environment: environmentList, mask: mask)
+                    request.descriptors = descriptors
+                    do throws(SystemError) { result = try spawn(request) } catch { failure = error }
+                }
+            }
+        }
+        if let failure { throw failure }
+        guard let process = result.take() else { throw SystemError("exec", program, ENOENT) }
+        return process
+    }
+
+    /// The keeper beside this program; by its name alone when there is none.
+    private func keeperPath() -> String {
+        guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            return "keeper"
+        }
+        let path = concat(String(own[..<slash]), "/keeper")
+        return access(path, X_OK) == 0 ? path : "keeper"
+    }
+
+    private func makeArguments(_ id: SessionID) -> CStringList {
+        let given = context.arguments
+        var list = CStringList()
+        list.append("keeper")
+        list.append("--sessions-dir")
+        list.append(directoryPath)
+        for option in ["cwd", "journal-size", "max-line", "max-pending", "leftovers"] where given.flag(option)
+        {
+            guard let value = given.value(option) else { continue }
+            list.append(Array("--\(option)=".utf8) + value.bytes)
+        }
+        for label in given.values("label") { list.append(Array("--label=".utf8) + label.bytes) }
+        for option in ["no-journal", "merge-stderr"] where given.flag(option) { list.append("--\(option)") }
+        if removesFiles { list.append("--rm") }
+        if removesFiles, awaitsReader { list.append("--await-reader") }
+        // Nobody reads reports then: what goes wrong is said in the launch log.
+        if isWaitedFor { list.append("--report-fd=3") }
+        list.append(id.string)
+        list.append("--")
+        for argument in given.trailing { list.append(argument.bytes) }
+        return list
+    }
+
+    /// This process's environment, or none, with what files and options set. The last one to set a name wins.
+    private func makeEnvironment() throws(SystemError) -> CStringList {
+        var entries: [[UInt8]] = []
+        if !context.arguments.flag("clear-env") {
+            var next = csys_environ()
+            while let place = next, let entry = place.pointee {
+                entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
+                next = place + 1
+            }
+        }
+        var changes: [[UInt8]] = []
+        for file in context.arguments.values("env-file") { changes += try readEnvironmentFile(file.text) }
+        changes += context.arguments.values("env").map { $0.bytes }
+        for change in changes {
+            let name = change.prefix { $0 != UInt8(ascii: "=") } + [UInt8(ascii: "=")]
+            entries.removeAll { $0.starts(with: name) }
+            entries.append(change)
+        }
+        var list = CStringList()
+        for entry in entries { list.append(entry) }
+        return list
+    }
+}
+
+/// The assignments in a file: `NAME=VALUE` a line, as docker reads them. Empty lines and comments are passed over; a
+/// bare `NAME` takes this process's value.
+private func readEnvironmentFile(_ path: String) throws(SystemError) -> [[UInt8]] {
+    let bytes = try FileDescriptor.open(path, O_RDONLY).readAll(path)
+    var entries: [[UInt8]] = []
+    for part in bytes.split(separator: UInt8(ascii: "\n")) {
+        var line = Array(part)
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        line.removeFirst(line.prefix { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.count)
+        if line.isEmpty || line[0] == UInt8(ascii: "#") || line.contains(0) { continue }
+        guard let mark = line.firstIndex(of: UInt8(ascii: "=")) else {
+            let name = String(decoding: line, as: UTF8.self)
+            if let value = getenv(name) {
+                entries.append(
+                    line + [UInt8(ascii: "=")]
+                        + Array(UnsafeRawBufferPointer(start: value, count: strlen(value))))
+            }
+            continue
+        }
+        // As docker has it: no quoting, no `export`.
+        let name = line[..<mark]
+        if name.isEmpty || name.contains(UInt8(ascii: " ")) || name.contains(UInt8(ascii: "\t")) {
+            throw SystemError(
+                "use", concat(path, ": ", quoted(Array(name)), " is no variable's name"), EINVAL)
+        }
+        entries.append(line)
+    }
+    return entries
+}

@@ -1,0 +1,98 @@
+import CSystem
+import KeeperShared
+
+/// What comes before each line.
+struct LineStyle {
+    /// The session's name; empty for none.
+    var label: [UInt8] = []
+    /// Whether the time follows.
+    var timestamps = false
+    /// Whether a line waits until it is whole, as others are written to the same place.
+    var holdsLines = false
+
+    var isPlain: Bool { label.isEmpty && !timestamps }
+}
+
+/// Puts a name and a time before each line of one stream.
+final class LineFormatter {
+    let stream: StreamName
+    /// Bytes are missing: what comes next is not of the line before.
+    var hasGap = false
+    private let style: LineStyle
+    private let index: JournalIndex?
+    /// The beginning of a line that is not whole yet, with what comes before it.
+    private var held = PageBuffer()
+    private var isInLine = false
+    /// What comes before a line, with the time at its end.
+    private var head: [UInt8]
+    private var headTime: Int64 = -1
+
+    /// A longer line is cut in two: a stream without line ends must not fill the memory.
+    private static let longest = 16 << 20
+
+    init(_ style: LineStyle, _ stream: StreamName) {
+        self.style = style
+        self.stream = stream
+        head = style.label
+        index = style.timestamps ? JournalIndex(stream) : nil
+    }
+
+    /// Adds what a reader has read.
+    ///
+    /// - Parameter position: that of the first byte, in the segment that begins at `base`.
+    func add(
+        _ bytes: UnsafeRawBufferPointer, at position: Int, base: Int, in folder: borrowing FileDescriptor,
+        to output: FollowedOutput
+    ) throws(SystemError) {
+        index?.enterSegment(base: base)
+        var start = 0
+        while start < bytes.count {
+            let found = memchr(bytes.baseAddress! + start, 10, bytes.count - start)
+            let end = found.map { UnsafeRawPointer($0) - bytes.baseAddress! + 1 } ?? bytes.count
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            let holds = style.holdsLines && (!held.isEmpty || found == nil)
+            if !isInLine {
+                if let index { setTime(index.knownTime(at: position + start, in: folder)) }
+                if holds { try append(head, to: &held) } else { try append(head, to: &output.waiting) }
+            }
+            if holds { try held.append(piece) } else { try output.waiting.append(piece) }
+            isInLine = found == nil
+            if holds, !isInLine || held.count > LineFormatter.longest { try release(to: output) }
+            start = end
+        }
+    }
+
+    /// Ends a line that has no end: nothing more comes of it.
+    func endLine(to output: FollowedOutput) throws(SystemError) {
+        hasGap = false
+        if !isInLine { return }
+        try release(to: output)
+        try append([10], to: &output.waiting)
+        isInLine = false
+    }
+
+    private func release(to output: FollowedOutput) throws(SystemError) {
+        try output.waiting.append(held.bytes)
+        held.removeFirst(held.count)
+    }
+
+    private func append(_ bytes: [UInt8], to buffer: inout PageBuffer) throws(SystemError) {
+        let space = try buffer.room(for: bytes.count)
+        bytes.withUnsafeBytes { space.copyMemory(from: $0) }
+        buffer.grow(by: bytes.count)
+    }
+
+    private func setTime(_ time: Int64) {
+        if time == headTime { return }
+        headTime = time
+        head = style.label
+        if time > 0 {
+            Timestamp(nanoseconds: time).appendRFC3339(to: &head)
+        } else {
+            // No index tells; as wide as a time.
+            head.append(UInt8(ascii: "-"))
+            for _ in 1..<24 { head.append(UInt8(ascii: " ")) }
+        }
+        head.append(UInt8(ascii: " "))
+    }
+}

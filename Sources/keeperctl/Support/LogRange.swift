@@ -1,0 +1,165 @@
+import KeeperShared
+
+/// Which part of a session's output is asked for.
+final class LogRange {
+    /// Lines from the end.
+    private let tail: Int?
+    /// Unix times in ns.
+    private let since: Int64?
+    private let until: Int64?
+    private let from: Argument?
+    private let follows: Bool
+
+    init(_ context: Context) throws(CommandFailure) {
+        let arguments = context.arguments
+        tail = arguments.integer("tail")
+        from = arguments.value("from")
+        follows = arguments.flag("follow")
+        let now = Timestamp.now()
+        since = try moment("since", arguments, now)
+        until = try moment("until", arguments, now)
+        if let since, let until, since > until {
+            throw CommandFailure(ExitStatus.badUsage, "--since is later than --until: nothing lies between")
+        }
+        if from != nil, arguments.operands.count > 1 {
+            throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
+        }
+        if let from, decimal(from.bytes) == nil || arguments.flag("all"), Cursor(from.bytes) == nil {
+            throw CommandFailure(
+                ExitStatus.badUsage,
+                concat(
+                    "--from ", quoted(from.bytes), " is not a ",
+                    arguments.flag("all") ? "" : "position such as 4096 or a ",
+                    "cursor INSTANCE:STDOUT:STDERR"))
+        }
+    }
+
+    /// Sets where the streams of one session start and stop.
+    func apply(to streams: [FollowedStream], in folder: borrowing FileDescriptor) throws(SystemError) {
+        if tail == nil, since == nil, until == nil {
+            if let from { start(streams, at: from, in: folder) }
+            return
+        }
+        var ends: [LogEnd] = []
+        for stream in streams {
+            let timeline = try JournalTimeline(stream.name, in: folder)
+            stream.position = timeline.start
+            var end = timeline.end
+            if let since { stream.position = try timeline.start(since: since, in: folder) }
+            if let until { end = try timeline.end(until: until, in: folder) }
+            if !follows { stream.limit = end }
+            ends.append(LogEnd(stream, timeline, to: end))
+        }
+        if let tail { try goBack(tail, ends, in: folder) }
+        if let from { start(streams, at: from, in: folder) }
+    }
+
+    private func start(
+        _ streams: [FollowedStream], at from: Argument, in folder: borrowing FileDescriptor
+    ) {
+        guard let cursor = Cursor(from.bytes) else {
+            streams[0].position = decimal(from.bytes) ?? 0
+            return
+        }
+        let bytes = try? folder.contents(of: SessionNames.status)
+        if let bytes, let status = SessionStatus(bytes: bytes), !equalUTF8(status.instance, cursor.instance) {
+            printError(
+                "the cursor is of another session under this ID; starting with this one's oldest output")
+            return
+        }
+        for stream in streams {
+            stream.position = stream.name == .stdout ? cursor.stdout : cursor.stderr
+        }
+    }
+}
+
+/// The moment that an option names, in ns since 1970: so long ago, or an RFC 3339 time; nil without the option.
+func moment(
+    _ option: String, _ arguments: ParsedArguments, _ now: Timestamp
+) throws(CommandFailure) -> Int64? {
+    guard let value = arguments.value(option) else { return nil }
+    if let ago = arguments.duration(option) { return now.nanoseconds - ago }
+    if let moment = Timestamp(rfc3339: value.text) { return moment.nanoseconds }
+    throw CommandFailure(
+        ExitStatus.badUsage,
+        concat(
+            "--", option, " ", quoted(value.bytes),
+            " is not a time such as 10m (ago) or 2026-01-31T12:00:00Z"))
+}
+
+/// One stream's lines, counted back from the end.
+private final class LogEnd {
+    private let stream: FollowedStream
+    private let timeline: JournalTimeline
+    private let finder: LineFinder
+    /// Where the lines that were taken begin.
+    private var position: Int
+    private var isLooked = false
+    private var next: (start: Int, time: Int64)?
+
+    init(_ stream: FollowedStream, _ timeline: JournalTimeline, to end: Int) {
+        self.stream = stream
+        self.timeline = timeline
+        finder = LineFinder(stream.name, timeline.segments)
+        position = max(stream.position, end)
+    }
+
+    /// The stream is to start at the lines that were taken.
+    func apply() { stream.position = position }
+
+    /// The line before those that were taken, and its time if that matters; nil when there is none.
+    func peek(timed: Bool, in folder: borrowing FileDescriptor) throws(SystemError) -> Int64? {
+        if !isLooked {
+            isLooked = true
+            next = nil
+            if position > stream.position,
+                let start = try finder.lineStart(before: position, in: folder), start >= stream.position
+            {
+                next = (start, timed ? timeline.time(at: start, in: folder) : 0)
+            }
+        }
+        return next?.time
+    }
+
+    func take() {
+        if let next { position = next.start }
+        isLooked = false
+    }
+}
+
+/// Takes the last lines of all streams together, in the order of their times.
+private func goBack(
+    _ count: Int, _ ends: [LogEnd], in folder: borrowing FileDescriptor
+) throws(SystemError) {
+    var rest = count
+    while rest > 0 {
+        var last: (end: LogEnd, time: Int64)?
+        for end in ends {
+            guard let time = try end.peek(timed: ends.count > 1, in: folder) else { continue }
+            // Among lines of one time those of stdout come first.
+            if let last, time < last.time { continue }
+            last = (end, time)
+        }
+        guard let last else { break }
+        last.end.take()
+        rest -= 1
+    }
+    for end in ends { end.apply() }
+}
+
+/// Where somebody was in both streams of one session.
+private struct Cursor {
+    let instance: String
+    let stdout: Int
+    let stderr: Int
+
+    init?(_ text: [UInt8]) {
+        let parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard parts.count == 3, let stdout = decimal([UInt8](parts[1])),
+            let stderr = decimal([UInt8](parts[2]))
+        else { return nil }
+        instance = String(decoding: parts[0], as: UTF8.self)
+        self.stdout = stdout
+        self.stderr = stderr
+    }
+}

@@ -1,0 +1,80 @@
+import CSystem
+import KeeperShared
+
+/// What is known about a session by its files.
+enum SessionLookup {
+    case none
+    /// Its keeper lives. There is no status until its start is through.
+    case live(pid_t, SessionStatus?)
+    /// A keeper of other make lives there.
+    case foreign(pid_t?)
+    /// Its keeper has died and nobody has cleared up yet.
+    case dead(SessionStatus?)
+    case over(SessionStatus)
+
+    @inline(never) init(_ id: SessionID, in directory: borrowing FileDescriptor) throws(CommandFailure) {
+        let names = SessionNames(id)
+        let ownership: Ownership
+        do throws(SystemError) {
+            ownership = try Ownership.of(names, in: directory)
+        } catch {
+            throw CommandFailure(concat("session ", id.string), error)
+        }
+        switch ownership {
+        case .keeper(let pid):
+            self = .live(pid, SessionStatus.of(names, keeper: pid, in: directory))
+        case .foreign(let pid), .unsettled(let pid): self = .foreign(pid)
+        case .dead(let pid):
+            let status = pid.flatMap { SessionStatus.of(names, keeper: $0, in: directory) }
+            self = .dead(status?.withoutKeeper)
+        case .nobody:
+            if let status = SessionStatus.read(names.folder, in: directory) {
+                self = .over(status.withoutKeeper)
+            } else {
+                self = .none
+            }
+        }
+    }
+}
+
+extension SessionStatus {
+    /// The status as it reads when there is no keeper any more: what was not over is lost.
+    var withoutKeeper: SessionStatus {
+        if state.isFinal { return self }
+        var lost = self
+        lost.state = .lost
+        return lost
+    }
+}
+
+extension Context {
+    /// The sessions that the operands name.
+    func sessionIDs() throws(CommandFailure) -> [SessionID] {
+        var ids: [SessionID] = []
+        for operand in arguments.operands { ids.append(try sessionID(operand)) }
+        return ids
+    }
+
+    /// The sessions directory for a command about a session that must be there.
+    @inline(never) func directory(of id: SessionID) throws(CommandFailure) -> SessionsDirectory {
+        guard let directory = try openDirectory() else {
+            throw CommandFailure.noSession(id, in: try directoryPath())
+        }
+        return directory
+    }
+
+    /// The moment on the monotonic clock at which `--timeout` is over; nil without it.
+    var deadline: Int64? { arguments.duration("timeout").map { monotonicNow() + $0 } }
+}
+
+/// Lets this process hold a descriptor for each of many sessions.
+///
+/// - Returns: how many sessions may be dealt with at once.
+func raiseDescriptorLimit() -> Int {
+    var limit = rlimit()
+    guard getrlimit(RLIMIT_NOFILE, &limit) == 0 else { return 64 }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(RLIMIT_NOFILE, &limit)
+    getrlimit(RLIMIT_NOFILE, &limit)
+    return max(1, Int(min(limit.rlim_cur, 1 << 20)) - 32)
+}

@@ -1,0 +1,94 @@
+import CSystem
+import KeeperShared
+
+/// Notices that a session's files change and that the session is over, without asking its keeper.
+///
+/// It is over when its status says so or its keeper is dead: what is in its folder then is all there will be.
+final class SessionWatch {
+    /// Set before the last bytes are read: who reads to the end after seeing it has read everything.
+    private(set) var isOver = false
+    /// What the session said last.
+    private(set) var status: SessionStatus?
+    private let names: SessionNames
+    private let directory: FileDescriptor
+    private let files: FolderWatch?
+    private var keeper: ProcessHandle?
+
+    /// How often to look where the kernel won't tell.
+    private static let interval: Int32 = 200
+    private static let slowInterval: Int32 = 1000
+
+    /// Begins to watch the session whose open folder this is.
+    init(
+        _ names: SessionNames, in directory: borrowing SessionsDirectory, folder: borrowing FileDescriptor
+    ) throws(SystemError) {
+        self.names = names
+        self.directory = try directory.descriptor.duplicate()
+        // Before the first look, so that nothing is missed between the two.
+        files = FolderWatch.open(folder)
+        readStatus(in: folder)
+        if !isOver { try findKeeper() }
+        // A keeper that ended in between has left its last words.
+        if isOver { readStatus(in: folder) }
+    }
+
+    /// Adds what this waits for to a turn.
+    func prepare(_ set: PollSet) {
+        if isOver { return }
+        switch files {
+        case .some(let watch): set.add(watch.descriptor, .input)
+        case .none: set.limit(milliseconds: SessionWatch.interval)
+        }
+        switch keeper {
+        case .some(let process): set.add(process.descriptor, .input)
+        case .none: set.limit(milliseconds: SessionWatch.slowInterval)
+        }
+    }
+
+    /// Takes in what happened.
+    func turn(_ set: PollSet, folder: borrowing FileDescriptor) throws(SystemError) {
+        if isOver { return }
+        var changed = false
+        switch files {
+        case .some(let watch):
+            if !set.readiness(of: watch.descriptor).isEmpty {
+                changed = watch.drain(renamedTo: "status.json")
+            }
+        case .none: changed = true
+        }
+        switch keeper {
+        case .some(let process): if !set.readiness(of: process.descriptor).isEmpty { isOver = true }
+        case .none: try findKeeper()
+        }
+        if changed || isOver { readStatus(in: folder) }
+    }
+
+    private func readStatus(in folder: borrowing FileDescriptor) {
+        do throws(SystemError) {
+            let bytes = try folder.contents(of: SessionNames.status)
+            guard let status = SessionStatus(bytes: bytes) else { return }
+            self.status = status
+            if status.state.isFinal { isOver = true }
+        } catch {}
+    }
+
+    /// Looks for the keeper by its lock, and then for a descriptor that tells of its end.
+    private func findKeeper() throws(SystemError) {
+        guard case .live(let pid) = try SidecarState.read(names.sidecar, in: directory) else {
+            isOver = true
+            return
+        }
+        guard let owner = status?.keeper else {
+            keeper = ProcessHandle.open(pid: pid)
+            return
+        }
+        if owner.identity.pid != pid {
+            // The id has a new owner, and this folder is of the session before.
+            isOver = true
+            return
+        }
+        // PIDs of another namespace mean nothing here; its lock does, and is looked at again and again.
+        if !equalUTF8(owner.pidNamespace, pidNamespace()) { return }
+        keeper = ProcessHandle.open(pid: pid, startTime: owner.identity.startTime)
+    }
+}

@@ -1,0 +1,184 @@
+import CSystem
+import KeeperShared
+
+/// What happened outside of the keyboard.
+enum TerminalEvent {
+    /// Everything must be drawn again: another size, or the program went on after having been stopped.
+    case redraw
+    /// The program is to end with this signal's status.
+    case end(Int32)
+}
+
+/// The terminal in raw mode, for as long as this value lives.
+///
+/// Signals that would end or stop the program are blocked and read by its loop, so that there is no moment at
+/// which it could end without putting the terminal back.
+struct TerminalGuard: ~Copyable {
+    /// Readable when ``nextEvent()`` has something.
+    let signals: SignalReader
+    /// An open file of its own, so that it can be non-blocking without the shell's becoming so.
+    let descriptor: FileDescriptor
+    /// Written, but not taken by the terminal yet.
+    private var pending: [UInt8] = []
+    private let saved: termios
+    private let isFullScreen: Bool
+
+    /// Whether there is a terminal to read keys from and to draw on.
+    static var isAvailable: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+
+    /// Changes to raw mode.
+    ///
+    /// - Parameter fullScreen: whether to draw on a screen of its own, without a cursor; long lines are cut there.
+    init(fullScreen: Bool) throws(SystemError) {
+        let signals = try SignalReader([SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
+        let descriptor = try TerminalGuard.open()
+        let number = descriptor.raw
+        var saved = termios()
+        try check("tcgetattr", "the terminal") { tcgetattr(number, &saved) }
+        try TerminalGuard.makeRaw(number, saved)
+        self.signals = signals
+        self.descriptor = descriptor
+        self.saved = saved
+        isFullScreen = fullScreen
+        takeScreen()
+    }
+
+    deinit { TerminalGuard.restore(descriptor, saved, isFullScreen, cutting: !pending.isEmpty) }
+
+    private static func open() throws(SystemError) -> FileDescriptor {
+        do throws(SystemError) {
+            return try FileDescriptor.open("/proc/self/fd/0", O_RDWR | O_NOCTTY | O_NONBLOCK)
+        } catch {
+            // A terminal that belongs to another user, as after `su`.
+            return try FileDescriptor.duplicate(ofNumber: STDIN_FILENO)
+        }
+    }
+
+    /// Columns and rows.
+    var size: (columns: Int, rows: Int) {
+        var record = winsize()
+        guard csys_window_size(descriptor.raw, &record) == 0, record.ws_col > 0, record.ws_row > 0
+        else { return (80, 24) }
+        return (Int(record.ws_col), Int(record.ws_row))
+    }
+
+    // MARK: Modes
+
+    @inline(never)
+    private static func makeRaw(_ number: Int32, _ saved: termios) throws(SystemError) {
+        var raw = saved
+        cfmakeraw(&raw)
+        try check("tcsetattr", "the terminal") { tcsetattr(number, TCSANOW, &raw) }
+    }
+
+    /// The other screen, no cursor, and no going on in the next line.
+    private mutating func takeScreen() {
+        if isFullScreen { write(Array("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l".utf8)) }
+    }
+
+    private mutating func enter() throws(SystemError) {
+        try TerminalGuard.makeRaw(descriptor.raw, saved)
+        takeScreen()
+    }
+
+    @inline(never)
+    private static func restore(
+        _ descriptor: borrowing FileDescriptor, _ saved: termios, _ isFullScreen: Bool, cutting: Bool
+    ) {
+        if isFullScreen {
+            // CAN ends an escape sequence of which the terminal has only a part.
+            let start = cutting ? "\u{18}" : ""
+            let bytes = Array(concat(start, "\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l").utf8)
+            // One that is stopped won't hold up the end.
+            var entry = pollfd(fd: descriptor.raw, events: Int16(POLLOUT), revents: 0)
+            poll(&entry, 1, 300)
+            bytes.withUnsafeBytes { _ = CSystem.write(descriptor.raw, $0.baseAddress, $0.count) }
+        }
+        var attributes = saved
+        tcsetattr(descriptor.raw, TCSANOW, &attributes)
+    }
+
+    /// Takes the next signal; nil when none waits. Stops here when the program is to be stopped.
+    mutating func nextEvent() throws(SystemError) -> TerminalEvent? {
+        guard let signal = signals.next() else { return nil }
+        switch signal {
+        case SIGWINCH: break
+        case SIGTSTP: try suspend()
+        // Whoever let it go on has used the terminal in the meantime.
+        case SIGCONT: try enter()
+        default: return .end(signal)
+        }
+        return .redraw
+    }
+
+    /// Gives the terminal back until somebody lets the program go on.
+    mutating func suspend() throws(SystemError) {
+        TerminalGuard.restore(descriptor, saved, isFullScreen, cutting: !pending.isEmpty)
+        pending.removeAll()
+        kill(getpid(), SIGSTOP)
+        try enter()
+    }
+
+    // MARK: Input and output
+
+    /// Adds what it waits for to a turn.
+    borrowing func prepare(_ set: PollSet) {
+        set.add(signals.descriptor, .input)
+        set.add(descriptor, pending.isEmpty ? .input : [.input, .output])
+    }
+
+    /// Whether all that was written has been taken: a terminal that is slow or stopped is not sent more.
+    var isCaughtUp: Bool { pending.isEmpty }
+
+    /// What was typed; empty when nothing was, nil when the terminal is gone.
+    borrowing func read() -> [UInt8]? {
+        var isGone = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: 256) { space, count in
+            let result = CSystem.read(descriptor.raw, space.baseAddress, space.count)
+            isGone = result == 0 || (result < 0 && csys_errno() != EAGAIN && csys_errno() != EINTR)
+            count = max(0, result)
+        }
+        return isGone ? nil : bytes
+    }
+
+    /// Writes without waiting; ``flush()`` goes on with the rest.
+    @inline(never) mutating func write(_ bytes: [UInt8]) {
+        pending += bytes
+        flush()
+    }
+
+    /// Writes what the terminal takes now. That it is gone is for ``read()`` to tell.
+    mutating func flush() {
+        while !pending.isEmpty {
+            let number = descriptor.raw
+            let count = pending.withUnsafeBytes { CSystem.write(number, $0.baseAddress, $0.count) }
+            if count <= 0 { return }
+            pending.removeFirst(count)
+        }
+    }
+}
+
+/// The keys in what was typed, a byte each: `k` and `j` for up and down as in vi, 0 for others that send more than
+/// one. A sequence that comes in two parts is taken for other keys.
+func keys(in bytes: [UInt8]) -> [UInt8] {
+    var found: [UInt8] = []
+    var index = 0
+    while index < bytes.count {
+        var key = bytes[index]
+        index += 1
+        if key == 0x1B {
+            key = 0
+            if index < bytes.count, bytes[index] == UInt8(ascii: "[") || bytes[index] == UInt8(ascii: "O") {
+                index += 1
+                while index < bytes.count, bytes[index] < 0x40 { index += 1 }
+                if index < bytes.count {
+                    if bytes[index] == UInt8(ascii: "A") { key = UInt8(ascii: "k") }
+                    if bytes[index] == UInt8(ascii: "B") { key = UInt8(ascii: "j") }
+                    index += 1
+                }
+            }
+        }
+        found.append(key)
+    }
+    return found
+}

@@ -1,0 +1,110 @@
+import KeeperShared
+import Testing
+
+@Suite("keeperctl events")
+struct EventsTests {
+    let box: Sandbox
+    let fixture: SessionsFixture
+    init() throws {
+        box = try Sandbox()
+        fixture = try SessionsFixture()
+    }
+
+    private func line(_ seq: Int, _ second: Int, _ event: String, _ more: String = "") -> String {
+        let time = "2026-01-01T00:00:0\(second).000Z"
+        return
+            "{\"format\":1,\"seq\":\(seq),\"time\":\"\(time)\",\"instance\":\"00\",\"event\":\"\(event)\"\(more)}\n"
+    }
+
+    private func events(_ arguments: String...) throws -> Outcome {
+        try box.run([Executables.keeperctl, "--sessions-dir", fixture.path, "events"] + arguments)
+    }
+
+    private func fill() throws {
+        try fixture.write(fixture.status("a", keeper: 1, state: .exited), folder: "a.d")
+        try fixture.write(fixture.status("b", keeper: 1, state: .exited), folder: "b.d")
+        try fixture.write("a.d/events.1.jsonl", line(1, 1, "started"))
+        try fixture.write(
+            "a.d/events.jsonl",
+            line(2, 4, "exited", ",\"exitCode\":3,\"labels\":{\"k\":\"v w\"}") + "{\"seq\":3,\"ti")
+        try fixture.write(
+            "b.d/events.jsonl",
+            "garbage\n" + line(1, 2, "started", ",\"why\":\"\\u001b[2J\"") + line(2, 3, "ready"))
+    }
+
+    @Test("all sessions are merged by time; torn lines are left out") func merged() throws {
+        try fill()
+        #expect(
+            try events().out == """
+                2026-01-01T00:00:01.000Z a started
+                2026-01-01T00:00:02.000Z b started why='\\x1B[2J'
+                2026-01-01T00:00:03.000Z b ready
+                2026-01-01T00:00:04.000Z a exited exitCode=3 labels='{"k":"v w"}'
+
+                """)
+        #expect(try events("b").out.split(separator: "\n").count == 2)
+        let missing = try events("a", "none")
+        #expect(missing.status == 3 && missing.out.contains("exited"), missing.why)
+    }
+
+    @Test("--json adds the session's id behind the line as it is") func json() throws {
+        try fill()
+        let wanted = line(2, 3, "ready").dropLast(2) + ",\"sessionId\":\"b\"}\n"
+        #expect(try events("--json", "b").out.hasSuffix(wanted))
+        #expect(
+            try JSON.lines(try events("--json").stdout).map { $0["sessionId"]?.string } == [
+                "a", "b", "b", "a",
+            ])
+    }
+
+    @Test("--since takes a time or how long ago") func since() throws {
+        try fill()
+        #expect(try events("--since", "2026-01-01T00:00:03Z").out.split(separator: "\n").count == 2)
+        #expect(try events("--since", "2026-01-01T01:00:03.5+01:00").out.split(separator: "\n").count == 1)
+        #expect(try events("--since", "1s").out == "")
+        #expect(try events("--since", "yesterday").status == 2)
+    }
+
+    @Test("-f follows to later sessions, one of the same id among them", arguments: ["", "inotify::1:0:24"])
+    func follow(faults: String) throws {
+        try box.spawn("a", "--", "cat")
+        let follower = try box.start(
+            [Executables.keeperctl, "events", "-f", "--json"], setting: ["KEEPER_FAULTS": faults])
+        func next(_ id: String, _ event: String) throws {
+            while let line = try follower.readLine() {
+                let json = try JSON(parsing: line.utf8)
+                if json["sessionId"]?.string == id && json["event"]?.string == event { return }
+            }
+            Issue.record("no \(event) of \(id)")
+        }
+        try next("a", "started")
+        try box.ctl("kill", "a")
+        try next("a", "exited")
+        try box.spawn("b", "--", "cat")
+        try next("b", "started")
+        try box.spawn("a", "--", "cat")
+        try next("a", "started")
+        try box.ctl("label", "a", "k=v")
+        try next("a", "label")
+        follower.closeOutput()
+        #expect(try follower.wait() == .exited(141))
+    }
+
+    @Test("-f loses nothing when a new file begins") func rotation() throws {
+        try fixture.write(fixture.status("a", keeper: 12345), folder: "a.d")
+        let lock = try fixture.lockedSidecar("a", pid: 12345)
+        try fixture.write("a.d/events.jsonl", line(1, 1, "one"))
+        let follower = try box.start([
+            Executables.keeperctl, "--sessions-dir", fixture.path, "events", "-f", "a",
+        ])
+        #expect(try follower.readLine()?.hasSuffix(" one") == true)
+        // Two new files in a row, as fast as can be.
+        for (second, name) in [(2, "two"), (3, "three")] {
+            try fixture.directory.rename("a.d/events.jsonl", to: "a.d/events.1.jsonl")
+            try fixture.write("a.d/events.jsonl", line(second, second, name))
+        }
+        #expect(try follower.readLine()?.hasSuffix(" two") == true)
+        #expect(try follower.readLine()?.hasSuffix(" three") == true)
+        _ = lock.raw
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import Testing
+
+@Suite("What a child leaves behind")
+struct LeftoverTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    /// Runs until it is killed: in a session of its own, deaf to SIGTERM, away from the pipes.
+    private let escape =
+        "setsid sh -c 'trap \"\" TERM; echo $$ > \"$0\"; exec sleep 1000' \"$PIDFILE\" </dev/null >/dev/null 2>&1 &"
+
+    private func escaped(_ path: String) throws -> Int {
+        try eventual("the escaped process") {
+            Int(String(decoding: readFile(path) ?? [], as: UTF8.self).filter { $0.isNumber })
+        }
+    }
+
+    @Test("what forked away into its own session is ended with the session", arguments: ["kill", "natural"])
+    func ended(how: String) throws {
+        let file = box.root + "/pid"
+        try box.spawn("--wait", "ready", "--env", "PIDFILE=\(file)", "a", "--", "sh", "-c", "\(escape)\ncat")
+        let pid = try escaped(file)
+        #expect(try box.ctl(how == "kill" ? "kill" : "eof", "a").status == 0)
+        try eventually("the end of the session") { !box.exists("a.rpc.sock.pid") }
+        #expect(!Proc.alive(pid))
+        #expect(box.state("a") == "exited")
+        #expect(try box.status("a")["exit"]?["code"]?.int == 0)
+    }
+
+    @Test("--leftovers leave leaves them")
+    func left() throws {
+        let file = box.root + "/pid"
+        box.mayLeaveProcesses = true
+        try box.spawn(
+            "--leftovers", "leave", "--env", "PIDFILE=\(file)", "a", "--", "sh", "-c", "\(escape)\ncat")
+        let pid = try escaped(file)
+        #expect(try box.ctl("eof", "a").status == 0)
+        try eventually("the end of the session") { !box.exists("a.rpc.sock.pid") }
+        #expect(Proc.alive(pid))
+        kill(pid_t(pid), SIGKILL)
+    }
+
+    @Test("a grandchild that holds the pipes does not keep the session open")
+    func holdsPipes() throws {
+        try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "sleep 1000 & echo said; read x; exit 3")
+        box.mayLeaveProcesses = true
+        #expect(try box.ctl("write", "a", "go").status == 0)
+        #expect(try box.ctl("wait", "a").out == "a 3\n")
+        #expect(box.journalText("a") == "said\n")
+        try eventually("the sidecars to go") { box.sidecars("a") == [] }
+    }
+
+    @Test("a session started inside a session outlives it")
+    func nested() throws {
+        try box.spawn("outer", "--", "sh", "-c", "\(Executables.keeperctl) spawn inner -- cat; exec cat")
+        try eventually("the inner session") { box.journalText("outer") == "inner\n" }
+        let (keeper, child) = (try box.keeperPID("inner"), try box.childPID("inner"))
+        #expect(try box.ctl("kill", "outer").status == 0)
+        #expect(box.sidecars("outer") == [])
+        #expect(Proc.alive(keeper) && Proc.alive(child))
+        #expect(try box.ctl("write", "inner", "still here").status == 0)
+        try eventually("the line") { box.journalText("inner") == "still here\n" }
+        #expect(try box.ctl("kill", "inner").status == 0)
+    }
+
+    @Test("a nested session outlives an outer keeper that is killed")
+    func nestedKill() throws {
+        try box.spawn("outer", "--", "sh", "-c", "\(Executables.keeperctl) spawn inner -- cat; exec cat")
+        try eventually("the inner session") { box.journalText("outer") == "inner\n" }
+        let child = try box.childPID("outer")
+        kill(pid_t(try box.keeperPID("outer")), SIGKILL)
+        try eventually("the outer child to end") { !Proc.alive(child) }
+        #expect(try box.ctl("discover", "-q").out == "inner\n")
+        #expect(try box.ctl("write", "inner", "still here").status == 0)
+    }
+
+    @Test("many grandchildren that end by themselves are reaped")
+    func zombies() throws {
+        try box.spawn(
+            "a", "--", "sh", "-c", "i=0; while [ $i -lt 20 ]; do (true &); i=$((i+1)); done; echo done; cat")
+        try eventually("the forks") { box.journalText("a") == "done\n" }
+        let keeper = try box.keeperPID("a")
+        try eventually("only the child to be left") { Proc.children(keeper) == [try box.childPID("a")] }
+    }
+}

@@ -1,0 +1,56 @@
+import Glibc
+import Testing
+
+@Suite("Idle costs nothing")
+struct IdleTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    /// A stopped child whose stdin is full: what comes now waits.
+    private func block(_ id: String) throws {
+        kill(pid_t(try box.childPID(id)), SIGSTOP)
+        let filler = try UnixClient(box.socket(id))
+        try filler.send([UInt8](repeating: 102, count: 120_000) + [10])
+        // The filler vanishes: its line is complete and stays.
+        filler.hangUp()
+    }
+
+    @Test(
+        "no system call in 10 s, whatever clients and children have left half done",
+        requires("strace", "timeout"))
+    func silent() throws {
+        let ids = ["idle", "midline", "halfclosed", "vanished", "nostdin", "nostdout", "noreader"]
+        for id in ids.prefix(4) + ["noreader"] { try box.spawn("--wait", "ready", id, "--", "cat") }
+        try box.spawn("--wait", "ready", "nostdin", "--", "sh", "-c", "exec 0<&-; exec sleep 1000")
+        try box.spawn("--wait", "ready", "nostdout", "--", "sh", "-c", "exec >&- 2>&-; exec sleep 1000")
+        let stalled = try UnixClient(box.socket("midline"))
+        try stalled.send("half a li")
+        let silentControl = try UnixClient(box.control("midline"))
+        try silentControl.send("{\"json")
+        for id in ["halfclosed", "vanished", "noreader"] { try block(id) }
+        let waiting = try UnixClient(box.socket("halfclosed"))
+        try waiting.send("line\npart")
+        waiting.halfClose()
+        let gone = try UnixClient(box.socket("vanished"))
+        try gone.send("line\npart")
+        gone.hangUp()
+        let endless = try UnixClient(box.socket("noreader"))
+        while endless.sendNow([UInt8](repeating: 120, count: 65_536)) > 0 {}
+        #expect(try !UnixClient(box.socket("nostdin")).deliver("x\n").isReceipt)
+        let keepers = try ids.map { try box.keeperPID($0) }
+        try eventually("the keepers to settle", timeout: 30) {
+            let before = keepers.map { Proc.contextSwitches($0) }
+            let calls = try Proc.systemCalls(keepers, seconds: 1, in: box)
+            return calls.isEmpty && before.count == keepers.count
+        }
+        let calls = try Proc.systemCalls(keepers, seconds: 10, in: box)
+        let names = Dictionary(uniqueKeysWithValues: zip(keepers, ids))
+        for call in calls.prefix(20) {
+            let pid = Int(call.prefix { $0.isNumber }) ?? 0
+            Issue.record("\(names[pid] ?? "?"): \(call)")
+        }
+        for keeper in keepers { #expect(Proc.threads(keeper) == 1) }
+        for id in ["halfclosed", "vanished", "noreader"] { kill(pid_t(try box.childPID(id)), SIGCONT) }
+        #expect(try waiting.readToEnd().isReceipt)
+    }
+}

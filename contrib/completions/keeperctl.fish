@@ -1,0 +1,252 @@
+# fish completion for keeperctl. Rendered from its table of commands: don't edit.
+
+# Whether an option, as 'COMMAND OPTION', is followed by its value.
+function __keeperctl_takes_value
+    switch "$argv"
+        case '* --sessions-dir'
+            return 0
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+            return 0
+        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+            return 0
+        case 'write --attempts' 'write --timeout'
+            return 0
+        case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'wait --for' 'wait --timeout'
+            return 0
+        case 'logs -n' 'logs --tail' 'logs --since' 'logs --until' 'logs --from'
+            return 0
+        case 'ls --filter' 'ls --label' 'ls --sort'
+            return 0
+        case 'events --since'
+            return 0
+        case 'prune --older' 'prune --keep'
+            return 0
+    end
+    return 1
+end
+
+# Where the cursor is: the command or '-', how many operands are before it, and the number of the token
+# that begins the child's command, or 0.
+function __keeperctl_place
+    set -l tokens (commandline -opc)
+    set -l command -
+    set -l operands 0
+    set -l ended 0
+    set -l pending 0
+    set -l index 1
+    for token in $tokens[2..-1]
+        set index (math $index + 1)
+        if test $pending = 1
+            set pending 0
+        else if test $ended = 0 -a "x$token" = x--
+            test $command = - && continue
+            if contains -- $command spawn run
+                printf '%s\n' $command $operands (math $index + 1)
+                return
+            end
+            set ended 1
+        else if test $ended = 0 && string match -q -- '--*=*' $token
+            continue
+        else if test $ended = 0 && string match -q -- '--*' $token
+            __keeperctl_takes_value $command $token && set pending 1
+        else if test $ended = 0 && string match -q -- '-?*' $token
+            # Of letters in one word, one with a value takes the rest of it, or the next word.
+            set -l letters (string split '' -- (string sub -s 2 -- $token))
+            for place in (seq (count $letters))
+                if __keeperctl_takes_value $command -$letters[$place]
+                    test $place = (count $letters) && set pending 1
+                    break
+                end
+            end
+        else if test $command = -
+            set command $token
+            switch $command
+                case stop
+                    set command kill
+                case ps
+                    set command ls
+            end
+        else
+            set operands (math $operands + 1)
+        end
+    end
+    printf '%s\n' $command $operands 0
+end
+
+# Whether the cursor is in words of command $argv[1], and if $argv[2] is given, at that operand, or with
+# $argv[3] at that or a later one.
+function __keeperctl_at
+    set -l place (__keeperctl_place)
+    test $place[1] = $argv[1] -a $place[3] = 0 || return 1
+    if set -q argv[3]
+        test $place[2] -ge $argv[2]
+    else if set -q argv[2]
+        test $place[2] = $argv[2]
+    end
+end
+
+function __keeperctl_in_child
+    set -l place (__keeperctl_place)
+    test $place[3] != 0
+end
+
+# Completes the child's command as it would be completed by itself.
+function __keeperctl_child
+    set -l place (__keeperctl_place)
+    set -l tokens (commandline -opc)
+    set -l before (string escape -- $tokens[$place[3]..-1])
+    complete -C (string join ' ' -- $before (commandline -ct))
+end
+
+# The option that names the sessions directory, as it was given.
+function __keeperctl_directory
+    set -l tokens (commandline -opc)
+    for index in (seq (count $tokens))
+        set -l value
+        switch $tokens[$index]
+            case --
+                set -l place (__keeperctl_place)
+                test $place[3] = 0 || return
+            case --sessions-dir
+                set value $tokens[(math $index + 1)]
+            case '--sessions-dir=*'
+                set value (string replace -- --sessions-dir= '' $tokens[$index])
+        end
+        test -n "$value" && printf '%s\n' --sessions-dir (string replace -r '^~/' "$HOME/" -- $value)
+    end
+end
+
+function __keeperctl_sessions
+    command $argv (__keeperctl_directory) 2>/dev/null
+end
+
+function __keeperctl_labels
+    command keeperctl discover --json --no-reap (__keeperctl_directory) 2>/dev/null | sed -n 's/.*"labels":{\([^}]*\)}.*/\1/p' | tr , '\n' | sed -n 's/^"\([A-Za-z0-9._-]*\)":"\([A-Za-z0-9._\/@%+-]*\)"$/\1=\2/p' | sort -u
+end
+
+complete -c keeperctl -f
+complete -c keeperctl -n '__keeperctl_at -' -a spawn -d 'Start a command as a session and return'
+complete -c keeperctl -n '__keeperctl_at -' -a run -d 'Start a command as a session and stay with it'
+complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session\'s standard input'
+complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
+complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
+complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
+complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
+complete -c keeperctl -n '__keeperctl_at -' -a logs -d 'Print what a session has written'
+complete -c keeperctl -n '__keeperctl_at -' -a stats -d 'Show what sessions use: processor, memory, descriptors, input and output'
+complete -c keeperctl -n '__keeperctl_at -' -a top -d 'Watch all sessions in the terminal, and stop or peek into them'
+complete -c keeperctl -n '__keeperctl_at -' -a metrics -d 'Print figures of all sessions for Prometheus'
+complete -c keeperctl -n '__keeperctl_at -' -a ls -d 'List sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a ps -d 'List sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a inspect -d 'Print all that is known of sessions, as JSON'
+complete -c keeperctl -n '__keeperctl_at -' -a events -d 'Print what happened to sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a label -d 'Set or remove labels of a live session'
+complete -c keeperctl -n '__keeperctl_at -' -a prune -d 'Remove the files of ended sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a version -d 'Print the version'
+complete -c keeperctl -n '__keeperctl_at -' -a help -d 'Explain a command, or list all of them'
+
+complete -c keeperctl -n 'not __keeperctl_in_child' -l sessions-dir -x -a '(__fish_complete_directories)' -d 'Keep sessions in DIR'
+complete -c keeperctl -n 'not __keeperctl_in_child' -s h -l help -d 'Show this help and exit'
+complete -c keeperctl -n 'not __keeperctl_in_child' -l version -d 'Print the version and exit'
+
+complete -c keeperctl -n '__keeperctl_at spawn' -l wait -x -a 'started ready none' -d 'Return when the command runs, when it is ready, or at once'
+complete -c keeperctl -n '__keeperctl_at spawn' -l timeout -x -d 'Stop waiting after this time'
+complete -c keeperctl -n '__keeperctl_at spawn' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
+complete -c keeperctl -n '__keeperctl_at spawn' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
+complete -c keeperctl -n '__keeperctl_at spawn' -l clear-env -d 'Start from an empty environment'
+complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in DIR'
+complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
+complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
+complete -c keeperctl -n '__keeperctl_at spawn' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
+complete -c keeperctl -n '__keeperctl_at spawn' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
+complete -c keeperctl -n '__keeperctl_at spawn' -l no-journal -d 'Discard the output'
+complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
+complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
+complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+
+complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
+complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
+complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
+complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in DIR'
+complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
+complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
+complete -c keeperctl -n '__keeperctl_at run' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
+complete -c keeperctl -n '__keeperctl_at run' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
+complete -c keeperctl -n '__keeperctl_at run' -l no-journal -d 'Discard the output'
+complete -c keeperctl -n '__keeperctl_at run' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
+complete -c keeperctl -n '__keeperctl_at run' -l max-line -x -d 'Refuse longer lines'
+complete -c keeperctl -n '__keeperctl_at run' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+
+complete -c keeperctl -n '__keeperctl_at write' -l attempts -x -d 'Try this often to connect; what may have been taken is never sent twice'
+complete -c keeperctl -n '__keeperctl_at write' -l timeout -x -d 'Stop waiting for the receipt after this time'
+complete -c keeperctl -n '__keeperctl_at write' -l no-receipt -d 'Return when the lines are sent, not delivered'
+complete -c keeperctl -n '__keeperctl_at write 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at eof 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at kill' -l all -d 'End every session'
+complete -c keeperctl -n '__keeperctl_at kill' -l grace -x -d 'Wait this long after each step'
+complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
+complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
+complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
+complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
+complete -c keeperctl -n '__keeperctl_at discover' -l no-reap -d 'Only look: end nothing and remove nothing'
+
+complete -c keeperctl -n '__keeperctl_at status' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at status 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at wait' -l for -x -a 'exit ready' -d 'What to wait for'
+complete -c keeperctl -n '__keeperctl_at wait' -l timeout -x -d 'Stop waiting after this time'
+complete -c keeperctl -n '__keeperctl_at wait 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at logs' -s f -l follow -d 'Go on with new output until the session ends'
+complete -c keeperctl -n '__keeperctl_at logs' -l stderr -d 'Print stderr instead of stdout'
+complete -c keeperctl -n '__keeperctl_at logs' -l all -d 'Print both, merged by time'
+complete -c keeperctl -n '__keeperctl_at logs' -s t -l timestamps -d 'Begin each line with its time'
+complete -c keeperctl -n '__keeperctl_at logs' -l previous -d 'Print the output of the session before this one under the ID'
+complete -c keeperctl -n '__keeperctl_at logs' -s n -l tail -x -d 'Only the last N lines'
+complete -c keeperctl -n '__keeperctl_at logs' -l since -x -d 'Only lines of this time or later: 10m (ago) or 2026-01-31T12:00:00Z'
+complete -c keeperctl -n '__keeperctl_at logs' -l until -x -d 'Only lines of this time or before'
+complete -c keeperctl -n '__keeperctl_at logs' -l from -x -d 'Start at this byte of the stream, or at a cursor INSTANCE:STDOUT:STDERR'
+complete -c keeperctl -n '__keeperctl_at logs 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at stats' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at stats' -l no-stream -d 'Print once instead of every second'
+complete -c keeperctl -n '__keeperctl_at stats 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+
+
+complete -c keeperctl -n '__keeperctl_at ls' -s a -l all -d 'List ended sessions too'
+complete -c keeperctl -n '__keeperctl_at ls' -l filter -x -a 'state=starting state=running state=paused state=backoff state=stopping state=exited state=failed state=stuck state=lost' -d 'List those with this state=STATE, or label=NAME or label=NAME=VALUE'
+complete -c keeperctl -n '__keeperctl_at ls' -l label -x -a '(__keeperctl_labels)' -d 'List those with this label'
+complete -c keeperctl -n '__keeperctl_at ls' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at ls' -l no-trunc -d 'Print whole commands, however wide the table'
+complete -c keeperctl -n '__keeperctl_at ls' -s q -l quiet -d 'Print only IDs'
+complete -c keeperctl -n '__keeperctl_at ls' -l sort -x -a 'name age state size' -d 'Order: by name, youngest first, by state, or largest output first'
+complete -c keeperctl -n '__keeperctl_at ls' -l watch -d 'Show the table again whenever it changes'
+
+complete -c keeperctl -n '__keeperctl_at inspect 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at events' -s f -l follow -d 'Go on with what happens, also to later sessions'
+complete -c keeperctl -n '__keeperctl_at events' -l since -x -d 'Only what happened since: 10m ago, or an RFC 3339 time'
+complete -c keeperctl -n '__keeperctl_at events' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at events 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at label 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+complete -c keeperctl -n '__keeperctl_at label 1 more' -x -a '(__keeperctl_labels)'
+
+complete -c keeperctl -n '__keeperctl_at prune' -l older -x -d 'Only those that ended longer ago than this'
+complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of those that ended last'
+complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
+
+
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help'
+
+complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

@@ -6,6 +6,9 @@ struct DropInTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
+    /// What is found as `pi`: it says how it was called, and stays.
+    private static let standIn = "#!/usr/bin/env bash\necho \"pi: $*\" > \"$HOME/called\"\nexec cat\n"
+
     private func argv(_ words: [String]) throws -> String {
         String(decoding: try JSON.encode(words), as: UTF8.self)
     }
@@ -21,7 +24,12 @@ struct DropInTests {
     }
 
     private func ready() throws {
-        try eventually("the keeper to be ready: \(box.log("a"))") { box.log("a").contains("keeper ready: a") }
+        do {
+            try eventually("the keeper to be ready") { box.log("a").contains("keeper ready: a") }
+        } catch {
+            Issue.record("never ready; its log: \(box.log("a"))")
+            throw error
+        }
     }
 
     @Test("the child's argv is the command followed by the arguments; lines reach it")
@@ -41,8 +49,7 @@ struct DropInTests {
     func defaults() throws {
         let folder = box.root + "/bin"
         mkdir(folder, 0o700)
-        try writeFile(
-            folder + "/pi", "#!/bin/sh\necho \"pi: $*\" > \"$HOME/called\"\nexec cat\n".utf8, mode: 0o700)
+        try writeFile(folder + "/pi", DropInTests.standIn.utf8, mode: 0o700)
         let path = folder + ":" + (box.environment["PATH"] ?? "")
         let keeper = try box.start([Executables.keeper, "a"], setting: ["PATH": path])
         try ready()
@@ -59,8 +66,7 @@ struct DropInTests {
     func malformed(value: String) throws {
         let folder = box.root + "/bin"
         mkdir(folder, 0o700)
-        try writeFile(
-            folder + "/pi", "#!/bin/sh\necho \"pi: $*\" > \"$HOME/called\"\nexec cat\n".utf8, mode: 0o700)
+        try writeFile(folder + "/pi", DropInTests.standIn.utf8, mode: 0o700)
         let path = folder + ":" + (box.environment["PATH"] ?? "")
         let keeper = try box.start(
             [Executables.keeper, "a"], setting: ["PATH": path, "PI_KEEPER_PI_CMD": value])

@@ -116,6 +116,18 @@ extension FileDescriptor {
     }
 }
 
+/// A socket whose peer has said nothing and is gone.
+package func endedSocket() throws(SystemError) -> FileDescriptor {
+    var pair: (Int32, Int32) = (-1, -1)
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    let result = withUnsafeMutablePointer(to: &pair) {
+        $0.withMemoryRebound(to: Int32.self, capacity: 2) { socketpair(AF_UNIX, type, 0, $0) }
+    }
+    if result < 0 { throw SystemError("socketpair", "", csys_errno()) }
+    _ = FileDescriptor(adopting: pair.1)
+    return FileDescriptor(adopting: pair.0)
+}
+
 /// Both ends of a new pipe, close-on-exec.
 package func makePipe() throws(SystemError) -> Pipe {
     var ends: (Int32, Int32) = (-1, -1)

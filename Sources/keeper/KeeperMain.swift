@@ -9,7 +9,9 @@ import KeeperShared
 /// be started; 2 bad usage or the session could not be set up; 5 the id is taken.
 func runKeeper() -> Int32 {
     csys_fill_standard_streams()
-    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 { return TakeOver.check() }
+    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 {
+        return TakeOver.check()
+    }
     let log = KeeperLog()
     let settings: Settings
     do throws(UsageError) {

@@ -139,7 +139,7 @@ package struct FileMetadata {
     /// The same moment in nanoseconds, as fine as the file system keeps it.
     package let modifiedTime: Int64
 
-    init(_ record: stat) {
+    package init(_ record: stat) {
         device = UInt(record.st_dev)
         inode = UInt(record.st_ino)
         mode = record.st_mode
@@ -151,6 +151,7 @@ package struct FileMetadata {
 
     package var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
     package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
+    package var isLink: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFLNK) }
     package var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
 
     /// Whether both are the same file.

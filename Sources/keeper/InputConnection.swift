@@ -49,6 +49,8 @@ final class InputConnection {
     var isClosed = false
     /// Lines delivered.
     var delivered = 0
+    /// For a line of the keeper's own: told once it is delivered (nil) or can't be.
+    var whenDone: ((InputError?) -> Void)?
     /// What the router has counted of this connection's partial line.
     var countedPending = 0
     /// Bytes that may still be taken: what had come when stdin was asked to close behind it.

@@ -11,7 +11,7 @@ final class InputRouter {
         case open
         /// The pipe is full and watched.
         case full
-        /// There is no child just now; writers wait.
+        /// There is no child just now, or it is paused; writers wait.
         case away
         /// No line will be delivered any more.
         case closed(StaticString)
@@ -33,6 +33,11 @@ final class InputRouter {
     /// Answered once what was queued is through and stdin is closed.
     private var closeReplies: [Reply] = []
     private var isClosing = false
+    /// Stdin was closed because somebody asked for it.
+    private var wasClosedByRequest = false
+    /// The other end of a pipe whose writing end was closed before the child ended: it tells what was never read.
+    private var closedPipe: FileDescriptor?
+    private var isHeld = false
     private var fullWrites = 0
 
     init(poller: Poller, maximumLine: Int, maximumPending: Int) {
@@ -42,6 +47,10 @@ final class InputRouter {
     }
 
     var count: Int { connections.count }
+
+    private var isAway: Bool {
+        if case .away = target { true } else { false }
+    }
 
     /// Whether ``process()`` has something to do.
     var hasWork: Bool {
@@ -54,17 +63,88 @@ final class InputRouter {
     // MARK: The child's side
 
     /// Gives the router a new child's stdin.
-    func attach(_ pipe: consuming FileDescriptor) {
-        stdin = consume pipe
-        target = .open
+    ///
+    /// - Parameter keepsClosed: a stdin that was closed by request stays so: the new child is to do what the one
+    ///   before it failed at.
+    func attach(_ pipe: consuming FileDescriptor, keepsClosed: Bool) {
+        closedPipe = nil
+        isHeld = false
+        fullWrites = 0
         // A line that the last child got in part is sent again, whole.
         queue.first?.sentCount = 0
+        if wasClosedByRequest, keepsClosed { return closeNow("the child's stdin was closed") }
+        wasClosedByRequest = false
+        stdin = consume pipe
+        target = .open
+    }
+
+    /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
+    func detach() {
+        if case .full = target { unwatchStdin() }
+        switch stdin {
+        case .some(let pipe):
+            closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+        case .none: break
+        }
+        stdin = nil
+        target = .away
+    }
+
+    /// The child has ended, and another will follow.
+    ///
+    /// - Returns: how many bytes it never read, and how many of them belong to a line that is sent again.
+    func childHasEnded() -> (unread: Int, repeated: Int) {
+        detach()
+        let unread: Int
+        switch closedPipe {
+        case .some(let pipe): unread = max(0, Int(csys_readable(pipe.raw)))
+        case .none: unread = 0
+        }
+        closedPipe = nil
+        return (unread, queue.first?.sentCount ?? 0)
+    }
+
+    /// Lets writers wait, or go on, while the child is paused.
+    func hold(_ isHeld: Bool) {
+        if isHeld == self.isHeld { return }
+        self.isHeld = isHeld
+        switch target {
+        case .full where isHeld:
+            unwatchStdin()
+            target = .away
+        case .open where isHeld: target = .away
+        case .away where !isHeld && stdin != nil: target = .open
+        case .open, .full, .away, .closed: break
+        }
+    }
+
+    /// Puts a line of the keeper's own, without its end, behind what is queued.
+    ///
+    /// - Parameters:
+    ///   - isFirst: before what is queued; only for a child that has got nothing yet.
+    ///   - whenDone: told once it is delivered (nil) or can't be.
+    func send(
+        _ line: [UInt8], isFirst: Bool = false, whenDone: @escaping (InputError?) -> Void
+    ) throws(SystemError) {
+        nextSerial += 1
+        // To the loop it is a writer that has said all it had to say, and gone.
+        let connection = InputConnection(token: Token.input(nextSerial), socket: try endedSocket())
+        let space = try connection.buffer.room(for: line.count + 1)
+        for (index, byte) in line.enumerated() { space[index] = byte }
+        space[line.count] = UInt8(ascii: "\n")
+        connection.buffer.grow(by: line.count + 1)
+        connection.completeCount = line.count + 1
+        connection.whenDone = whenDone
+        connections[connection.token] = connection
+        enqueue(connection)
+        if isFirst { queue.insert(queue.removeLast(), at: 0) }
     }
 
     /// Closes stdin at once; lines that are not through are refused from now on.
     func closeNow(_ why: StaticString) {
         if case .full = target, stdin != nil { unwatchStdin() }
         stdin = nil
+        if isClosing { wasClosedByRequest = true }
         target = .closed(why)
         isClosing = false
         for connection in connections.values {
@@ -162,7 +242,7 @@ final class InputRouter {
             watch(connection)
             if again { enqueue(connection) }
         }
-        if isClosing, queue.isEmpty { closeNow("the child's stdin was closed") }
+        if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
     }
 
     /// New connections are watched only once they turn out not to be done in their first turn.
@@ -232,6 +312,7 @@ final class InputRouter {
                 return false
             }
             connection.advance(by: count)
+            session?.inputWasDelivered()
         }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
@@ -290,7 +371,16 @@ final class InputRouter {
     private func fail(_ connection: InputConnection, _ error: InputError) {
         if connection.isClosed { return }
         session?.log.line("refused input after \(connection.delivered) lines: \(error.message)")
-        connection.send(error)
+        refuse(connection, error)
+    }
+
+    private func refuse(_ connection: InputConnection, _ error: InputError) {
+        if let whenDone = connection.whenDone {
+            connection.whenDone = nil
+            whenDone(error)
+        } else {
+            connection.send(error)
+        }
         close(connection)
     }
 
@@ -301,6 +391,10 @@ final class InputRouter {
     }
 
     private func close(_ connection: InputConnection) {
+        if let whenDone = connection.whenDone {
+            connection.whenDone = nil
+            whenDone(nil)
+        }
         connection.buffer.removeFirst(connection.buffer.count)
         connection.completeCount = 0
         connection.failure = nil
@@ -316,8 +410,7 @@ final class InputRouter {
         closeNow(why)
         for connection in Array(connections.values) {
             // One that is through, and said so, gets its receipt.
-            if !connection.isThrough { connection.send(.childAway(why)) }
-            close(connection)
+            if connection.isThrough { close(connection) } else { refuse(connection, .childAway(why)) }
         }
         queue = []
     }

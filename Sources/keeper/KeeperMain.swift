@@ -25,7 +25,7 @@ func runKeeper() -> Int32 {
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
-        session.run()
+        session.runLoop()
         return session.ending.exitStatus
     } catch {
         log.line("failed: \(error.text)")

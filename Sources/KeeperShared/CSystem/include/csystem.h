@@ -62,6 +62,10 @@ static inline void csys_restore(int number) { signal(number, SIG_DFL); }
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
+// A datagram socket under an abstract name that tells who sent what (SO_PASSCRED).
+int csys_bind_notes(const char *name);
+// One datagram and its sender's user; -1 and EAGAIN when none is there. A longer one is cut.
+ssize_t csys_receive_note(int fd, void *buffer, size_t size, uid_t *user);
 static inline int csys_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 // Bytes that can be read now from a socket or pipe.
@@ -104,12 +108,21 @@ struct csys_ended {
 };
 int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended);
 
+// One of setrlimit's limits.
+struct csys_limit {
+    int resource;
+    unsigned long soft, hard;
+};
+
 // Starting a process: what happens between clone and exec.
 struct csys_spawn {
     const char *file;
     char *const *argv;
     char *const *envp;
-    int descriptors[4];     // become 0 to 3; -1 leaves that number closed
+    int descriptors[4];     // become 0, 1, 2 and `extra`; -1 leaves that number closed
+    int extra;              // 3 or more
+    const struct csys_limit *limits;
+    int limit_count;
     int directory;          // fchdir there, unless -1
     mode_t mask;            // umask
     int death_signal;       // sent when the parent dies; 0: none

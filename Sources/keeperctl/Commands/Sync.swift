@@ -15,6 +15,7 @@ func runSync(_ context: Context) throws(CommandFailure) -> Int32 {
     try tree.add(root)
     tree.begin()
     try sync.pass()
+    sync.report.watching(tree)
     var quiet = QuietTime(context.arguments.duration("debounce") ?? 0)
     let set = PollSet()
     while true {

@@ -39,6 +39,7 @@ func runWatch(_ context: Context) throws(CommandFailure) -> Int32 {
             printError(concat(id.string, ": no such session now; its files are watched all the same"))
         }
     }
+    report.watching(restarter.tree)
     let set = PollSet()
     while true {
         set.clear()

@@ -23,6 +23,16 @@ final class ActionReport {
         output.flush()
     }
 
+    /// The watch has begun: from now on no change is missed.
+    func watching(_ tree: TreeWatch) {
+        let count = String(tree.count)
+        output.write(
+            isJSON
+                ? concat("{\"event\":\"watching\",\"directories\":", count, "}\n")
+                : concat("watching ", count, " directories\n"))
+        output.flush()
+    }
+
     func failed(_ failure: CommandFailure, _ id: SessionID? = nil, path: [UInt8]? = nil) {
         printError(failure.text)
         if status == ExitStatus.done { status = failure.status }

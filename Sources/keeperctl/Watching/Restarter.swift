@@ -24,7 +24,7 @@ final class Restarter {
     private let context: Context
     private let filter: TreeFilter
     private let quiet: QuietTime
-    private let tree: TreeWatch
+    let tree: TreeWatch
     private var sessions: [Session] = []
     /// Told of each restart, by what it was caused, and why it failed if it did.
     private let report: (SessionID, [UInt8], CommandFailure?) -> Void

@@ -26,6 +26,8 @@ final class Restarter {
     private let quiet: QuietTime
     let tree: TreeWatch
     private var sessions: [Session] = []
+    /// How many there were.
+    private(set) var restarts = 0
     /// Told of each restart, by what it was caused, and why it failed if it did.
     private let report: (SessionID, [UInt8], CommandFailure?) -> Void
 
@@ -124,6 +126,7 @@ final class Restarter {
         guard let id = session.id else { return }
         do throws(ControlFailure) {
             if try request.turn(set) == nil { return }
+            restarts += 1
             report(id, session.changed, nil)
         } catch {
             report(id, session.changed, error.commandFailure(id))

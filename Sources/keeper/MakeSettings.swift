@@ -36,6 +36,8 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     } else if let bound = arguments.size("journal-size") {
         settings.output = .journals(bound: bound)
     }
+    settings.takeOver = arguments.integer("take-over").map { Int32($0) }
+    settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []

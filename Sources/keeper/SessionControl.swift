@@ -17,6 +17,8 @@ extension Session {
             case .restart: try restart(reply)
             case .pause: try pause(reply)
             case .resume: try resume(reply)
+            case .write: try write(parameters, reply)
+            case .upgrade: try requestUpgrade(parameters, reply)
             }
         } catch {
             control.answer(reply, error)
@@ -32,6 +34,8 @@ extension Session {
         case restart
         case pause
         case resume
+        case write
+        case upgrade
 
         init(_ name: String) throws(ControlError) {
             if equalUTF8(name, "status") {
@@ -50,6 +54,10 @@ extension Session {
                 self = .pause
             } else if equalUTF8(name, "resume") {
                 self = .resume
+            } else if equalUTF8(name, "write") {
+                self = .write
+            } else if equalUTF8(name, "upgrade") {
+                self = .upgrade
             } else {
                 throw .unknownMethod(name)
             }

@@ -23,7 +23,8 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
     return killing.status
 }
 
-private func liveSessions(
+/// Sessions of ours that are live, or whose keepers have died.
+func liveSessions(
     in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> [SessionID] {
     do throws(SystemError) {

@@ -40,7 +40,7 @@ private func makeRestarter(_ context: Context) throws(CommandFailure) -> Restart
         id, path, failure in
         printError(failure?.text ?? concat(id.string, ": restarted: ", quoted(path), " changed"))
     }
-    for path in paths { try restarter.watch(path.bytes, for: nil) }
+    for path in paths { _ = try restarter.watch(path.bytes, for: nil) }
     return restarter
 }
 

@@ -123,14 +123,18 @@ final class ControlClient {
 
     private func result(of answer: JSONValue) throws(ControlFailure) -> JSONValue {
         if let result = answer["result"] { return result }
-        let error = answer["error"]
-        var message = error?["message"]?.stringValue ?? "the keeper gave no reason"
-        let data = error?["data"]
+        let error = answer["error"] ?? .null
+        var message = ControlClient.text("message", error) ?? "the keeper gave no reason"
+        let data = error["data"] ?? .null
         // wrong_state
-        if let state = data?["state"]?.stringValue, let wanted = data?["wanted"]?.stringValue {
-            message = concat("can't ", "\(method)", ": the session is ", state, ", not ", wanted)
+        if let state = ControlClient.text("state", data), let wanted = ControlClient.text("wanted", data) {
+            message = concat("can't ", method.description, ": the session is ", state, ", not ", wanted)
         }
-        throw .refused(code: Int(error?["code"]?.intValue ?? 0), message: message)
+        throw .refused(code: Int(error["code"]?.intValue ?? 0), message: message)
+    }
+
+    @inline(never) private static func text(_ name: String, _ value: JSONValue) -> String? {
+        value[name]?.stringValue
     }
 
     private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {

@@ -47,18 +47,23 @@ final class Restarter {
     /// Restarts a session when what is at a path changes.
     ///
     /// - Parameter id: nil for one that is not started yet.
+    /// - Returns: whether it is watched for already.
     /// - Throws: when nothing is there, or it can't be watched.
-    func watch(_ path: [UInt8], for id: SessionID?) throws(CommandFailure) {
+    func watch(_ path: [UInt8], for id: SessionID?) throws(CommandFailure) -> Bool {
         let root = WatchedRoot(path, filter)
         try tree.add(root)
-        for session in sessions where session.id == id { return session.roots.append(root) }
+        for session in sessions {
+            let isSame =
+                if let known = session.id, let id { known == id } else { session.id == nil && id == nil }
+            if !isSame { continue }
+            session.roots.append(root)
+            return true
+        }
         let session = Session(id, quiet)
         session.roots.append(root)
         sessions.append(session)
+        return false
     }
-
-    /// The sessions that are watched for.
-    var ids: [SessionID] { sessions.compactMap { $0.id } }
 
     /// What can't be watched from now on is only said.
     ///

@@ -33,14 +33,11 @@ final class WatchedRoot {
         self.name = name
         self.filter = filter
         self.isShallow = isShallow
-        path = name.first == UInt8(ascii: "/") ? name : currentDirectory() + [UInt8(ascii: "/")] + name
+        path = absolutePath(name)
     }
 
     /// The name of something below, as it is shown.
-    func displayName(of below: [UInt8]) -> [UInt8] {
-        if below.isEmpty { return name }
-        return name.last == UInt8(ascii: "/") ? name + below : name + [UInt8(ascii: "/")] + below
-    }
+    func displayName(of below: [UInt8]) -> [UInt8] { joinedPath(name, below) }
 
     /// Something has changed.
     ///
@@ -48,8 +45,8 @@ final class WatchedRoot {
     ///   written, and then it is no change; but what is written through memory shows by nothing else.
     func note(_ below: [UInt8], isClosing: Bool = false) {
         if isClosing && !isDirty {
-            let file = below.isEmpty ? path : path + [UInt8(ascii: "/")] + below
-            guard let metadata = fileMetadata(file), metadata.modifiedTime > settledAt else { return }
+            guard let metadata = fileMetadata(joinedPath(path, below)), metadata.modifiedTime > settledAt
+            else { return }
         }
         news = below
         isDirty = true
@@ -94,8 +91,7 @@ final class TreeNode {
 
     /// The path of a name in here.
     func path(of name: [UInt8]) -> [UInt8] {
-        let above = path
-        return above.isEmpty ? name : above + [UInt8(ascii: "/")] + name
+        joinedPath(path, name)
     }
 }
 
@@ -268,7 +264,7 @@ extension TreeWatch {
                         type == UInt8(DT_DIR)
                         || type == UInt8(DT_UNKNOWN) && directory.metadata(bytes: name)?.isDirectory ?? false
                     if isDirectory ? root.isShallow : node.hasFiles { return }
-                    let below = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+                    let below = joinedPath(path, name)
                     if isDirectory {
                         if root.filter.skips(below) { return }
                         let child = TreeNode(root, name, parent: node)

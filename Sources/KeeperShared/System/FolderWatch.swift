@@ -97,10 +97,12 @@ package struct FolderWatch: ~Copyable {
     }
 
     /// Takes what has been reported, and calls `body` with each.
-    package borrowing func drain(_ body: (Event) -> Void) {
+    ///
+    /// - Parameter limit: reads no more often than this: where much happens, there may be no end to it.
+    package borrowing func drain(limit: Int = .max, _ body: (Event) -> Void) {
         let number = descriptor.raw
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { space in
-            while true {
+            for _ in 0..<limit {
                 let count = read(number, space.baseAddress, space.count)
                 if count <= 0 { return }
                 FolderWatch.parse(UnsafeRawBufferPointer(rebasing: space[..<count]), body)

@@ -87,7 +87,7 @@ final class TreeWatch {
     func turn(_ set: PollSet) {
         if set.readiness(of: inotify.descriptor).isEmpty { return }
         var isIncomplete = false
-        inotify.drain { event in
+        inotify.drain(limit: 100) { event in
             if event.isOverflow { isIncomplete = true } else { take(event) }
         }
         if isIncomplete { lookAtAll() }

@@ -148,7 +148,7 @@ private final class WorkerOptions {
         return nil
     }
 
-    private let neither = "neither a string nor a number"
+    private let neither = "neither a string without NUL nor a number"
 
     /// `journalSize` and `journal-size` are the same; `labels` is what the command line calls `label`.
     private func option(called key: String) -> OptionSpec? {

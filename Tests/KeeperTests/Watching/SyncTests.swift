@@ -116,7 +116,7 @@ struct SyncTests {
             ("{\"frobnicate\": 1}", "'frobnicate': no such option"), ("{", "not JSON"),
             ("[]", "not an object"),
             ("{\"args\": \"x\"}", "'args': not an array"),
-            ("{\"args\": [{}]}", "neither a string nor a number"),
+            ("{\"args\": [{}]}", "neither a string without NUL nor a number"),
             ("{\"args\": [\"a\\u0000b\"]}", "NUL"), ("{\"wait\": \"ready\"}", "'wait': no such option"),
             ("{\"journalSize\": \"much\"}", "journal-size"),
             ("{\"rm\": \"yes\"}", "'rm': neither true nor false"),

@@ -82,6 +82,19 @@ struct WatchTests {
         try watcher.restart(of: "b")
     }
 
+    @Test("a change that breaks a program costs it nothing with --restart on-failure: the next one mends it")
+    func broken() throws {
+        try box.put("src/prog", "echo one; exec cat\n")
+        try box.spawn("--restart", "on-failure", "--wait", "ready", "a", "--", "sh", "src/prog")
+        let watcher = try Watcher(box, ["a=src"])
+        try box.put("src/prog", "exit 1\n")
+        try watcher.restart(of: "a")
+        try eventually("its failure") { box.state("a") == "backoff" }
+        try box.put("src/prog", "echo two; exec cat\n")
+        try watcher.restart(of: "a")
+        try eventually("the new one") { box.journalText("a") == "one\ntwo\n" }
+    }
+
     @Test("what is left out restarts nothing, and what is chosen does")
     func filters() throws {
         for name in [

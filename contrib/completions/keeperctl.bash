@@ -12,6 +12,7 @@ _keeperctl_command() {
     restart) command='restart' ;;
     pause) command='pause' ;;
     resume) command='resume' ;;
+    upgrade) command='upgrade' ;;
     watch) command='watch' ;;
     sync) command='sync' ;;
     discover) command='discover' ;;
@@ -43,6 +44,7 @@ _keeperctl_options() {
     restart) options='--timeout' ;;
     pause) options='--timeout' ;;
     resume) options='--timeout' ;;
+    upgrade) options='--all --path --timeout' ;;
     watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
     sync) options='--watch --debounce --dry-run --json' ;;
     discover) options='--json -q --quiet --no-reap' ;;
@@ -116,6 +118,8 @@ _keeperctl_value() {
     'restart --timeout') kind=nothing ;;
     'pause --timeout') kind=nothing ;;
     'resume --timeout') kind=nothing ;;
+    'upgrade --path') kind=files ;;
+    'upgrade --timeout') kind=nothing ;;
     'watch --include') kind=nothing ;;
     'watch --exclude') kind=nothing ;;
     'watch --debounce') kind=nothing ;;
@@ -148,6 +152,7 @@ _keeperctl_operand() {
     'restart '*) kind=sessions ;;
     'pause '*) kind=sessions ;;
     'resume '*) kind=sessions ;;
+    'upgrade '*) kind=sessions ;;
     'watch '*) kind=nothing ;;
     'sync 0') kind=files ;;
     'status 0') kind=sessions ;;
@@ -158,7 +163,7 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -276,7 +281,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop restart pause resume watch sync discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync discover status wait logs stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

@@ -19,6 +19,8 @@ function __keeperctl_takes_value
             return 0
         case 'resume --timeout'
             return 0
+        case 'upgrade --path' 'upgrade --timeout'
+            return 0
         case 'watch --include' 'watch --exclude' 'watch --debounce'
             return 0
         case 'sync --debounce'
@@ -146,6 +148,7 @@ complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send th
 complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
 complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
 complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
 complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
 complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
@@ -248,6 +251,11 @@ complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessi
 complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
 complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
+complete -c keeperctl -n '__keeperctl_at upgrade' -l all -d 'Upgrade every live session'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l path -r -F -d 'Go on as this keeper'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at upgrade 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
 complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
 complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
 complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
@@ -312,6 +320,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

@@ -7,7 +7,7 @@ package let keeperctlTable = ProgramSpec(
     commands: [
         Commands.spawn, Commands.run,
         Commands.write, Commands.eof, Commands.kill, Commands.restart, Commands.pause, Commands.resume,
-        Commands.watch, Commands.sync,
+        Commands.upgrade, Commands.watch, Commands.sync,
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,

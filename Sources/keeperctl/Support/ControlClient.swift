@@ -163,7 +163,8 @@ final class ControlClient {
 extension ControlClient {
     /// Asks the keeper of a session that must be live.
     @inline(never) static func ask(
-        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString
+        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString,
+        parameters: [UInt8] = Array("{}".utf8)
     ) throws(CommandFailure) -> ControlClient {
         switch try SessionLookup(id, in: directory.descriptor) {
         case .none: throw CommandFailure.noSession(id, in: directory.path)
@@ -175,16 +176,17 @@ extension ControlClient {
         case .live: break
         }
         do throws(ControlFailure) {
-            return try ControlClient(id, in: directory.descriptor, method)
+            return try ControlClient(id, in: directory.descriptor, method, parameters: parameters)
         } catch {
             throw error.commandFailure(id)
         }
     }
 
     /// Waits for the answer on behalf of a command.
-    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) {
+    @discardableResult
+    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) -> JSONValue {
         do throws(ControlFailure) {
-            _ = try result(deadline: deadline)
+            return try result(deadline: deadline)
         } catch {
             throw error.commandFailure(id)
         }

@@ -115,7 +115,8 @@ private func unescaped(_ string: UnsafeBufferPointer<UInt8>, _ position: inout I
     case UInt8(ascii: "n"): return 0x0A
     case UInt8(ascii: "r"): return 0x0D
     case UInt8(ascii: "t"): return 0x09
-    case let other where other == UInt8(ascii: "\"") || other == UInt8(ascii: "\\") || other == UInt8(ascii: "/"):
+    case let other
+    where other == UInt8(ascii: "\"") || other == UInt8(ascii: "\\") || other == UInt8(ascii: "/"):
         return UInt32(other)
     case UInt8(ascii: "u"): break
     default: return 0xFFFD

@@ -105,6 +105,12 @@ package struct JSONWriter {
         needsComma = true
     }
 
+    /// A part of a document as it is, up to where a value is to come, or to the end.
+    package mutating func part(_ text: StaticString) {
+        bytes.append(literal: text)
+        needsComma = false
+    }
+
     /// A complete value as somebody else wrote it, on one line; it isn't checked. The two characters at which some
     /// readers end a line, which only strings hold, are written as escapes.
     package mutating func raw(verbatim json: UnsafeBufferPointer<UInt8>) {

@@ -32,7 +32,8 @@ extension Commands {
                 "Waiting",
                 [
                     OptionSpec(
-                        "timeout", .duration, "DURATION", help: "Give up when there is no answer after this time",
+                        "timeout", .duration, "DURATION",
+                        help: "Give up when there is no answer after this time",
                         default: .value("30s")),
                     OptionSpec(
                         "progress", .string, "METHOD",
@@ -89,19 +90,23 @@ extension Commands {
                         help: "What the agent speaks", default: .value("stream-json")),
                     OptionSpec(
                         "until", .string, "TEXT",
-                        help: "With lines: the line that ends the turn, or a prompt at the end without line feed"),
+                        help:
+                            "With lines: the line that ends the turn, or a prompt at the end without line feed"
+                    ),
                     Shared.json,
                     OptionSpec(flag: "wait", help: "Wait while somebody else has a turn"),
                     OptionSpec(
                         "echo-timeout", .duration, "DURATION",
-                        help: "Give up when there is no output at all after this time", default: .value("10s")),
+                        help: "Give up when there is no output at all after this time", default: .value("10s")
+                    ),
                     OptionSpec(
                         "silence-timeout", .duration, "DURATION",
                         help: "Give up when there is no more output for this time", default: .value("180s")),
                 ])
         ],
         examples: [
-            ExampleSpec("keeperctl turn agent 'What does this project do?'", "Prints the answer as it comes."),
+            ExampleSpec(
+                "keeperctl turn agent 'What does this project do?'", "Prints the answer as it comes."),
             ExampleSpec(
                 "keeperctl turn --json --protocol codex agent - < question.txt | jq -c .", "Prints events."),
             ExampleSpec(

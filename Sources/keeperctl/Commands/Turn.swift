@@ -8,20 +8,11 @@ enum TurnExit {
     static let agentError: Int32 = 9
     static let ended: Int32 = 10
 
-    /// The name that programs are given.
-    static func code(_ status: Int32) -> StaticString {
-        switch status {
-        case ExitStatus.noSession: "noSession"
-        case ExitStatus.timedOut: "timedOut"
-        case ExitStatus.conflict: "busy"
-        case ExitStatus.outcomeUnknown: "unknown"
-        case echoTimeout: "echoTimeout"
-        case silenceTimeout: "silenceTimeout"
-        case agentError: "agentError"
-        case ended: "ended"
-        default: "failed"
-        }
-    }
+    /// The names that programs are given, by number.
+    static let codes: [StaticString] = [
+        "", "failed", "failed", "noSession", "timedOut", "busy", "unknown", "echoTimeout", "silenceTimeout",
+        "agentError", "ended",
+    ]
 }
 
 /// `turn`: one turn of a conversation with an agent's command line.
@@ -35,7 +26,7 @@ func runTurn(_ context: Context) throws(CommandFailure) -> Int32 {
     let isLines = name?.equals("lines") ?? false
     if isLines != (until != nil) || until?.contains(10) ?? false {
         throw CommandFailure(
-            ExitStatus.badUsage, "--until TEXT, which is one line, goes with --protocol lines, and lines needs it")
+            ExitStatus.badUsage, "--protocol lines and --until TEXT, which is one line, need each other")
     }
     let language: TurnProtocol
     if isLines {
@@ -48,14 +39,11 @@ func runTurn(_ context: Context) throws(CommandFailure) -> Int32 {
     let output = TurnOutput(context.output, isJSON: arguments.flag("json"))
     var turn: Turn?
     do throws(CommandFailure) {
-        let directory = try context.directory(of: id)
-        let exchange = try Exchange(id, in: directory, "turn of")
-        turn = try Turn(exchange, output, arguments)
+        turn = try Turn(try Exchange(id, in: try context.directory(of: id), "turn of"), output, arguments)
         try turn?.run(language)
     } catch {
-        let standardError = error.status >= ExitStatus.outcomeUnknown ? turn?.lastOfStandardError() ?? [] : []
-        output.error(
-            TurnExit.code(error.status), error.text, standardError: standardError, concat("turn of ", id.string))
+        let standardError = error.status >= ExitStatus.outcomeUnknown ? turn?.lastOfStandardError() : nil
+        output.error(TurnExit.codes[Int(error.status)], error.text, standardError: standardError ?? [])
         throw error
     }
     return ExitStatus.done
@@ -67,19 +55,20 @@ final class Turn {
     let output: TurnOutput
     private(set) var record: TurnRecord
     private let lock: TurnLock
-    private let child: String
     private let echoTimeout: Int64
     private let silenceTimeout: Int64
 
-    /// When the message was sent, and when anything came after it first; both on the monotonic clock.
+    /// When the message was sent, and when anything came after it first; both on the monotonic clock, or 0.
     private var sentAt: Int64 = 0
-    private var firstOutputAt: Int64?
+    private var firstOutputAt: Int64 = 0
     /// When something was sent or came last, and whether anything came since something was sent.
     private var activeAt: Int64 = 0
     private var hasEcho = false
     private var isFinished = false
+    /// The conversation that the label names by now, as JSON; the status may tell it later.
+    private var keptNow: [UInt8] = []
     /// What the agent says is wrong, and when it said so.
-    private var failure: String?
+    private var problem: String?
     private var failedAt: Int64 = 0
 
     /// How long an agent that reports an error has to end its turn, in ns.
@@ -91,30 +80,24 @@ final class Turn {
         self.output = output
         echoTimeout = arguments.duration("echo-timeout") ?? 0
         silenceTimeout = arguments.duration("silence-timeout") ?? 0
+        var isBusy = false
         do throws(SystemError) {
-            guard let lock = try TurnLock.take(in: exchange.folder, waiting: arguments.flag("wait")) else {
-                throw SystemError("lock", "", EBUSY)
+            if let lock = try TurnLock.take(in: exchange.folder, waiting: arguments.flag("wait")) {
+                self.lock = lock
+            } else {
+                isBusy = true
+                throw SystemError("lock", SessionNames.turn, EBUSY)
             }
-            self.lock = lock
         } catch {
-            if error.code == EBUSY {
-                throw CommandFailure(
-                    ExitStatus.conflict,
-                    concat(exchange.what, ": busy: somebody else has a turn; --wait waits for its end"))
+            if isBusy {
+                throw exchange.failure(
+                    ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
             }
-            if error.code == ENOENT { throw .sessionOver(exchange.names.id) }
             throw CommandFailure(exchange.what, error)
         }
-        record = lock.read()
         // Perhaps long after the first look.
         try exchange.refresh()
-        var child = ""
-        if let identity = exchange.status?.child?.identity {
-            child = concat(String(identity.pid), "-", String(identity.startTime))
-        }
-        self.child = child
-        if !equalUTF8(record.child, child) { record = TurnRecord() }
-        record.child = child
+        record = lock.read(child: Int(truncatingIfNeeded: exchange.status?.child?.identity.startTime ?? 0))
     }
 
     func run(_ language: TurnProtocol) throws(CommandFailure) {
@@ -122,72 +105,64 @@ final class Turn {
         try exchange.listen()
         try language.start(self)
         while true {
-            try takeLines(language)
-            if isFinished { break }
-            let prompt = exchange.lines.flatMap { language.unfinished($0, self) }
+            let prompt = try takeLines(language)
             output.flush()
+            if isFinished { break }
             if exchange.isOver {
-                try throwFailure()
+                if problem != nil { throw agentFailure("") }
                 throw exchange.endFailure(TurnExit.ended)
             }
             let now = monotonicNow()
             if let prompt, prompt <= now { break }
-            let deadline = try self.deadline(now)
-            exchange.set.clear()
-            if let prompt { exchange.set.limit(deadline: prompt) }
-            try exchange.wait(until: deadline)
+            let end = end
+            if end <= now {
+                if problem != nil { break }
+                throw exchange.failure(
+                    hasEcho ? TurnExit.silenceTimeout : TurnExit.echoTimeout,
+                    hasEcho
+                        ? ": no more output in time (--silence-timeout)"
+                        : ": no output in time (--echo-timeout)")
+            }
+            try wait(until: end, prompt)
         }
         record.position = nil
-        record.model = output.figures.model
+        record.model = output.figure(.model)
         lock.write(record)
         output.result(
-            isError: failure != nil, duration: monotonicNow() - sentAt,
-            firstOutput: firstOutputAt.map { $0 - sentAt })
-        try throwFailure()
+            isError: problem != nil, duration: monotonicNow() - sentAt,
+            firstOutput: firstOutputAt == 0 ? -1 : firstOutputAt - sentAt)
         output.flush()
+        if problem != nil { throw agentFailure("") }
     }
 
-    private func takeLines(_ language: TurnProtocol) throws(CommandFailure) {
-        guard let lines = exchange.lines else { return }
+    /// - Returns: when the turn is over if nothing else comes; nil when more must come.
+    private func takeLines(_ language: TurnProtocol) throws(CommandFailure) -> Int64? {
+        guard let lines = exchange.lines else { return nil }
         var position = lines.position
-        while !isFinished, let line = try exchange.next() {
-            if position != lines.position { noteOutput() }
-            position = lines.position
+        while !isFinished {
+            let line = try exchange.next()
+            if position != lines.position {
+                position = lines.position
+                activeAt = monotonicNow()
+                hasEcho = true
+                if firstOutputAt == 0, sentAt > 0 { firstOutputAt = activeAt }
+            }
+            guard let line else { return language.unfinished(lines, self) }
             try language.take(line, self)
         }
-        if position != lines.position { noteOutput() }
+        return nil
     }
 
-    private func noteOutput() {
-        activeAt = monotonicNow()
-        hasEcho = true
-        if firstOutputAt == nil, sentAt > 0 { firstOutputAt = activeAt }
-    }
-
-    /// - Throws: if the time is over.
-    private func deadline(_ now: Int64) throws(CommandFailure) -> Int64 {
+    /// When waiting is over.
+    private var end: Int64 {
         let end = activeAt + (hasEcho ? silenceTimeout : echoTimeout)
-        if failure != nil {
-            let end = min(end, failedAt + Turn.patience)
-            if end > now { return end }
-            // It is not coming to an end, but the turn is over all the same.
-            record.position = nil
-            lock.write(record)
-            try throwFailure()
-        }
-        if end > now { return end }
-        let seconds = String((now - activeAt) / 1_000_000_000)
-        if hasEcho {
-            throw CommandFailure(
-                TurnExit.silenceTimeout, concat(exchange.what, ": no more output for ", seconds, " s"))
-        }
-        throw CommandFailure(
-            TurnExit.echoTimeout, concat(exchange.what, ": no output at all for ", seconds, " s"))
+        return problem == nil ? end : min(end, failedAt + Turn.patience)
     }
 
-    private func throwFailure() throws(CommandFailure) {
-        guard let failure else { return }
-        throw CommandFailure(TurnExit.agentError, concat(exchange.what, ": the agent reports an error: ", failure))
+    private func wait(until end: Int64, _ prompt: Int64?) throws(CommandFailure) {
+        exchange.set.clear()
+        if let prompt { exchange.set.limit(deadline: prompt) }
+        try exchange.wait(until: end)
     }
 
     // MARK: For the protocols
@@ -207,10 +182,16 @@ final class Turn {
         try send(bytes)
     }
 
-    /// The agent says that something went wrong.
+    /// The agent says that something went wrong. It has a moment to come to an end.
     func fail(_ text: String) {
-        if failure == nil { failedAt = monotonicNow() }
-        failure = text
+        if problem == nil { failedAt = monotonicNow() }
+        problem = text
+    }
+
+    /// The failure that the agent told of.
+    func agentFailure(_ hint: String) -> CommandFailure {
+        CommandFailure(
+            TurnExit.agentError, concat(exchange.what, ": the agent reports an error: ", problem ?? "", hint))
     }
 
     /// The turn has come to its end.
@@ -219,29 +200,30 @@ final class Turn {
     /// The conversation that the session's label names, as JSON; empty without one.
     var keptConversation: [UInt8] {
         var json = JSONWriter()
-        for label in exchange.status?.labels ?? [] where equalUTF8(label.name, "conversation") && !label.value.isEmpty {
+        for label in exchange.status?.labels ?? []
+        where equalUTF8(label.name, "conversation") && !label.value.isEmpty {
             json.string(label.value)
         }
         return json.bytes
     }
 
     /// Keeps the conversation's id as a label of the session.
-    func keepConversation() throws(CommandFailure) {
-        let id = output.figures.conversation
-        if id.count <= 2 || id == keptConversation { return }
+    func keepConversation() {
+        let id = output.figure(.conversation)
+        if id.count <= 2 || id == keptNow || id == keptConversation { return }
+        keptNow = id
         var json = JSONWriter()
-        json.beginObject()
-        json.key("conversation")
+        json.part("{\"conversation\":")
         json.raw(id)
-        json.endObject()
+        json.part("}")
         do throws(ControlFailure) {
             let client = try ControlClient(
                 exchange.names.id, in: exchange.directory.descriptor, "label", parameters: json.bytes)
             _ = try client.result(deadline: monotonicNow() + .seconds(2))
         } catch {
             // The turn is worth more than its label.
-            printError(
-                concat("the label 'conversation' can't be set: ", error.commandFailure(exchange.names.id).text))
+            let reason = error.commandFailure(exchange.names.id).text
+            printError(concat("the label 'conversation' can't be set: ", reason))
         }
     }
 
@@ -251,53 +233,51 @@ final class Turn {
     private func passOver(_ language: TurnProtocol) throws(CommandFailure) {
         guard let position = record.position else { return }
         try exchange.listen(from: position)
+        guard let lines = exchange.lines else { return }
         // The last sign of that turn, on the clock that goes on evenly.
-        let now = monotonicNow()
-        activeAt = now - max(0, Timestamp.now().nanoseconds - max(lock.writtenAt, lastOutputTime))
-        var isFirstLook = true
-        while let lines = exchange.lines {
-            var read = lines.position
+        let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
+        let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
+        activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
+        var known = -1
+        while true {
             while let line = try exchange.next() {
                 if language.endsTurn(line) { return }
             }
-            if isFirstLook { read = lines.position }
-            if read != lines.position { activeAt = monotonicNow() }
             let prompt = language.unfinished(lines, nil)
             if exchange.isOver { throw .sessionOver(exchange.names.id) }
             let now = monotonicNow()
-            if let prompt, prompt <= now { return }
-            let deadline = activeAt + silenceTimeout
-            if deadline <= now { return }
-            if isFirstLook {
-                printError(concat(exchange.what, ": the agent is still at a message of somebody who has gone"))
+            // What was there already came when it came.
+            if known >= 0, known != lines.position { activeAt = now }
+            if prompt ?? Int64.max <= now || activeAt + silenceTimeout <= now { return }
+            if known < 0 {
+                printError(concat(exchange.what, ": first, the agent ends a turn of somebody who has gone"))
             }
-            isFirstLook = false
-            exchange.set.clear()
-            if let prompt { exchange.set.limit(deadline: prompt) }
-            try exchange.wait(until: deadline)
+            known = lines.position
+            try wait(until: activeAt + silenceTimeout, prompt)
         }
-    }
-
-    /// When stdout was written last, in ns since 1970.
-    private var lastOutputTime: Int64 {
-        let file = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
-        return file.flatMap { $0 }?.modifiedTime ?? 0
     }
 
     /// The end of what the child wrote to stderr.
     func lastOfStandardError() -> [UInt8] {
-        let reader = JournalReader(.stderr)
-        guard let end = try? reader.journalEnd(in: exchange.folder) else { return [] }
-        let tail = JournalReader(.stderr, from: max(0, end - Turn.tailSize))
         var bytes: [UInt8] = []
-        while let count = try? tail.look(in: exchange.folder, gap: { _ in }), count > 0 {
-            let piece = [UInt8](unsafeUninitializedCapacity: count) { space, filled in
-                filled = (try? tail.read(into: UnsafeMutableRawBufferPointer(space))) ?? 0
+        var before = Int.max
+        while bytes.count < Turn.tailSize {
+            // The newest segment that was not looked at so far.
+            var base = -1
+            for other in (try? segmentBases(of: .stderr, in: exchange.folder)) ?? [] where other < before {
+                base = max(base, other)
             }
-            if piece.isEmpty { break }
-            bytes += piece
+            guard base >= 0,
+                let file = try? exchange.folder.open(StreamName.stderr.segmentName(base: base), O_RDONLY),
+                let size = (try? file.metadata())?.size
+            else { break }
+            let wanted = min(size, Turn.tailSize - bytes.count)
+            let piece = [UInt8](unsafeUninitializedCapacity: wanted) { space, count in
+                count = max(0, pread(file.raw, space.baseAddress, wanted, off_t(size - wanted)))
+            }
+            bytes = piece + bytes
+            before = base
         }
-        if bytes.count > Turn.tailSize { bytes.removeFirst(bytes.count - Turn.tailSize) }
         return bytes
     }
 }

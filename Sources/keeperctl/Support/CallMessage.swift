@@ -2,22 +2,17 @@ import KeeperShared
 
 /// A line of JSON-RPC, as far as it matters for who it is for. The parts are of the line's own bytes.
 struct CallMessage {
+    let line: Bytes
     /// Empty without it, as the others.
-    private(set) var id: Bytes
-    private(set) var method: Bytes
-    private(set) var parameters: Bytes
-    private(set) var result: Bytes
-    private(set) var error: Bytes
-    private let line: Bytes
+    private(set) var id = Bytes.none
+    private(set) var method = Bytes.none
+    private(set) var parameters = Bytes.none
+    private(set) var result = Bytes.none
+    private(set) var error = Bytes.none
 
     /// nil for what is no JSON object, as programs write between their messages.
-    init?(_ line: Bytes) {
+    @inline(never) init?(_ line: Bytes) {
         self.line = line
-        id = Bytes(rebasing: line[..<0])
-        method = id
-        parameters = id
-        result = id
-        error = id
         var members = JSONMembers(line)
         while members.next() {
             if isJSONString(members.name, "id") {
@@ -39,36 +34,38 @@ struct CallMessage {
     /// Whether it answers a request. One that is echoed has a method.
     var isAnswer: Bool { !id.isEmpty && method.isEmpty && !(result.isEmpty && error.isEmpty) }
 
-    /// Appends the line with another id.
-    func append(withID other: [UInt8], to bytes: inout [UInt8]) {
-        let start = id.baseAddress! - line.baseAddress!
-        appendLine(Bytes(rebasing: line[..<start]), to: &bytes)
-        bytes += other
-        appendLine(Bytes(rebasing: line[(start + id.count)...]), to: &bytes)
+    /// Appends the line, with another id if that is not empty.
+    @inline(never) func append(withID other: [UInt8], to bytes: inout [UInt8]) {
+        var start = 0
+        if !other.isEmpty, let place = id.baseAddress {
+            let end = place - line.baseAddress!
+            appendLine(Bytes(rebasing: line[..<end]), to: &bytes)
+            bytes += other
+            start = end + id.count
+        }
+        appendLine(Bytes(rebasing: line[start...]), to: &bytes)
         bytes.append(UInt8(ascii: "\n"))
     }
 
     /// What an error says.
-    static func text(of error: Bytes) -> String {
-        var text: [UInt8] = []
-        appendJSONString(jsonMember("message", of: error), to: &text)
-        return text.isEmpty ? "it gave no reason" : quoted(text, limit: 500)
+    @inline(never) static func reason(_ error: Bytes) -> String {
+        let reason = text(of: jsonMember("message", of: error))
+        return reason.isEmpty ? "it gave no reason" : quoted(reason, limit: 500)
     }
 }
 
 /// Checks that bytes from the command line or a file are JSON, an object or else an array, and puts them on one line.
 func checkedJSON(_ bytes: [UInt8], _ name: String, objectOnly: Bool) throws(CommandFailure) -> [UInt8] {
-    let value: JSONValue
+    var problem = objectOnly ? "it is no JSON object" : "it is no JSON object or array"
     do throws(JSONError) {
-        value = try JSONValue.parse(bytes)
+        let value = try JSONValue.parse(bytes)
+        if value.members != nil || !objectOnly && value.arrayValue != nil { problem = "" }
     } catch {
-        throw CommandFailure(
-            ExitStatus.badUsage, concat(name, " ", quoted(bytes), " is not JSON: ", error.message))
+        problem = error.message
     }
-    if value.members == nil, objectOnly || value.arrayValue == nil {
+    if !problem.isEmpty {
         throw CommandFailure(
-            ExitStatus.badUsage,
-            concat(name, " ", quoted(bytes), objectOnly ? " is no JSON object" : " is no JSON object or array"))
+            ExitStatus.badUsage, concat(name, " ", quoted(bytes), " can't be sent: ", problem))
     }
     // Between values line ends are space, and inside strings there can't be any.
     var line = bytes

@@ -34,18 +34,18 @@ struct CallRequests {
         self.longest = longest
         var number: UInt64 = 0
         withUnsafeMutableBytes(of: &number) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        prefix = Array(concat("\"keeperctl-", String(number, radix: 36), "-").utf8)
+        prefix = Array(concat("\"keeperctl-", String(number), "-").utf8)
     }
 
     /// Counts a request in.
     ///
-    /// - Parameter id: as the caller wrote it; nil for a request that is the program's own.
+    /// - Parameter id: as the caller wrote it; empty for a request that is the program's own.
     /// - Returns: the id to send, as JSON.
-    mutating func add(_ id: [UInt8]?, at now: Int64) -> [UInt8] {
+    mutating func add(_ id: [UInt8], at now: Int64) -> [UInt8] {
         var sent = prefix
         sent.appendDecimal(UInt64(first + requests.count))
         sent.append(UInt8(ascii: "\""))
-        requests.append(Request(id: id ?? sent, sentAt: now))
+        requests.append(Request(id: id.isEmpty ? sent : id, sentAt: now))
         openCount += 1
         return sent
     }

@@ -15,6 +15,8 @@ final class Exchange {
     /// All that was sent so far is in the child's stdin pipe.
     private(set) var isDelivered = false
     let set = PollSet()
+    /// Why something that was sent is not delivered.
+    private var refusal: InputRefusal?
     private var watch: SessionWatch
     /// The child that is talked with; nil while there is none, between two of them.
     private var child: ProcessIdentity?
@@ -25,35 +27,47 @@ final class Exchange {
     ) throws(CommandFailure) {
         names = SessionNames(id)
         what = concat(verb, " ", id.string)
-        switch try SessionLookup(id, in: directory.descriptor) {
-        case .none: throw .noSession(id, in: directory.path)
-        case .foreign:
-            throw CommandFailure(
-                ExitStatus.failed,
-                concat(what, ": its keeper is of other make and keeps no output to read answers from"))
-        case .dead, .over: throw .sessionOver(id)
-        case .live(_, .none):
-            throw CommandFailure(
-                ExitStatus.conflict,
-                concat(what, ": it is only starting; try 'keeperctl wait --for ready ", id.string, "' first"))
-        case .live: break
+        switch try owner(of: names, in: directory.descriptor) {
+        case .nobody, .dead:
+            guard (try? directory.descriptor.metadata(of: names.folder)).flatMap({ $0 }) != nil else {
+                throw .noSession(id, in: directory.path)
+            }
+            throw .sessionOver(id)
+        case .foreign, .unsettled:
+            throw Exchange.failure(
+                ExitStatus.failed, what,
+                ": its keeper is of other make and keeps no output to read answers from")
+        case .keeper: break
         }
+        var isKept = false
         do throws(SystemError) {
             folder = try directory.descriptor.openDirectory(names.folder)
             watch = try SessionWatch(names, in: directory, folder: folder)
-            if try segmentBases(of: .stdout, in: folder).isEmpty {
-                throw SystemError("read answers", names.folder, ENODATA)
-            }
+            isKept = !(try segmentBases(of: .stdout, in: folder).isEmpty)
         } catch {
-            if error.code == ENODATA {
-                throw CommandFailure(
-                    ExitStatus.failed, concat(what, ": it keeps no output to read answers from"))
-            }
-            if error.code == ENOENT { throw .sessionOver(id) }
             throw CommandFailure(what, error)
+        }
+        if watch.isOver {
+            // The folder may still be that of the session before.
+            throw Exchange.failure(
+                ExitStatus.noSession, what, ": the session is only starting, or has just ended")
+        }
+        if !isKept {
+            throw Exchange.failure(
+                ExitStatus.failed, what, ": the session keeps no output to read answers from")
         }
         self.directory = directory
         noteChild()
+    }
+
+    @inline(never)
+    private static func failure(_ status: Int32, _ what: String, _ text: StaticString) -> CommandFailure {
+        CommandFailure(status, concat(what, "\(text)"))
+    }
+
+    /// A failure of what is being done here.
+    func failure(_ status: Int32, _ text: StaticString) -> CommandFailure {
+        Exchange.failure(status, what, text)
     }
 
     /// Looks at the session anew: it may have become another child's since.
@@ -63,7 +77,6 @@ final class Exchange {
         } catch {
             throw CommandFailure(what, error)
         }
-        child = nil
         noteChild()
         if watch.isOver { throw .sessionOver(names.id) }
     }
@@ -73,20 +86,15 @@ final class Exchange {
 
     // MARK: Sending and receiving
 
-    /// Where stdout's journal ends now.
-    func journalEnd() throws(CommandFailure) -> Int {
-        do throws(SystemError) {
-            return try JournalReader(.stdout).journalEnd(in: folder)
-        } catch {
-            throw CommandFailure(what, error)
-        }
-    }
-
     /// Begins to read stdout at a position, or with what comes from now on.
     func listen(from position: Int? = nil) throws(CommandFailure) {
-        let start: Int
-        if let position { start = position } else { start = try journalEnd() }
         do throws(SystemError) {
+            let start: Int
+            if let position {
+                start = position
+            } else {
+                start = try JournalReader(.stdout).journalEnd(in: folder)
+            }
             lines = try JournalLines(watch, folder: folder, from: start, what)
         } catch {
             throw CommandFailure(what, error)
@@ -94,19 +102,23 @@ final class Exchange {
     }
 
     /// Connects, for lines that ``client`` is given.
-    func connect(deadline: Int64?) throws(CommandFailure) -> InputClient {
+    func connect(deadline: Int64?) throws(CommandFailure) {
         isDelivered = false
         let socket = try connectInput(names, in: directory, attempts: 3, deadline: deadline)
-        let client = InputClient(socket: socket, source: nil)
-        self.client = client
-        return client
+        client = InputClient(socket: socket, source: nil)
     }
 
-    /// Sends these lines.
+    /// Sends these lines on a connection that stays open.
+    func pass(_ bytes: [UInt8]) throws(CommandFailure) {
+        do throws(SystemError) { try client?.send(bytes) } catch { throw CommandFailure(what, error) }
+    }
+
+    /// Sends these lines, and nothing else.
     func send(_ bytes: [UInt8], deadline: Int64?) throws(CommandFailure) {
-        let client = try connect(deadline: deadline)
-        do throws(SystemError) { try client.sendAll(bytes) } catch { throw CommandFailure(what, error) }
-        try settle()
+        try connect(deadline: deadline)
+        try pass(bytes)
+        client?.finish()
+        settle()
     }
 
     /// The next line of the answer; nil when there is none for now. Valid until the next call.
@@ -127,33 +139,32 @@ final class Exchange {
             throw CommandFailure(what, error)
         }
         if child == nil { noteChild() }
-        try settle()
+        settle()
     }
 
-    private func settle() throws(CommandFailure) {
-        switch client?.outcome {
-        case .none: return
+    private func settle() {
+        guard let outcome = client?.outcome else { return }
+        client = nil
+        switch outcome {
         case .delivered: isDelivered = true
-        case .refused(let refusal):
-            throw CommandFailure(
-                refusal.code == InputRefusal.busy ? ExitStatus.conflict : ExitStatus.failed,
-                concat(what, ": ", refusal.message))
+        case .refused(let refusal): self.refusal = refusal
         // The keeper is gone. What its child had to say all the same is in the journal, and the watch tells the end.
         case .unknown: break
         }
-        client = nil
     }
 
     // MARK: The end
 
     private func noteChild() {
+        child = nil
         guard let status = watch.status, status.state != .backoff else { return }
         child = status.child?.identity
     }
 
-    /// Whether the child that was talked with has ended: asked after ``next()`` had no more, there will be no more.
+    /// Whether the child that was talked with has ended, or has no ear: asked after ``next()`` had no more, no answer
+    /// will come.
     var isOver: Bool {
-        if watch.isOver { return true }
+        if watch.isOver || refusal != nil { return true }
         guard let child, let status = watch.status else { return false }
         guard let now = status.child?.identity else { return true }
         return status.state == .backoff || now.pid != child.pid || now.startTime != child.startTime
@@ -161,10 +172,16 @@ final class Exchange {
 
     /// The failure of whoever waited for more from the child.
     func endFailure(_ exitStatus: Int32) -> CommandFailure {
-        guard isDelivered else {
-            return CommandFailure(
+        if let refusal {
+            var status = exitStatus
+            if refusal.code == InputRefusal.busy { status = ExitStatus.conflict }
+            if refusal.code == InputRefusal.tooLong { status = ExitStatus.failed }
+            return CommandFailure(status, concat(what, ": ", refusal.message))
+        }
+        if !isDelivered {
+            return failure(
                 ExitStatus.outcomeUnknown,
-                concat(what, ": the session ended before it acknowledged the line; it may be delivered or not"))
+                ": the session ended before it acknowledged the line, which may be delivered or not")
         }
         var how = ""
         switch watch.status?.exit?.end {
@@ -172,6 +189,17 @@ final class Exchange {
         case .signalled(let signal): how = concat(" by SIG", signalName(signal))
         case .unknown, .none: break
         }
-        return CommandFailure(exitStatus, concat(what, ": the child ended", how, " without an answer"))
+        return CommandFailure(exitStatus, concat(what, ": the child ended", how, " before it was done"))
+    }
+}
+
+/// Who owns an id.
+@inline(never) func owner(
+    of names: SessionNames, in directory: borrowing FileDescriptor
+) throws(CommandFailure) -> Ownership {
+    do throws(SystemError) {
+        return try Ownership.of(names, in: directory)
+    } catch {
+        throw CommandFailure(concat("session ", names.id.string), error)
     }
 }

@@ -10,6 +10,14 @@ final class JournalLines {
     private let folder: FileDescriptor
     private let reader: JournalReader
     private var buffer: LineBuffer
+    private let lost: Lost
+    // Kept, not made for each call: the reader's code would be there once more.
+    private let noteGap: (JournalGap) -> Void
+
+    /// What the reader found missing last.
+    private final class Lost {
+        var gap: JournalGap?
+    }
 
     /// - Parameter what: for messages, such as `call to calc`.
     init(
@@ -19,6 +27,9 @@ final class JournalLines {
         self.folder = try folder.duplicate()
         reader = JournalReader(.stdout, from: position)
         buffer = LineBuffer(what)
+        let lost = Lost()
+        self.lost = lost
+        noteGap = { lost.gap = $0 }
     }
 
     /// The byte of stdout that is read next.
@@ -46,12 +57,12 @@ final class JournalLines {
 
     /// - Returns: false when there is no more for now.
     private func read() throws(SystemError) -> Bool {
-        var gap: JournalGap?
-        let available = try reader.look(in: folder) { gap = $0 }
-        if let gap {
+        let available = try reader.look(in: folder, gap: noteGap)
+        if let gap = lost.gap {
             // What is left of a line before the gap has nothing to do with what comes behind it.
             printError(gapText(buffer.what, .stdout, gap))
             buffer.forget()
+            lost.gap = nil
         }
         if available == 0 { return false }
         buffer.grow(by: try reader.read(into: try buffer.room(for: available)))

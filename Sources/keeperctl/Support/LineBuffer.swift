@@ -72,7 +72,32 @@ struct LineBuffer: ~Copyable {
     mutating func grow(by count: Int) { buffer.grow(by: count) }
 }
 
+// Not inlined, as the library's own are, some hundred bytes wherever they stand.
+
+/// A copy of bytes that will not stay.
+@inline(never) func copy(_ bytes: Bytes) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: bytes.count) { space, count in
+        if bytes.count > 0 { memcpy(space.baseAddress!, bytes.baseAddress!, bytes.count) }
+        count = bytes.count
+    }
+}
+
+/// Whether both are the same bytes.
+@inline(never) func isSame(_ left: Bytes, _ right: [UInt8]) -> Bool {
+    left.count == right.count && (right.isEmpty || memcmp(left.baseAddress!, right, right.count) == 0)
+}
+
+/// The text that a JSON string stands for; empty for anything else.
+@inline(never) func text(of value: Bytes) -> [UInt8] {
+    var text: [UInt8] = []
+    appendJSONString(value, to: &text)
+    return text
+}
+
 extension Bytes {
+    /// None.
+    static var none: Bytes { Bytes(start: nil, count: 0) }
+
     /// These bytes as bytes of a string and the like.
     init(_ raw: UnsafeRawBufferPointer) {
         self.init(start: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: raw.count)

@@ -16,7 +16,7 @@ final class RequestInput {
     func prepare(_ set: PollSet) { if !hasEnded { set.add(file, .input) } }
 
     /// Reads once if the last wait says that there is something.
-    func fill(_ set: PollSet) throws(SystemError) {
+    func fill(_ set: PollSet) throws(CommandFailure) {
         if hasEnded || set.readiness(of: file).isEmpty { return }
         do throws(SystemError) {
             let count = try file.read(into: try buffer.room())
@@ -24,15 +24,15 @@ final class RequestInput {
             hasEnded = count == 0
         } catch {
             // Somebody else who has the pipe was faster.
-            if error.code != EAGAIN { throw error }
+            if error.code != EAGAIN { throw CommandFailure("read standard input", error) }
         }
     }
 
     /// The next line; at the end also one that has no end of its own. nil when there is none for now.
     func next() -> [UInt8]? {
-        if let line = buffer.next() { return Array(line) }
+        if let line = buffer.next() { return copy(line) }
         if !hasEnded || isAtEnd { return nil }
         isAtEnd = true
-        return Array(buffer.unfinished)
+        return copy(buffer.unfinished)
     }
 }

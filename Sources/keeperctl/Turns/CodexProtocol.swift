@@ -20,21 +20,14 @@ final class CodexProtocol: TurnProtocol {
 
     override func start(_ turn: Turn) throws(CommandFailure) {
         conversation = turn.keptConversation
-        turn.output.figures.conversation = conversation
-        turn.output.figures.model = turn.record.model
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("clientInfo")
-        json.beginObject()
-        json.key("name")
-        json.string("keeperctl")
-        json.key("title")
-        json.string("keeperctl")
-        json.key("version")
-        json.string("\(keeperVersion)")
-        json.endObject()
-        json.endObject()
-        try turn.send(request("initialize", json.bytes))
+        conversation.withUnsafeBufferPointer { turn.output.note(.conversation, $0) }
+        turn.record.model.withUnsafeBufferPointer { turn.output.note(.model, $0) }
+        var json = request(
+            "\"initialize\",\"params\":{\"clientInfo\":{\"name\":\"keeperctl\",\"title\":\"keeperctl\",\"version\":\""
+        )
+        json.part(keeperVersion)
+        json.part("\"}}}\n")
+        try turn.send(json.bytes)
     }
 
     override func endsTurn(_ line: Bytes) -> Bool {
@@ -57,18 +50,15 @@ final class CodexProtocol: TurnProtocol {
 
     // MARK: Requests
 
-    private func request(_ method: StaticString, _ parameters: [UInt8]) -> [UInt8] {
+    /// The beginning of a request, with the method's name and what of the parameters is always the same.
+    private func request(_ start: StaticString, after lines: StaticString = "") -> JSONWriter {
         var json = JSONWriter()
-        json.beginObject()
-        json.key("id")
-        json.raw(requests.add(nil, at: 0))
-        json.key("method")
-        json.string(utf8: Bytes(start: method.utf8Start, count: method.utf8CodeUnitCount))
-        json.key("params")
-        json.raw(parameters)
-        json.endObject()
-        json.endLine()
-        return json.bytes
+        json.part(lines)
+        json.part("{\"id\":")
+        json.raw(requests.add([], at: 0))
+        json.part(",\"method\":")
+        json.part(start)
+        return json
     }
 
     private func takeAnswer(_ message: CallMessage, _ turn: Turn) throws(CommandFailure) {
@@ -76,67 +66,58 @@ final class CodexProtocol: TurnProtocol {
         switch step {
         case .initializing:
             // An error means, as far as can be known, that somebody has done it before. If not, the next one fails.
-            var lines: [UInt8] = []
-            if !isError { lines.append(literal: "{\"method\":\"initialized\"}\n") }
-            if isError, !conversation.isEmpty {
-                try startTurn(turn)
-            } else {
-                try turn.send(lines + openConversation())
-            }
+            if isError, !conversation.isEmpty { return try startTurn(turn) }
+            try openConversation(turn, after: isError ? "" : "{\"method\":\"initialized\"}\n")
         case .conversing:
-            if isError { throw failure(message, turn) }
             let id = jsonMember("id", of: jsonMember("thread", of: message.result))
             if id.first != UInt8(ascii: "\"") { throw failure(message, turn) }
-            conversation = Array(id)
+            conversation = copy(id)
             isOpen = true
-            turn.output.figures.conversation = conversation
-            turn.output.figures.model = Array(jsonMember("model", of: message.result))
-            try turn.keepConversation()
+            turn.output.note(.conversation, id)
+            turn.output.note(.model, jsonMember("model", of: message.result))
+            turn.keepConversation()
             try startTurn(turn)
         case .starting:
             if isError {
-                // It knew us, but not the conversation.
                 if isOpen { throw failure(message, turn) }
-                return try turn.send(openConversation())
+                // It knew us, but not the conversation.
+                return try openConversation(turn)
             }
-            turnID = Array(jsonMember("id", of: jsonMember("turn", of: message.result)))
+            turnID = copy(jsonMember("id", of: jsonMember("turn", of: message.result)))
             step = .running
         case .running: break
         }
     }
 
     /// Starts a conversation, or resumes the one that the session's label names.
-    private func openConversation() -> [UInt8] {
+    private func openConversation(_ turn: Turn, after lines: StaticString = "") throws(CommandFailure) {
         step = .conversing
-        if conversation.isEmpty { return request("thread/start", Array("{}".utf8)) }
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("threadId")
-        json.raw(conversation)
-        json.endObject()
-        return request("thread/resume", json.bytes)
+        var json: JSONWriter
+        if conversation.isEmpty {
+            json = request("\"thread/start\",\"params\":{", after: lines)
+        } else {
+            json = request("\"thread/resume\",\"params\":{\"threadId\":", after: lines)
+            json.raw(conversation)
+        }
+        json.part("}}\n")
+        try turn.send(json.bytes)
     }
 
     private func startTurn(_ turn: Turn) throws(CommandFailure) {
         step = .starting
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("threadId")
+        var json = request("\"turn/start\",\"params\":{\"threadId\":")
         json.raw(conversation)
-        json.key("input")
-        json.beginArray()
-        json.text(message)
-        json.endArray()
-        json.endObject()
-        try turn.begin(request("turn/start", json.bytes))
+        json.part(",\"input\":[")
+        json.block(message)
+        json.part("]}}\n")
+        try turn.begin(json.bytes)
     }
 
     private func failure(_ message: CallMessage, _ turn: Turn) -> CommandFailure {
-        let hint =
-            step == .conversing && !conversation.isEmpty
-            ? "; to begin a new conversation, remove the label 'conversation'" : ""
-        return CommandFailure(
-            TurnExit.agentError, concat(turn.exchange.what, ": ", CallMessage.text(of: message.error), hint))
+        turn.fail(CallMessage.reason(message.error))
+        let isResumed = step == .conversing && !conversation.isEmpty
+        return turn.agentFailure(
+            isResumed ? "; a new conversation begins when the session's label 'conversation' is removed" : "")
     }
 
     // MARK: Notifications
@@ -144,43 +125,48 @@ final class CodexProtocol: TurnProtocol {
     /// Whether a message is about this turn, as far as it says.
     private func isOurs(_ message: CallMessage) -> Bool {
         let thread = jsonMember("threadId", of: message.parameters)
-        if !thread.isEmpty, !thread.elementsEqual(conversation) { return false }
+        if !thread.isEmpty, !isSame(thread, conversation) { return false }
         var id = jsonMember("turnId", of: message.parameters)
         if id.isEmpty { id = jsonMember("id", of: jsonMember("turn", of: message.parameters)) }
         if turnID.isEmpty {
             // The news of it may be faster than the answer.
-            if step == .starting, isNamed(message.method, "turn/started") { turnID = Array(id) }
+            if step == .starting, isNamed(message.method, "turn/started") { turnID = copy(id) }
             return step == .starting
         }
-        return id.isEmpty || id.elementsEqual(turnID)
+        return id.isEmpty || isSame(id, turnID)
     }
 
     private func takeNotification(_ message: CallMessage, _ turn: Turn) {
         let parameters = message.parameters
         let output = turn.output
         if isNamed(message.method, "item/agentMessage/delta") {
-            let item = jsonMember("itemId", of: parameters)
-            if !streamed.contains(item) { output.endLine() }
-            var text: [UInt8] = []
-            appendJSONString(jsonMember("delta", of: parameters), to: &text)
-            streamed.add(item, text.count)
+            let text = text(of: jsonMember("delta", of: parameters))
+            if streamed.add(jsonMember("itemId", of: parameters), text.count) { output.endLine() }
             output.text(text)
         } else if isNamed(message.method, "item/started") {
             takeItem(jsonMember("item", of: parameters), isDone: false, output)
         } else if isNamed(message.method, "item/completed") {
             takeItem(jsonMember("item", of: parameters), isDone: true, output)
         } else if isNamed(message.method, "thread/compacted") {
-            compact(Bytes(start: nil, count: 0), output)
+            compact(.none, output)
         } else if isNamed(message.method, "thread/tokenUsage/updated") {
-            output.figures.usage = Array(jsonMember("tokenUsage", of: parameters))
+            output.note(.usage, jsonMember("tokenUsage", of: parameters))
         } else if isNamed(message.method, "model/rerouted") {
-            output.figures.model = Array(jsonMember("toModel", of: parameters))
+            output.note(.model, jsonMember("toModel", of: parameters))
         } else if isNamed(message.method, "error") {
             // One after which it tries again is only news.
             if jsonMember("willRetry", of: parameters).first == UInt8(ascii: "t") { return }
-            turn.fail(CallMessage.text(of: jsonMember("error", of: parameters)))
+            turn.fail(CallMessage.reason(jsonMember("error", of: parameters)))
         } else if isNamed(message.method, "turn/completed") {
-            takeEnd(jsonMember("turn", of: parameters), parameters, turn)
+            let end = jsonMember("turn", of: parameters)
+            output.note(.usage, jsonMember("usage", of: parameters))
+            output.note(.usage, jsonMember("usage", of: end))
+            let status = jsonMember("status", of: end)
+            if isJSONString(status, "failed") || isJSONString(status, "interrupted") {
+                let error = jsonMember("error", of: end)
+                turn.fail(error.count > 4 ? CallMessage.reason(error) : quoted(text(of: status)))
+            }
+            turn.finish()
         }
     }
 
@@ -189,17 +175,17 @@ final class CodexProtocol: TurnProtocol {
         let type = jsonMember("type", of: item)
         if isJSONString(type, "agentMessage") {
             if !isDone { return }
-            var text: [UInt8] = []
-            appendJSONString(jsonMember("text", of: item), to: &text)
             let printed = streamed.take(id)
             if printed == 0 { output.endLine() }
-            text.removeFirst(min(printed, text.count))
-            return output.text(text)
+            return output.text(text(of: jsonMember("text", of: item)), from: printed)
         }
         if isJSONString(type, "contextCompaction") { return compact(item, output) }
-        // Neither of them is the use of a tool.
-        for other: StaticString in ["userMessage", "reasoning", "plan", "enteredReviewMode", "exitedReviewMode"]
-        where isJSONString(type, other) { return }
+        // These are no uses of tools.
+        if isJSONString(type, "userMessage") || isJSONString(type, "reasoning") || isJSONString(type, "plan")
+            || isJSONString(type, "enteredReviewMode") || isJSONString(type, "exitedReviewMode")
+        {
+            return
+        }
         let tool = jsonMember("tool", of: item)
         output.toolUse(id, name: tool.isEmpty ? type : tool, input: item)
         if !isDone { return }
@@ -213,26 +199,14 @@ final class CodexProtocol: TurnProtocol {
         hasCompacted = true
     }
 
-    private func takeEnd(_ end: Bytes, _ parameters: Bytes, _ turn: Turn) {
-        for holder in [parameters, end] {
-            let usage = jsonMember("usage", of: holder)
-            if !usage.isEmpty { turn.output.figures.usage = Array(usage) }
-        }
-        let status = jsonMember("status", of: end)
-        if isJSONString(status, "failed") {
-            turn.fail(CallMessage.text(of: jsonMember("error", of: end)))
-        } else if isJSONString(status, "interrupted") {
-            turn.fail("it was interrupted")
-        }
-        turn.finish()
-    }
-
     /// Whether a method has this name, with slashes or with dots.
-    private func isNamed(_ method: Bytes, _ name: StaticString) -> Bool {
+    @inline(never) private func isNamed(_ method: Bytes, _ name: StaticString) -> Bool {
         guard method.count == name.utf8CodeUnitCount + 2 else { return false }
         for index in 0..<name.utf8CodeUnitCount {
             let byte = method[index + 1]
-            if (byte == UInt8(ascii: ".") ? UInt8(ascii: "/") : byte) != name.utf8Start[index] { return false }
+            if (byte == UInt8(ascii: ".") ? UInt8(ascii: "/") : byte) != name.utf8Start[index] {
+                return false
+            }
         }
         return true
     }

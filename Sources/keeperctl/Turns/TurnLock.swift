@@ -3,8 +3,8 @@ import KeeperShared
 
 /// What is written down of the turn that is under way, for whoever comes when its caller has been killed.
 struct TurnRecord {
-    /// Which child has it: its PID and start time.
-    var child = ""
+    /// Which child has it: its start time, which no other child of a session has.
+    var child: Int
     /// Where stdout stood when its message was sent; nil when it came to its end.
     var position: Int?
     /// As JSON: what the agent said at the start of the conversation.
@@ -33,40 +33,34 @@ struct TurnLock: ~Copyable {
     /// When the record was written, in ns since 1970.
     var writtenAt: Int64 { (try? file.metadata())?.modifiedTime ?? 0 }
 
-    /// What the last one has written down.
-    func read() -> TurnRecord {
-        var record = TurnRecord()
+    /// What the last one has written down, if it was about this child.
+    func read(child: Int) -> TurnRecord {
+        var record = TurnRecord(child: child)
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { space, count in
-            count = (try? file.read(into: UnsafeMutableRawBufferPointer(space), at: 0)) ?? 0
+            count = max(0, pread(file.raw, space.baseAddress, space.count, 0))
         }
         bytes.withUnsafeBufferPointer { bytes in
-            var child: [UInt8] = []
-            appendJSONString(jsonMember("child", of: bytes), to: &child)
-            record.child = String(decoding: child, as: UTF8.self)
+            if jsonInteger(jsonMember("childStartTime", of: bytes)) != child { return }
             record.position = jsonInteger(jsonMember("position", of: bytes))
-            record.model = Array(jsonMember("model", of: bytes))
+            record.model = copy(jsonMember("model", of: bytes))
         }
         return record
     }
 
-    /// Writes down what is, for as long as there is room on the disk: the lock doesn't depend on it.
+    /// Writes down what is, if there is room on the disk: the lock doesn't depend on it.
     func write(_ record: TurnRecord) {
         var json = JSONWriter()
-        json.beginObject()
-        json.key("format")
-        json.integer(1)
-        json.key("child")
-        json.string(record.child)
+        json.part("{\"format\":1,\"childStartTime\":")
+        json.integer(record.child)
         if let position = record.position {
-            json.key("position")
+            json.part(",\"position\":")
             json.integer(position)
         }
         if !record.model.isEmpty, record.model.count < 1024 {
-            json.key("model")
+            json.part(",\"model\":")
             json.raw(record.model)
         }
-        json.endObject()
-        json.endLine()
+        json.part("}\n")
         // In one call, so that a killed writer leaves the old or the new; a rest of the old behind it is not read.
         let count = json.bytes.withUnsafeBytes { pwrite(file.raw, $0.baseAddress, $0.count, 0) }
         if count > 0 { ftruncate(file.raw, count) }

@@ -3,24 +3,19 @@ import KeeperShared
 
 /// What a turn prints: the agent's text, or events as JSON lines.
 final class TurnOutput {
-    /// What the result says, as JSON; empty when the agent does not say it.
-    struct Figures {
-        var conversation: [UInt8] = []
-        var model: [UInt8] = []
-        var usage: [UInt8] = []
-        var cost: [UInt8] = []
+    /// What the result says, each as JSON; empty when the agent does not say it.
+    enum Figure: Int {
+        case conversation, model, usage, cost
     }
 
     let isJSON: Bool
-    /// What the protocol has found out for the result.
-    var figures = Figures()
     /// Whether the agent has said anything.
     private(set) var hasText = false
+    private var figures: [[UInt8]] = [[], [], [], []]
     private let output: StandardOutput
     private var lastByte = UInt8(ascii: "\n")
-    /// Ids of tool uses and of their results: some agents say them more than once.
-    private var uses: [[UInt8]] = []
-    private var results: [[UInt8]] = []
+    /// Ids of tool uses and of their results, each with a letter: some agents say them more than once.
+    private var known: [[UInt8]] = []
 
     init(_ output: StandardOutput, isJSON: Bool) {
         self.output = output
@@ -29,25 +24,39 @@ final class TurnOutput {
 
     func flush() { output.flush() }
 
+    /// What was found out last; empty for nothing.
+    func figure(_ figure: Figure) -> [UInt8] { figures[figure.rawValue] }
+
+    /// Notes something for the result, if it was said.
+    @inline(never) func note(_ figure: Figure, _ value: Bytes) {
+        if !value.isEmpty, value[0] != UInt8(ascii: "n") { figures[figure.rawValue] = copy(value) }
+    }
+
     // MARK: Text
 
     /// Prints a piece of text.
     ///
     /// - Parameter parent: the id of the tool use within which somebody else says it, as JSON; empty for the agent
     ///   itself. Only the agent's own is shown to people.
-    func text(_ text: [UInt8], parent: Bytes = Bytes(start: nil, count: 0)) {
-        if text.isEmpty { return }
+    func text(_ text: Bytes, parent: Bytes = .none) {
+        guard let last = text.last else { return }
         if isJSON {
             var json = event("text")
-            json.key("text")
+            json.part(",\"text\":")
             json.string(utf8: text)
             end(&json, parent)
         } else if parent.isEmpty {
-            output.write(text)
+            output.write(copy(text))
         }
         if parent.isEmpty {
             hasText = true
-            lastByte = text[text.count - 1]
+            lastByte = last
+        }
+    }
+
+    @inline(never) func text(_ text: [UInt8], from start: Int = 0, parent: Bytes = .none) {
+        text.withUnsafeBufferPointer {
+            self.text(Bytes(rebasing: $0[min(start, $0.count)...]), parent: parent)
         }
     }
 
@@ -60,36 +69,33 @@ final class TurnOutput {
     // MARK: Events
 
     /// The agent uses a tool. All as JSON, as in the others.
-    func toolUse(_ id: Bytes, name: Bytes, input: Bytes, parent: Bytes = Bytes(start: nil, count: 0)) {
-        if !isJSON || !isNew(id, &uses) { return }
+    func toolUse(_ id: Bytes, name: Bytes, input: Bytes, parent: Bytes = .none) {
+        if !isNew(id, UInt8(ascii: "u")) { return }
         var json = event("toolUse")
-        json.key("id")
-        json.raw(verbatim: id)
+        add("id", id, to: &json)
         add("name", name, to: &json)
         add("input", input, to: &json)
         end(&json, parent)
     }
 
     /// A tool's result.
-    func toolResult(
-        _ id: Bytes, isError: Bool, content: Bytes, parent: Bytes = Bytes(start: nil, count: 0)
-    ) {
-        if !isJSON || !isNew(id, &results) { return }
+    func toolResult(_ id: Bytes, isError: Bool, content: Bytes, parent: Bytes = .none) {
+        if !isNew(id, UInt8(ascii: "r")) { return }
         var json = event("toolResult")
-        json.key("id")
-        json.raw(verbatim: id)
-        json.key("isError")
-        json.bool(isError)
+        add("id", id, to: &json)
+        json.part(isError ? ",\"isError\":true" : ",\"isError\":false")
         add("content", content, to: &json)
         end(&json, parent)
     }
 
-    private func isNew(_ id: Bytes, _ known: inout [[UInt8]]) -> Bool {
-        if id.isEmpty { return false }
-        for other in known where other.count == id.count && memcmp(other, id.baseAddress!, id.count) == 0 {
+    private func isNew(_ id: Bytes, _ kind: UInt8) -> Bool {
+        if id.isEmpty || !isJSON { return false }
+        var key = copy(id)
+        key.append(kind)
+        for other in known where other.count == key.count && memcmp(other, key, key.count) == 0 {
             return false
         }
-        known.append(Array(id))
+        known.append(key)
         return true
     }
 
@@ -103,79 +109,70 @@ final class TurnOutput {
 
     /// The agent asks whoever listens, and may wait for an answer, which can be sent by `write`.
     func request(_ line: Bytes, _ what: String) {
-        if isJSON {
-            var json = event("request")
-            add("request", line, to: &json)
-            end(&json)
-        } else {
-            var text: [UInt8] = []
-            appendLine(line, to: &text)
-            printError(concat(what, ": the agent asks ", quoted(text, limit: 1000)))
-        }
+        if !isJSON { return printError(concat(what, ": the agent asks ", quoted(copy(line), limit: 1000))) }
+        var json = event("request")
+        add("request", line, to: &json)
+        end(&json)
     }
 
     /// The turn is over. Times in ns.
-    func result(isError: Bool, duration: Int64, firstOutput: Int64?) {
+    func result(isError: Bool, duration: Int64, firstOutput: Int64) {
         if !isJSON { return endLine() }
         var json = event("result")
-        json.key("isError")
-        json.bool(isError)
-        add("conversation", figures.conversation, to: &json)
-        add("model", figures.model, to: &json)
-        add("usage", figures.usage, to: &json)
-        add("costUSD", figures.cost, to: &json)
-        json.key("durationMs")
+        json.part(isError ? ",\"isError\":true" : ",\"isError\":false")
+        let names: [StaticString] = ["conversation", "model", "usage", "costUSD"]
+        for index in names.indices {
+            figures[index].withUnsafeBufferPointer { add(names[index], $0, to: &json) }
+        }
+        json.part(",\"durationMs\":")
         json.integer(duration / 1_000_000)
-        if let firstOutput {
-            json.key("timeToFirstOutputMs")
+        if firstOutput >= 0 {
+            json.part(",\"timeToFirstOutputMs\":")
             json.integer(firstOutput / 1_000_000)
         }
         end(&json)
     }
 
     /// The turn went wrong.
-    func error(_ code: StaticString, _ message: String, standardError: [UInt8], _ what: String) {
+    func error(_ code: StaticString, _ message: String, standardError: [UInt8]) {
+        endLine()
         if isJSON {
             var json = event("error")
-            json.key("code")
-            json.string(utf8: Bytes(start: code.utf8Start, count: code.utf8CodeUnitCount))
-            json.key("message")
+            json.part(",\"code\":\"")
+            json.part(code)
+            json.part("\",\"message\":")
             json.string(message)
-            json.key("stderr")
+            json.part(",\"stderr\":")
             json.string(utf8: standardError)
             end(&json)
-        } else {
-            endLine()
         }
         flush()
         if isJSON || standardError.isEmpty { return }
-        printError(concat(what, ": the last of its stderr:"))
+        printError("the last of the agent's stderr:")
         writeStandard(STDERR_FILENO, standardError)
         if standardError.last != UInt8(ascii: "\n") { writeStandard(STDERR_FILENO, [UInt8(ascii: "\n")]) }
     }
 
-    private func event(_ type: StaticString) -> JSONWriter {
+    @inline(never) private func event(_ type: StaticString) -> JSONWriter {
         var json = JSONWriter()
-        json.beginObject()
-        json.key("type")
-        json.string(utf8: Bytes(start: type.utf8Start, count: type.utf8CodeUnitCount))
+        json.part("{\"type\":\"")
+        json.part(type)
+        json.part("\"")
         return json
     }
 
-    private func add(_ name: StaticString, _ value: Bytes, to json: inout JSONWriter) {
+    /// Adds a member with a value that is JSON, if there is one.
+    @inline(never) private func add(_ name: StaticString, _ value: Bytes, to json: inout JSONWriter) {
         if value.isEmpty { return }
-        json.key(name)
+        json.part(",\"")
+        json.part(name)
+        json.part("\":")
         json.raw(verbatim: value)
     }
 
-    private func add(_ name: StaticString, _ value: [UInt8], to json: inout JSONWriter) {
-        value.withUnsafeBufferPointer { add(name, $0, to: &json) }
-    }
-
-    private func end(_ json: inout JSONWriter, _ parent: Bytes = Bytes(start: nil, count: 0)) {
+    @inline(never) private func end(_ json: inout JSONWriter, _ parent: Bytes = .none) {
         add("parentToolUseId", parent, to: &json)
-        json.endObject()
-        json.endLine()
+        json.part("}\n")
         output.write(json.bytes)
     }
 }

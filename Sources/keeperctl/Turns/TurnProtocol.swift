@@ -28,34 +28,45 @@ struct StreamedTexts {
     private var counts: [Int] = []
 
     /// A piece of so many bytes has been printed of the text with this key.
-    mutating func add(_ key: Bytes, _ count: Int) {
-        if let index = index(of: key) {
+    ///
+    /// - Returns: whether it was the first.
+    mutating func add(_ key: Bytes, _ count: Int) -> Bool {
+        let index = index(of: key)
+        if index < keys.count {
             counts[index] += count
-        } else {
-            keys.append(Array(key))
-            counts.append(count)
+            return false
         }
+        keys.append(copy(key))
+        counts.append(count)
+        return true
     }
 
-    func contains(_ key: Bytes) -> Bool { index(of: key) != nil }
-
-    /// Forgets a text.
+    /// Forgets a text: that with this key, or the oldest.
     ///
-    /// - Parameter key: nil for the oldest.
     /// - Returns: how many bytes of it have been printed.
     mutating func take(_ key: Bytes? = nil) -> Int {
-        guard let index = key == nil ? (keys.isEmpty ? nil : 0) : index(of: key!) else { return 0 }
+        var index = 0
+        if let key { index = self.index(of: key) }
+        if index >= keys.count { return 0 }
         keys.remove(at: index)
         return counts.remove(at: index)
     }
 
-    mutating func removeAll() {
-        keys.removeAll()
-        counts.removeAll()
-    }
+    mutating func removeAll() { self = StreamedTexts() }
 
-    private func index(of key: Bytes) -> Int? {
-        for index in keys.indices where keys[index].elementsEqual(key) { return index }
-        return nil
+    /// The number of texts when it is none of them.
+    private func index(of key: Bytes) -> Int {
+        var index = 0
+        while index < keys.count, !isSame(key, keys[index]) { index += 1 }
+        return index
+    }
+}
+
+extension JSONWriter {
+    /// A text as a block of a message, as several agents have it.
+    mutating func block(_ text: [UInt8]) {
+        part("{\"type\":\"text\",\"text\":")
+        string(utf8: text)
+        part("}")
     }
 }

@@ -23,6 +23,8 @@ final class InputRouter {
     /// Told about what writers should know of later. A cycle, for as long as the process.
     var session: Session?
 
+    /// Set when a terminal takes the pipe's place: ``stdin`` is its master then.
+    var terminal: TerminalEnd?
     private var target = Target.away
     private var stdin: FileDescriptor?
     private var connections: [UInt64: InputConnection] = [:]
@@ -76,6 +78,7 @@ final class InputRouter {
         wasClosedByRequest = false
         stdin = consume pipe
         target = .open
+        terminal?.isMidLine = false
     }
 
     /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
@@ -83,7 +86,10 @@ final class InputRouter {
         if case .full = target { unwatchStdin() }
         switch stdin {
         case .some(let pipe):
-            closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+            // The name of a terminal's master opens another terminal.
+            if terminal == nil {
+                closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+            }
         case .none: break
         }
         stdin = nil
@@ -168,6 +174,48 @@ final class InputRouter {
         }
     }
 
+    /// All that came before the request is through.
+    private func finishClosing() {
+        guard terminal != nil, case .open = target else { return closeNow("the child's stdin was closed") }
+        let mark = endOfFileMark()
+        // A terminal's input goes on behind an end of file.
+        if let mark, mark.withUnsafeBytes({ writeToStdin($0) }) == nil { return }
+        isClosing = false
+        for connection in connections.values {
+            connection.allowance = Int.max
+            enqueue(connection)
+        }
+        if mark != nil { return notifyClosed() }
+        let waiting = closeReplies
+        closeReplies = []
+        for reply in waiting {
+            session?.control.answer(
+                reply, .failed(SystemError("eof", "the terminal has no character for it", ENOTSUP)))
+        }
+    }
+
+    /// A step of ending a child in a terminal: it reads an end of file, if it reads.
+    func endTerminalInput() {
+        if terminal == nil { return }
+        _ = endOfFileMark()?.withUnsafeBytes { writeToStdin($0) }
+    }
+
+    private func endOfFileMark() -> [UInt8]? {
+        switch stdin {
+        case .some(let master): terminal?.endOfFile(into: master)
+        case .none: nil
+        }
+    }
+
+    /// Gives the terminal another size, now and for the next child.
+    func resize(_ size: TerminalSize) throws(SystemError) {
+        terminal?.size = size
+        switch stdin {
+        case .some(let master): try master.setWindowSize(size)
+        case .none: break
+        }
+    }
+
     private func notifyClosed() {
         let waiting = closeReplies
         closeReplies = []
@@ -194,9 +242,12 @@ final class InputRouter {
     // MARK: The writers' side
 
     /// Takes a new connection and gives it its first turn.
-    func adopt(_ socket: consuming FileDescriptor) {
+    ///
+    /// - Parameter stream: the first bytes of one that carries no lines, but what is typed at a terminal.
+    func adopt(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
         nextSerial += 1
         let connection = InputConnection(token: Token.input(nextSerial), socket: socket)
+        if let stream { connection.becomeStream(stream) }
         if isClosing { connection.allowance = 0 }
         connection.lastProgress = Int64(nextSerial)
         connections[connection.token] = connection
@@ -242,7 +293,7 @@ final class InputRouter {
             watch(connection)
             if again { enqueue(connection) }
         }
-        if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
+        if isClosing, queue.isEmpty, !isAway { finishClosing() }
     }
 
     /// New connections are watched only once they turn out not to be done in their first turn.
@@ -304,7 +355,12 @@ final class InputRouter {
             return false
         }
         while connection.completeCount > 0 {
-            let lines = connection.buffer.bytes[connection.sentCount..<connection.completeCount]
+            let end = admissibleCount(connection)
+            if end == 0 {
+                fail(connection, .tooLongForTerminal)
+                return false
+            }
+            let lines = connection.buffer.bytes[connection.sentCount..<end]
             let count = writeToStdin(UnsafeRawBufferPointer(rebasing: lines))
             guard let count else { return true }
             if count == 0 {
@@ -317,6 +373,16 @@ final class InputRouter {
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
         return true
+    }
+
+    /// How much of what is complete can be written as it is.
+    private func admissibleCount(_ connection: InputConnection) -> Int {
+        if connection.isStream { return connection.completeCount }
+        let lines = UnsafeRawBufferPointer(rebasing: connection.buffer.bytes[..<connection.completeCount])
+        switch stdin {
+        case .some(let master): return terminal?.admissibleCount(lines, into: master) ?? lines.count
+        case .none: return lines.count
+        }
     }
 
     /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
@@ -340,8 +406,9 @@ final class InputRouter {
                 }
                 result = 0
             }
-            if result > 0, result < bytes.count { growPipe(pipe) }
+            if result > 0, result < bytes.count, terminal == nil { growPipe(pipe) }
         }
+        terminal?.wrote(UnsafeRawBufferPointer(rebasing: bytes[..<result]))
         if result == 0 {
             stdin = nil
             target = .closed("the child closed its stdin")

@@ -17,6 +17,8 @@ extension Session {
             case .restart: try restart(reply)
             case .pause: try pause(reply)
             case .resume: try resume(reply)
+            case .resize: try resize(parameters, reply)
+            case .input: try openInput(reply)
             }
         } catch {
             control.answer(reply, error)
@@ -32,6 +34,8 @@ extension Session {
         case restart
         case pause
         case resume
+        case resize
+        case input
 
         init(_ name: String) throws(ControlError) {
             if equalUTF8(name, "status") {
@@ -50,6 +54,10 @@ extension Session {
                 self = .pause
             } else if equalUTF8(name, "resume") {
                 self = .resume
+            } else if equalUTF8(name, "resize") {
+                self = .resize
+            } else if equalUTF8(name, "input") {
+                self = .input
             } else {
                 throw .unknownMethod(name)
             }

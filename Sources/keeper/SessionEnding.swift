@@ -13,10 +13,10 @@ struct Ending {
     }
 
     /// What is done when the keeper itself is told to end.
-    static var terminationSteps: [StopStep] {
+    static func terminationSteps(inTerminal: Bool) -> [StopStep] {
         [
-            StopStep(.closeInput, wait: 0), StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
-            StopStep(.signal(SIGKILL), wait: .seconds(2)),
+            StopStep(inTerminal ? .signal(SIGHUP) : .closeInput, wait: 0),
+            StopStep(.signal(SIGTERM), wait: .milliseconds(500)), StopStep(.signal(SIGKILL), wait: .seconds(2)),
         ]
     }
 
@@ -100,6 +100,8 @@ extension Session {
         }
     }
 
+    var terminationSteps: [StopStep] { Ending.terminationSteps(inTerminal: settings.terminalSize != nil) }
+
     func takeStopStep() {
         guard child != nil else { return }
         while run.nextStep < run.steps.count {
@@ -107,6 +109,7 @@ extension Session {
             run.nextStep += 1
             switch step.action {
             case .closeInput:
+                input.endTerminalInput()
                 if willRestart { input.detach() } else { input.closeNow("the session is stopping") }
             case .signal(let signal): takeSignalStep(signal)
             }

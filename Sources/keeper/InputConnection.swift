@@ -72,7 +72,7 @@ final class InputConnection {
     /// Makes this a stream of bytes, of which the first are here already.
     func becomeStream(_ bytes: ArraySlice<UInt8>) {
         isStream = true
-        bytes.withUnsafeBytes { try? buffer.append($0) }
+        if !bytes.isEmpty { bytes.withUnsafeBytes { try? buffer.append($0) } }
         completeCount = buffer.count
     }
 

@@ -46,7 +46,7 @@ package enum SessionOptions {
                     excludes: ["no-journal"]),
                 OptionSpec(
                     "size", .terminalSize, "COLSxROWS", help: "Make that terminal this large; implies --tty",
-                    default: .value("80x24"), excludes: ["no-journal"]),
+                    default: .described("this terminal's, or 80x24"), excludes: ["no-journal"]),
             ])
     }
 

@@ -7,6 +7,7 @@ package let keeperctlTable = ProgramSpec(
     commands: [
         Commands.spawn, Commands.run,
         Commands.write, Commands.eof, Commands.kill,
+        Commands.attach, Commands.sendKeys, Commands.resize,
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,

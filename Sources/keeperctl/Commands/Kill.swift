@@ -46,6 +46,7 @@ private final class Killing {
     private(set) var status = ExitStatus.done
     private let directory: SessionsDirectory
     private let isNow: Bool
+    /// Behind the first step's name, which depends on the session.
     private let steps: String?
     private let deadline: Int64?
 
@@ -55,7 +56,7 @@ private final class Killing {
         deadline = context.deadline
         steps = context.arguments.duration("grace").map { grace in
             let time = formatDuration(grace)
-            return concat("eof:", time, ",TERM:", time, ",KILL:2s")
+            return concat(":", time, ",TERM:", time, ",KILL:2s")
         }
     }
 
@@ -72,8 +73,12 @@ private final class Killing {
                 case .foreign(let pid): throw otherMake(id, pid)
                 case .over: printError(concat(id.string, ": already ended"))
                 case .dead: orphaned.append(id)
-                case .live:
-                    if let client = try ask(id) { asked.append((id, client)) } else { orphaned.append(id) }
+                case .live(_, let status):
+                    if let client = try ask(id, inTerminal: status?.isTerminal ?? false) {
+                        asked.append((id, client))
+                    } else {
+                        orphaned.append(id)
+                    }
                 }
             } catch {
                 fail(error)
@@ -93,7 +98,7 @@ private final class Killing {
     }
 
     /// nil when there is no keeper to ask any more.
-    private func ask(_ id: SessionID) throws(CommandFailure) -> ControlClient? {
+    private func ask(_ id: SessionID, inTerminal: Bool) throws(CommandFailure) -> ControlClient? {
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, "stop") { json in
                 if isNow {
@@ -101,7 +106,7 @@ private final class Killing {
                     json.bool(true)
                 } else if let steps {
                     json.key("steps")
-                    json.string(steps)
+                    json.string(concat(inTerminal ? "HUP" : "eof", steps))
                 }
             }
         } catch {

@@ -14,6 +14,7 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
         let keeper = try starter.start(deadline: nil)
+        if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper) }
         let run = try Run(context, starter, keeper, signals)
         return try run.finish()
     } catch {
@@ -32,6 +33,36 @@ private func system<Result: ~Copyable>(
     _ what: String, _ body: () throws(SystemError) -> Result
 ) throws(CommandFailure) -> Result {
     do throws(SystemError) { return try body() } catch { throw CommandFailure(what, error) }
+}
+
+private func isShown(_ context: Context) -> Bool {
+    context.arguments.flag("tty") || context.arguments.flag("size")
+}
+
+/// A session in this terminal, to its end or until the user leaves it.
+private func showRun(_ context: Context, _ keeper: StartedKeeper) throws(CommandFailure) -> Int32 {
+    guard let directory = try context.openDirectory(), let keys = DetachKeys(Array("ctrl-p,ctrl-q".utf8))
+    else {
+        throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
+    }
+    let names = SessionNames(keeper.id)
+    switch try showTerminal(ViewRequest(names: names, keys: keys, fromStart: true), in: directory) {
+    case .detached: return ExitStatus.done
+    case .ended(let signal): return 128 + signal
+    case .sessionOver(let status):
+        let last = status ?? SessionStatus.read(names.folder, in: directory.descriptor)
+        keeper.release()
+        return try exitStatus(concat("session ", keeper.id.string), last)
+    }
+}
+
+/// The command's own status, as a shell has it.
+private func exitStatus(_ what: String, _ status: SessionStatus?) throws(CommandFailure) -> Int32 {
+    guard let status, status.state.isFinal, let exit = status.exit, exit.end != .unknown else {
+        throw CommandFailure(
+            ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known"))
+    }
+    return exit.end.shellStatus
 }
 
 /// A session in the foreground.
@@ -96,12 +127,8 @@ private final class Run {
         let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
         // Only when the keeper is gone the id is free for the next session.
         keeper.release()
-        guard let status, status.state.isFinal, let exit = status.exit, exit.end != .unknown else {
-            throw CommandFailure(
-                ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known")
-            )
-        }
-        if gaps.isEmpty { return exit.end.shellStatus }
+        let own = try exitStatus(what, status)
+        if gaps.isEmpty { return own }
         throw CommandFailure(ExitStatus.failed, concat(what, ": the output above is incomplete"))
     }
 

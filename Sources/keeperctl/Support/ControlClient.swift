@@ -38,7 +38,7 @@ enum ControlFailure: Error {
 
 /// A connection to a keeper's control socket, for one request.
 final class ControlClient {
-    private let socket: FileDescriptor
+    let socket: FileDescriptor
     private var received: [UInt8] = []
 
     /// Connects to the keeper of a session and asks.
@@ -68,6 +68,11 @@ final class ControlClient {
             default: throw .failed(error)
             }
         }
+        try send(method, parameters)
+    }
+
+    /// Asks once more on the same connection.
+    func send(_ method: StaticString, _ parameters: [UInt8]) throws(ControlFailure) {
         var json = JSONWriter()
         json.beginObject()
         json.key("jsonrpc")
@@ -110,6 +115,16 @@ final class ControlClient {
         throw .refused(
             code: Int(answer["error"]?["code"]?.intValue ?? 0),
             message: answer["error"]?["message"]?.stringValue ?? "the keeper gave no reason")
+    }
+
+    /// Forgets answers that nobody waits for.
+    func discard() {
+        var space = InlineArray<1024, UInt8>(repeating: 0)
+        let number = socket.raw
+        var bytes = space.mutableSpan
+        bytes.withUnsafeMutableBufferPointer {
+            _ = recv(number, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+        }
     }
 
     private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {

@@ -19,6 +19,7 @@ struct InputRefusal {
     /// Lines of this connection that were delivered.
     let delivered: Int
 
+    static let childAway = 3
     static let busy = 6
 
     init(_ line: [UInt8]) {

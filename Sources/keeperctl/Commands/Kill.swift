@@ -54,9 +54,12 @@ private final class Killing {
         self.directory = directory
         isNow = context.arguments.flag("now")
         deadline = context.deadline
-        steps = context.arguments.duration("grace").map { grace in
+        // Not asked for, it is the session's own steps that count.
+        if context.arguments.flag("grace"), let grace = context.arguments.duration("grace") {
             let time = formatDuration(grace)
-            return concat(":", time, ",TERM:", time, ",KILL:2s")
+            steps = concat(":", time, ",TERM:", time, ",KILL:2s")
+        } else {
+            steps = nil
         }
     }
 

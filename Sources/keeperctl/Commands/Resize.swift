@@ -5,7 +5,7 @@ func runResize(_ context: Context) throws(CommandFailure) -> Int32 {
     let operands = context.arguments.operands
     let id = try context.sessionID(operands[0])
     let directory = try context.directory(of: id)
-    _ = try liveStatus(of: id, in: directory)
+    _ = try LiveSession(id, in: directory)
     guard let size = TerminalSize.parse(operands[1].bytes) else { return ExitStatus.badUsage }
     do throws(ControlFailure) {
         _ = try ControlClient(id, in: directory.descriptor, "resize", parameters: size.parameters).result()

@@ -41,28 +41,26 @@ private func isShown(_ context: Context) -> Bool {
 
 /// A session in this terminal, to its end or until the user leaves it.
 private func showRun(_ context: Context, _ keeper: StartedKeeper) throws(CommandFailure) -> Int32 {
-    guard let directory = try context.openDirectory(), let keys = DetachKeys(Array("ctrl-p,ctrl-q".utf8))
-    else {
+    guard let directory = try context.openDirectory(), let keys = DetachKeys(DetachKeys.standard) else {
         throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
     }
-    let names = SessionNames(keeper.id)
-    switch try showTerminal(ViewRequest(names: names, keys: keys, fromStart: true), in: directory) {
+    let request = ViewRequest(names: SessionNames(keeper.id), keys: keys, fromStart: true)
+    switch try showTerminal(request, in: directory) {
     case .detached: return ExitStatus.done
     case .ended(let signal): return 128 + signal
-    case .sessionOver(let status):
-        let last = status ?? SessionStatus.read(names.folder, in: directory.descriptor)
+    case .sessionOver(let end):
         keeper.release()
-        return try exitStatus(concat("session ", keeper.id.string), last)
+        return try exitStatus(concat("session ", keeper.id.string), end)
     }
 }
 
 /// The command's own status, as a shell has it.
-private func exitStatus(_ what: String, _ status: SessionStatus?) throws(CommandFailure) -> Int32 {
-    guard let status, status.state.isFinal, let exit = status.exit, exit.end != .unknown else {
+private func exitStatus(_ what: String, _ end: ProcessEnd?) throws(CommandFailure) -> Int32 {
+    guard let end else {
         throw CommandFailure(
             ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known"))
     }
-    return exit.end.shellStatus
+    return end.shellStatus
 }
 
 /// A session in the foreground.
@@ -127,7 +125,7 @@ private final class Run {
         let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
         // Only when the keeper is gone the id is free for the next session.
         keeper.release()
-        let own = try exitStatus(what, status)
+        let own = try exitStatus(what, status?.end)
         if gaps.isEmpty { return own }
         throw CommandFailure(ExitStatus.failed, concat(what, ": the output above is incomplete"))
     }

@@ -6,7 +6,7 @@ func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
     let id = try context.sessionID(arguments.operands[0])
     let directory = try context.directory(of: id)
-    _ = try liveStatus(of: id, in: directory)
+    _ = try LiveSession(id, in: directory)
     do throws(ControlFailure) {
         let client = try ControlClient(id, in: directory.descriptor, "input")
         _ = try client.result()

@@ -2,6 +2,8 @@ import KeeperShared
 
 /// Looks for the keys that end an attachment in what is typed.
 struct DetachKeys {
+    static var standard: [UInt8] { Array("ctrl-p,ctrl-q".utf8) }
+
     private let keys: [UInt8]
     /// How many of them have been typed, and held back.
     private var matched = 0
@@ -33,8 +35,11 @@ struct DetachKeys {
             return false
         }
         for key in typed {
-            // The others were meant for the session then, but the last of them may begin anew.
-            while matched > 0, key != keys[matched] { release(into: &output) }
+            if key != keys[matched] {
+                // The others were meant for the session then; this one may be the first.
+                output += keys[..<matched]
+                matched = 0
+            }
             if key != keys[matched] {
                 output.append(key)
             } else {
@@ -43,14 +48,5 @@ struct DetachKeys {
             }
         }
         return false
-    }
-
-    /// Gives up the first of the held keys, and as many more as can't begin the sequence.
-    private mutating func release(into output: inout [UInt8]) {
-        let held = keys[..<matched]
-        var start = 1
-        while start < matched, !held[start...].elementsEqual(keys[..<(matched - start)]) { start += 1 }
-        output += held[..<start]
-        matched -= start
     }
 }

@@ -4,7 +4,6 @@ import KeeperShared
 /// Standard input, output and error as those of a session, from now on: for programs, and for sessions without a
 /// terminal.
 final class PipeView {
-    private let id: SessionID
     private let what: String
     private let folder: FileDescriptor
     private let follower: Follower
@@ -20,7 +19,6 @@ final class PipeView {
     init(
         _ names: SessionNames, in directory: borrowing SessionsDirectory, isReadOnly: Bool
     ) throws(CommandFailure) {
-        id = names.id
         let what = concat("attach to ", names.id.string)
         self.what = what
         do throws(SystemError) {
@@ -55,7 +53,9 @@ final class PipeView {
     }
 
     /// Stays until the session ends, or until all lines are delivered and what came until then is shown.
-    func finish() throws(CommandFailure) -> Int32 {
+    ///
+    /// - Returns: the exit status; nil when the session has ended.
+    func run() throws(CommandFailure) -> Int32? {
         let set = PollSet()
         do throws(FollowFailure) {
             try follower.turn(set)
@@ -77,8 +77,11 @@ final class PipeView {
             }
         }
         if let refusal, !follower.isDone { throw CommandFailure(ExitStatus.failed, refusal) }
-        return attachStatus(id, follower.status)
+        return nil
     }
+
+    /// How the session ended; nil when that can't be known.
+    var end: ProcessEnd? { follower.status?.end }
 
     private func turnInput(_ set: PollSet) throws(SystemError) {
         guard let input else { return }

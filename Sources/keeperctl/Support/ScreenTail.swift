@@ -22,9 +22,9 @@ struct ScreenTail {
         let tail = JournalReader(.stdout, from: max(0, journalEnd - ScreenTail.size))
         var bytes: [UInt8] = []
         while bytes.count < ScreenTail.size {
-            let count = min(try tail.look(in: folder) { _ in }, ScreenTail.size - bytes.count)
-            if count == 0 { break }
-            try ScreenTail.read(tail, count, into: &bytes)
+            if try ScreenTail.read(tail, ScreenTail.size - bytes.count, in: folder, into: &bytes) == 0 {
+                break
+            }
         }
         end = tail.position
         isWhole = end == bytes.count
@@ -33,18 +33,27 @@ struct ScreenTail {
         bytes.withUnsafeBytes { filter.feed($0, .nothing, into: &nothing) }
     }
 
-    /// Appends what a reader has next.
-    static func read(
-        _ reader: JournalReader, _ count: Int, into bytes: inout [UInt8]
-    ) throws(SystemError) {
+    /// Appends what a reader has next, up to so many bytes.
+    ///
+    /// - Returns: how many it has; 0 when there is nothing for now.
+    @inline(never) static func read(
+        _ reader: JournalReader, _ limit: Int, in folder: borrowing FileDescriptor, into bytes: inout [UInt8]
+    ) throws(SystemError) -> Int {
+        let count = try reader.look(in: folder) { _ in }
+        let size = bytes.count
+        if count == 0 { return 0 }
+        bytes += [UInt8](repeating: 0, count: min(count, limit))
+        // Typed throws don't pass through withUnsafeMutableBytes.
         var failure: SystemError?
-        let part = [UInt8](unsafeUninitializedCapacity: count) { space, filled in
+        var filled = 0
+        bytes.withUnsafeMutableBytes { space in
             do throws(SystemError) {
-                filled = try reader.read(into: UnsafeMutableRawBufferPointer(space))
+                filled = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: space[size...]))
             } catch { failure = error }
         }
         if let failure { throw failure }
-        bytes += part
+        bytes.removeLast(bytes.count - size - filled)
+        return count
     }
 
     /// What shows the last screenful on another terminal: all since a screen was begun anew, and of lines below

@@ -4,8 +4,8 @@ import KeeperShared
 /// Why a terminal no longer shows a session.
 enum ViewEnd {
     case detached
-    /// With its last word.
-    case sessionOver(SessionStatus?)
+    /// With how it ended, if that is known.
+    case sessionOver(ProcessEnd?)
     /// A signal came, or the terminal is gone.
     case ended(Int32)
 }
@@ -27,7 +27,7 @@ final class TerminalView {
     private let folder: FileDescriptor
     private let watch: SessionWatch
     private var terminal: TerminalGuard
-    private var reader: JournalReader
+    private var reader = JournalReader(.stdout)
     private var filter = TerminalFilter()
     private var noted = -1
     /// Where what is typed goes; nil when nothing does.
@@ -45,28 +45,18 @@ final class TerminalView {
     /// More than anybody types: keys are not read while so much of them waits.
     private static let typedAhead = 64 << 10
 
-    init(_ request: ViewRequest, in directory: borrowing SessionsDirectory) throws(CommandFailure) {
+    /// - Parameter input: where what is typed goes; nil when nothing does.
+    init(
+        _ request: ViewRequest, _ directory: consuming FileDescriptor, _ folder: consuming FileDescriptor,
+        _ watch: SessionWatch, _ terminal: consuming TerminalGuard, input: consuming FileDescriptor?
+    ) {
         self.request = request
         keys = request.keys
-        do throws(SystemError) {
-            folder = try directory.descriptor.openDirectory(request.names.folder)
-            self.directory = try directory.descriptor.duplicate()
-            watch = try SessionWatch(request.names, in: directory, folder: folder)
-            reader = JournalReader(.stdout)
-            terminal = try TerminalGuard(fullScreen: false, rescued: true)
-        } catch {
-            throw CommandFailure(concat("attach to ", request.names.id.string), error)
-        }
-        if request.isReadOnly || watch.isOver { return }
-        do throws(ControlFailure) {
-            let client = try ControlClient(request.names.id, in: self.directory, "input")
-            _ = try client.result(deadline: monotonicNow() + .seconds(5))
-            input = try? client.socket.duplicate()
-        } catch {
-            // A session that has just ended still has something to show.
-            if case .unreachable = error { return }
-            throw error.commandFailure(request.names.id)
-        }
+        self.directory = directory
+        self.folder = folder
+        self.watch = watch
+        self.terminal = terminal
+        self.input = input
     }
 
     /// Shows the session until one of them has enough.
@@ -76,7 +66,7 @@ final class TerminalView {
         while true {
             set.clear()
             let hasMore = try show()
-            if watch.isOver, !hasMore, terminal.isCaughtUp { return .sessionOver(watch.status) }
+            if watch.isOver, !hasMore, terminal.isCaughtUp { return .sessionOver(watch.status?.end) }
             terminal.prepare(set)
             if hasMore { set.limit(milliseconds: 0) } else { watch.prepare(set) }
             if let sizeDue { set.limit(deadline: sizeDue) }
@@ -114,14 +104,13 @@ final class TerminalView {
     /// - Returns: whether there is more, and room for it.
     private func show() throws(SystemError) -> Bool {
         guard terminal.isCaughtUp else { return false }
-        let count = try reader.look(in: folder) { _ in }
+        var bytes: [UInt8] = []
+        let count = try ScreenTail.read(reader, TerminalView.chunk, in: folder, into: &bytes)
         if count == 0 { return false }
         if count > TerminalView.backlog, !request.fromStart, !watch.isOver {
             try arrive()
             return true
         }
-        var bytes: [UInt8] = []
-        try ScreenTail.read(reader, min(count, TerminalView.chunk), into: &bytes)
         var shown: [UInt8] = []
         bytes.withUnsafeBytes { filter.feed($0, .live, into: &shown) }
         show(shown)

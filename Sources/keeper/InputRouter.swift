@@ -25,6 +25,9 @@ final class InputRouter {
 
     /// Set when a terminal takes the pipe's place: ``stdin`` is its master then.
     var terminal: TerminalEnd?
+    /// The child's end of its terminal, held as long as it runs: one that closes its own may open it again, and its
+    /// last moments are no hang-up.
+    var peer: FileDescriptor?
     private var target = Target.away
     private var stdin: FileDescriptor?
     private var connections: [UInt64: InputConnection] = [:]

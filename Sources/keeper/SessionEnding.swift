@@ -16,7 +16,8 @@ struct Ending {
     static func terminationSteps(inTerminal: Bool) -> [StopStep] {
         [
             StopStep(inTerminal ? .signal(SIGHUP) : .closeInput, wait: 0),
-            StopStep(.signal(SIGTERM), wait: .milliseconds(500)), StopStep(.signal(SIGKILL), wait: .seconds(2)),
+            StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
+            StopStep(.signal(SIGKILL), wait: .seconds(2)),
         ]
     }
 
@@ -231,6 +232,7 @@ extension Session {
 
     private func childHasEnded(_ end: ProcessEnd) {
         child = nil
+        input.peer = nil
         run.end = end
         recorder.status.exit = SessionStatus.Exit(end: end, at: Timestamp.now())
         deadlines.clear(.ready)

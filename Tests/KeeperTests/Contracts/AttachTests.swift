@@ -36,7 +36,7 @@ struct AttachTests {
         try tmux.awaits("[detached from a, which goes on]")
         try tmux.awaitsPrompt()
         #expect(try tmux.modes("after") == before)
-        #expect(box.state("a") == "running")
+        #expect(Proc.alive(try box.childPID("a")))
         try attach(tmux, "--detach-keys 'ctrl-],d' a")
         try tmux.awaits("42")
         try tmux.type("C-p", "C-q", "C-]", "d")
@@ -74,7 +74,7 @@ struct AttachTests {
         try tmux.awaitsPrompt()
         try eventually("the first screen") { try !tmux.isOtherScreen() }
         #expect(try tmux.modes("after") == before)
-        #expect(box.state("v") == "running")
+        #expect(Proc.alive(try box.childPID("v")))
         // The rescuer has gone as well.
         try eventually("no attach") {
             !box.processes.contains { Proc.arguments($0).suffix(2) == ["attach", "v"] }
@@ -171,8 +171,8 @@ struct AttachTests {
         #expect(box.state("p") == "exited")
         try box.spawn("--tty", "s", "--", "sqlite3")
         try eventually("sqlite3") { box.journalText("s").contains("sqlite>") }
-        #expect(try box.ctl("send-keys", "s", "select 6*", "C-h", "*7;", "Enter").status == 0)
-        try eventually("the answer") { box.journalText("s").contains("\r\n42\r\n") }
+        #expect(try box.ctl("send-keys", "s", "select 6+", "BSpace", "*7;", "Enter").status == 0)
+        try eventually("the answer") { box.journalText("s").contains("42\r\n") }
         try attach(tmux, "s")
         try tmux.awaits { $0.contains("42") }
         try tmux.type("C-d")

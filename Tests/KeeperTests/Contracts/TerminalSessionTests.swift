@@ -144,6 +144,18 @@ struct TerminalSessionTests {
         #expect(try box.status("c")["exit"]?["code"]?.int == 0)
     }
 
+    @Test("a child may close its terminal and open it again, and isn't hung up meanwhile")
+    func reopens() throws {
+        try box.spawn(
+            "--tty", "a", "--", "bash", "--norc", "-c",
+            "exec 0<&- 1>&- 2>&-; sleep 0.2; exec </dev/tty >/dev/tty; stty -echo; echo up; read x; echo got $x"
+        )
+        try eventually("it to be back") { box.journalText("a") == "up\r\n" }
+        #expect(try box.ctl("write", "a", "line").status == 0)
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+        #expect(box.journalText("a") == "up\r\ngot line\r\n")
+    }
+
     @Test("a shell whose keeper is killed is hung up")
     func keeperDies() throws {
         try box.spawn("--tty", "--wait", "ready", "a", "--", "bash", "--norc", "-i")

@@ -1,6 +1,8 @@
 import KeeperShared
 
 /// What a session waits for at most so long. There is no timer while nothing is due.
+///
+/// The order is for good: a keeper's next binary reads the raw values.
 enum DeadlineKind: Int, CaseIterable {
     /// The child has survived long enough to be ready.
     case ready
@@ -44,6 +46,9 @@ struct Deadlines {
     private var times = InlineArray<17, Int64>(repeating: .max)
 
     mutating func set(_ kind: DeadlineKind, in delay: Int64) { times[kind.rawValue] = monotonicNow() + delay }
+    /// On the monotonic clock; nil when nothing is due.
+    func time(of kind: DeadlineKind) -> Int64? { isSet(kind) ? times[kind.rawValue] : nil }
+    mutating func set(_ kind: DeadlineKind, at time: Int64) { times[kind.rawValue] = time }
     mutating func setIfUnset(_ kind: DeadlineKind, in delay: Int64) {
         if !isSet(kind) { set(kind, in: delay) }
     }

@@ -6,7 +6,7 @@ import KeeperShared
 /// Connections wait in a queue and get a turn each; the one at its head may have a line half in the pipe
 /// and keeps its place until that line is through. While stdin is full nothing is read from anybody.
 final class InputRouter {
-    private enum Target {
+    enum Target {
         /// The pipe takes bytes.
         case open
         /// The pipe is full and watched.
@@ -17,8 +17,8 @@ final class InputRouter {
         case closed(StaticString)
     }
 
-    private let poller: Poller
-    private let maximumLine: Int
+    let poller: Poller
+    let maximumLine: Int
     private let maximumPending: Int
     /// Told about what writers should know of later. A cycle, for as long as the process.
     var session: Session?
@@ -28,22 +28,22 @@ final class InputRouter {
     /// The child's end of its terminal, held as long as it runs: one that closes its own may open it again, and its
     /// last moments are no hang-up.
     var peer: FileDescriptor?
-    private var target = Target.away
-    private var stdin: FileDescriptor?
-    private var connections: [UInt64: InputConnection] = [:]
-    private var queue: [InputConnection] = []
-    private var nextSerial: UInt64 = 0
+    var target = Target.away
+    var stdin: FileDescriptor?
+    var connections: [UInt64: InputConnection] = [:]
+    var queue: [InputConnection] = []
+    var nextSerial: UInt64 = 0
     private var pendingCount = 0
     private var spare: PageBuffer?
     /// Answered once what was queued is through and stdin is closed.
-    private var closeReplies: [Reply] = []
-    private var isClosing = false
+    var closeReplies: [Reply] = []
+    var isClosing = false
     /// Stdin was closed because somebody asked for it.
-    private var wasClosedByRequest = false
+    var wasClosedByRequest = false
     /// The other end of a pipe whose writing end was closed before the child ended: it tells what was never read.
-    private var closedPipe: FileDescriptor?
-    private var isHeld = false
-    private var fullWrites = 0
+    var closedPipe: FileDescriptor?
+    var isHeld = false
+    var fullWrites = 0
 
     init(poller: Poller, maximumLine: Int, maximumPending: Int) {
         self.poller = poller
@@ -65,75 +65,15 @@ final class InputRouter {
         }
     }
 
-    // MARK: The child's side
-
-    /// Gives the router a new child's stdin.
-    ///
-    /// - Parameter keepsClosed: a stdin that was closed by request stays so: the new child is to do what the one
-    ///   before it failed at.
-    func attach(_ pipe: consuming FileDescriptor, keepsClosed: Bool) {
-        closedPipe = nil
-        isHeld = false
-        fullWrites = 0
-        // A line that the last child got in part is sent again, whole.
-        queue.first?.sentCount = 0
-        if wasClosedByRequest, keepsClosed { return closeNow("the child's stdin was closed") }
-        wasClosedByRequest = false
-        stdin = consume pipe
-        target = .open
-        terminal?.isMidLine = false
-    }
-
-    /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
-    func detach() {
-        if case .full = target { unwatchStdin() }
-        switch stdin {
-        case .some(let pipe):
-            // The name of a terminal's master opens another terminal.
-            if terminal == nil {
-                closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
-            }
-        case .none: break
-        }
-        stdin = nil
-        target = .away
-    }
-
-    /// The child has ended, and another will follow.
-    ///
-    /// - Returns: how many bytes it never read, and how many of them belong to a line that is sent again.
-    func childHasEnded() -> (unread: Int, repeated: Int) {
-        detach()
-        let unread: Int
-        switch closedPipe {
-        case .some(let pipe): unread = max(0, Int(csys_readable(pipe.raw)))
-        case .none: unread = 0
-        }
-        closedPipe = nil
-        return (unread, queue.first?.sentCount ?? 0)
-    }
-
-    /// Lets writers wait, or go on, while the child is paused.
-    func hold(_ isHeld: Bool) {
-        if isHeld == self.isHeld { return }
-        self.isHeld = isHeld
-        switch target {
-        case .full where isHeld:
-            unwatchStdin()
-            target = .away
-        case .open where isHeld: target = .away
-        case .away where !isHeld && stdin != nil: target = .open
-        case .open, .full, .away, .closed: break
-        }
-    }
+    // MARK: Lines
 
     /// Puts a line of the keeper's own, without its end, behind what is queued.
     ///
     /// - Parameters:
     ///   - isFirst: before what is queued; only for a child that has got nothing yet.
-    ///   - whenDone: told once it is delivered (nil) or can't be.
+    ///   - completion: what follows once it is delivered or can't be.
     func send(
-        _ line: [UInt8], isFirst: Bool = false, whenDone: @escaping (InputError?) -> Void
+        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion
     ) throws(SystemError) {
         nextSerial += 1
         // To the loop it is a writer that has said all it had to say, and gone.
@@ -143,7 +83,7 @@ final class InputRouter {
         space[line.count] = UInt8(ascii: "\n")
         connection.buffer.grow(by: line.count + 1)
         connection.completeCount = line.count + 1
-        connection.whenDone = whenDone
+        connection.completion = completion
         connections[connection.token] = connection
         enqueue(connection)
         if isFirst { queue.insert(queue.removeLast(), at: 0) }
@@ -177,69 +117,10 @@ final class InputRouter {
         }
     }
 
-    /// All that came before the request is through.
-    private func finishClosing() {
-        guard terminal != nil, case .open = target else { return closeNow("the child's stdin was closed") }
-        let mark = endOfFileMark()
-        // A terminal's input goes on behind an end of file.
-        if let mark, mark.withUnsafeBytes({ writeToStdin($0) }) == nil { return }
-        isClosing = false
-        for connection in connections.values {
-            connection.allowance = Int.max
-            enqueue(connection)
-        }
-        if mark != nil { return notifyClosed() }
-        let waiting = closeReplies
-        closeReplies = []
-        for reply in waiting {
-            session?.control.answer(
-                reply, .failed(SystemError("eof", "the terminal has no character for it", ENOTSUP)))
-        }
-    }
-
-    /// A step of ending a child in a terminal: it reads an end of file, if it reads.
-    func endTerminalInput() {
-        if terminal == nil { return }
-        _ = endOfFileMark()?.withUnsafeBytes { writeToStdin($0) }
-    }
-
-    private func endOfFileMark() -> [UInt8]? {
-        switch stdin {
-        case .some(let master): terminal?.endOfFile(into: master)
-        case .none: nil
-        }
-    }
-
-    /// Gives the terminal another size, now and for the next child.
-    func resize(_ size: TerminalSize) throws(SystemError) {
-        terminal?.size = size
-        switch stdin {
-        case .some(let master): try master.setWindowSize(size)
-        case .none: break
-        }
-    }
-
-    private func notifyClosed() {
+    func notifyClosed() {
         let waiting = closeReplies
         closeReplies = []
         for reply in waiting { session?.control.answer(reply) { $0.value(.object([])) } }
-    }
-
-    /// The pipe has room again.
-    func stdinIsReady() {
-        guard case .full = target else { return }
-        unwatchStdin()
-        target = .open
-    }
-
-    /// Tries the pipe again when it could not be watched.
-    func retryStdin() { stdinIsReady() }
-
-    private func unwatchStdin() {
-        switch stdin {
-        case .some(let pipe): poller.remove(pipe)
-        case .none: break
-        }
     }
 
     // MARK: The writers' side
@@ -264,7 +145,7 @@ final class InputRouter {
         enqueue(connection)
     }
 
-    private func enqueue(_ connection: InputConnection) {
+    func enqueue(_ connection: InputConnection) {
         if connection.isQueued { return }
         connection.isQueued = true
         queue.append(connection)
@@ -304,14 +185,14 @@ final class InputRouter {
         for connection in queue { watch(connection) }
     }
 
-    private func watch(_ connection: InputConnection) {
+    func watch(_ connection: InputConnection) {
+        do throws(SystemError) { try watchOrThrow(connection) } catch { fail(connection, .failed(error)) }
+    }
+
+    func watchOrThrow(_ connection: InputConnection) throws(SystemError) {
         if connection.isWatched || connection.isClosed { return }
-        do throws(SystemError) {
-            try poller.add(connection.socket, [.input, .peerHalfClosed, .edge], token: connection.token)
-            connection.isWatched = true
-        } catch {
-            fail(connection, .failed(error))
-        }
+        try poller.add(connection.socket, [.input, .peerHalfClosed, .edge], token: connection.token)
+        connection.isWatched = true
     }
 
     /// One batch of one connection.
@@ -378,54 +259,6 @@ final class InputRouter {
         return true
     }
 
-    /// How much of what is complete can be written as it is.
-    private func admissibleCount(_ connection: InputConnection) -> Int {
-        if connection.isStream { return connection.completeCount }
-        let lines = UnsafeRawBufferPointer(rebasing: connection.buffer.bytes[..<connection.completeCount])
-        switch stdin {
-        case .some(let master): return terminal?.admissibleCount(lines, into: master) ?? lines.count
-        case .none: return lines.count
-        }
-    }
-
-    /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
-    private func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        let result: Int
-        switch stdin {
-        case .none: return 0
-        case .some(let pipe):
-            do throws(SystemError) {
-                result = try pipe.write(bytes, "stdin")
-            } catch {
-                if error.code == EAGAIN {
-                    do throws(SystemError) {
-                        try poller.add(pipe, [.output], token: Token.stdin)
-                    } catch {
-                        session?.log.line("cannot watch the child's stdin: \(error.text)")
-                        session?.retryLater()
-                    }
-                    target = .full
-                    return nil
-                }
-                result = 0
-            }
-            if result > 0, result < bytes.count, terminal == nil { growPipe(pipe) }
-        }
-        terminal?.wrote(UnsafeRawBufferPointer(rebasing: bytes[..<result]))
-        if result == 0 {
-            stdin = nil
-            target = .closed("the child closed its stdin")
-            for connection in connections.values { enqueue(connection) }
-        }
-        return result
-    }
-
-    /// A bulk writer gets a larger pipe; users have few of them, so only after many full writes, and no is an answer.
-    private func growPipe(_ pipe: borrowing FileDescriptor) {
-        fullWrites += 1
-        if fullWrites == 16 { _ = pipe.setPipeSize(1 << 20) }
-    }
-
     /// Sheds the connection that has stalled longest while partial lines take up more than they may.
     private func boundPending() {
         while pendingCount > maximumPending {
@@ -445,9 +278,9 @@ final class InputRouter {
     }
 
     private func refuse(_ connection: InputConnection, _ error: InputError) {
-        if let whenDone = connection.whenDone {
-            connection.whenDone = nil
-            whenDone(error)
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, error)
         } else {
             connection.send(error)
         }
@@ -455,15 +288,15 @@ final class InputRouter {
     }
 
     /// Keeps the sum of all partial lines.
-    private func countPending(_ connection: InputConnection) {
+    func countPending(_ connection: InputConnection) {
         pendingCount += connection.partialCount - connection.countedPending
         connection.countedPending = connection.partialCount
     }
 
     private func close(_ connection: InputConnection) {
-        if let whenDone = connection.whenDone {
-            connection.whenDone = nil
-            whenDone(nil)
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, nil)
         }
         connection.buffer.removeFirst(connection.buffer.count)
         connection.completeCount = 0

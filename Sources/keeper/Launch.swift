@@ -23,7 +23,7 @@ struct Launch {
         let names = SessionNames(settings.id)
         let signals = try system { () throws(SystemError) in
             restoreSignal(SIGCHLD)
-            let signals = try SignalReader([SIGCHLD, SIGTERM, SIGINT, SIGQUIT])
+            let signals = try SignalReader(Session.signals)
             ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
             try check("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
             return signals

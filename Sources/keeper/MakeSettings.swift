@@ -43,9 +43,12 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         settings.mergesStreams = true
         if !arguments.flag("stop-steps") { settings.stopSteps = StopStep.terminal }
         if arguments.trailing.isEmpty {
-            throw UsageError(.missingOperand, "--tty needs a COMMAND: the output of the default one is not kept")
+            throw UsageError(
+                .missingOperand, "--tty needs a COMMAND: the output of the default one is not kept")
         }
     }
+    settings.takeOver = arguments.integer("take-over").map { Int32($0) }
+    settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []

@@ -22,6 +22,12 @@ final class NotifySocket {
     /// For `$NOTIFY_SOCKET`; `@` stands for the NUL that abstract names begin with.
     let address: String
 
+    /// Goes on with a socket that another binary of this process made.
+    init(instance: String, adopting socket: consuming FileDescriptor) {
+        address = "@keeper-notify-\(instance)"
+        self.socket = socket
+    }
+
     init(instance: String) throws(SystemError) {
         let name = "keeper-notify-\(instance)"
         address = "@\(name)"

@@ -7,9 +7,9 @@ struct OutputMatch {
     /// Only in what the child writes to stdout.
     private let isStdoutOnly: Bool
     /// Nothing counts before the line that asks for it is delivered.
-    private var isArmed: Bool
+    private(set) var isArmed: Bool
     /// The last bytes of each stream, one fewer than the text has.
-    private var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
+    private(set) var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
 
     /// Any output if `text` is empty.
     init(text: [UInt8]) {
@@ -28,6 +28,12 @@ struct OutputMatch {
     static var answer: OutputMatch { OutputMatch(answer: ()) }
 
     mutating func arm() { isArmed = true }
+
+    /// Goes on where another binary was.
+    mutating func resume(isArmed: Bool, tails: (stdout: [UInt8], stderr: [UInt8])) {
+        self.isArmed = isArmed
+        self.tails = tails
+    }
 
     /// - Returns: whether the text is complete with these bytes.
     mutating func see(_ bytes: UnsafeRawBufferPointer, of stream: StreamName) -> Bool {

@@ -21,6 +21,8 @@ final class Session {
     var outputs: [OutputStream] = []
     var notes: NotifySocket?
     var readyPipe: FileDescriptor?
+    var keys = DeliveredKeys()
+    var upgrade: UpgradeRequest?
     var ending = Ending()
     /// Where each child starts, and with which umask: its caller's.
     let childDirectory: FileDescriptor
@@ -29,7 +31,7 @@ final class Session {
 
     /// Read into and written from, never held: given back when idle.
     private var scratch = PageBuffer()
-    private var lastOutput: StreamName?
+    var lastOutput: StreamName?
     /// Unix time in ns of this turn of the loop; 0 before somebody asks.
     private var turnTime: Int64 = 0
     private let maximumConnections: Int
@@ -63,6 +65,9 @@ final class Session {
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
 
+    /// The signals that the loop takes.
+    static var signals: [Int32] { [SIGCHLD, SIGTERM, SIGINT, SIGQUIT] }
+
     /// Watches what a session listens to.
     func watch() throws(SystemError) {
         try poller.add(signals.descriptor, .input, token: Token.signals)
@@ -86,6 +91,7 @@ final class Session {
                 stop(terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
+            if upgrade != nil { tryUpgrade() }
         }
     }
 

@@ -19,6 +19,8 @@ extension Session {
             case .resume: try resume(reply)
             case .resize: try resize(parameters, reply)
             case .input: try openInput(reply)
+            case .write: try write(parameters, reply)
+            case .upgrade: try requestUpgrade(parameters, reply)
             }
         } catch {
             control.answer(reply, error)
@@ -36,6 +38,8 @@ extension Session {
         case resume
         case resize
         case input
+        case write
+        case upgrade
 
         init(_ name: String) throws(ControlError) {
             if equalUTF8(name, "status") {
@@ -58,6 +62,10 @@ extension Session {
                 self = .resize
             } else if equalUTF8(name, "input") {
                 self = .input
+            } else if equalUTF8(name, "write") {
+                self = .write
+            } else if equalUTF8(name, "upgrade") {
+                self = .upgrade
             } else {
                 throw .unknownMethod(name)
             }

@@ -19,14 +19,22 @@ extension Session {
         case .line(let line):
             supervision.match = .answer
             do throws(SystemError) {
-                try input.send(line, isFirst: true) { failure in
-                    if failure == nil { self.supervision.match?.arm() }
-                }
+                try input.send(line, isFirst: true, then: .armMatch)
             } catch {
                 log.line("cannot send the line of --ready: \(error.text)")
             }
         }
         deadlines.set(.start, in: settings.limits.startTimeout)
+    }
+
+    /// Goes on looking where another binary was.
+    func resumeMatching(isArmed: Bool, _ tails: (stdout: [UInt8], stderr: [UInt8])) {
+        switch settings.ready {
+        case .output(let text): supervision.match = OutputMatch(text: text)
+        case .line: supervision.match = .answer
+        case .delay, .notify, .descriptor: return
+        }
+        supervision.match?.resume(isArmed: isArmed, tails: tails)
     }
 
     /// Output that may be what was waited for.

@@ -64,6 +64,10 @@ struct Settings {
     var output = OutputMode.journals(bound: 64 << 20)
     /// A pipe to whoever spawned this keeper.
     var reportDescriptor: Int32?
+    /// Another binary of this process left its state there.
+    var takeOver: Int32?
+    /// This binary handed over, and the other one could not go on.
+    var takeOverFailure: String?
     /// Started without a command, by a dashboard that knows the contract.
     var isDropIn = false
     var command: ChildCommand
@@ -79,12 +83,21 @@ struct ChildCommand {
         pointer = UnsafePointer(csys_arguments()! + (Int(csys_argc()) - count))
     }
 
-    /// Copies of strings.
+    /// Copies of strings; ``free()`` frees them.
     init(_ strings: [String]) {
         let copies = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
         for (index, string) in strings.enumerated() { copies[index] = string.withCString { strdup($0) } }
         copies[strings.count] = nil
         pointer = UnsafePointer(copies)
+    }
+
+    func free() {
+        var index = 0
+        while let argument = pointer[index] {
+            CSystem.free(argument)
+            index += 1
+        }
+        UnsafeMutablePointer(mutating: pointer).deallocate()
     }
 
     /// What is executed.

@@ -81,6 +81,59 @@ func openTerminal(_ size: TerminalSize) throws(SystemError) -> Pipe {
     return Pipe(reading: peer, writing: master)
 }
 
+// What is different for the router when there is a terminal instead of a pipe.
+extension InputRouter {
+    /// How much of what is complete can be written as it is.
+    func admissibleCount(_ connection: InputConnection) -> Int {
+        if connection.isStream { return connection.completeCount }
+        let lines = UnsafeRawBufferPointer(rebasing: connection.buffer.bytes[..<connection.completeCount])
+        switch stdin {
+        case .some(let master): return terminal?.admissibleCount(lines, into: master) ?? lines.count
+        case .none: return lines.count
+        }
+    }
+
+    /// All that came before the request to close stdin is through. A terminal's input goes on behind an end of file.
+    func finishClosing() {
+        guard terminal != nil, case .open = target else { return closeNow("the child's stdin was closed") }
+        let mark = endOfFileMark()
+        if let mark, mark.withUnsafeBytes({ writeToStdin($0) }) == nil { return }
+        isClosing = false
+        for connection in connections.values {
+            connection.allowance = Int.max
+            enqueue(connection)
+        }
+        if mark != nil { return notifyClosed() }
+        let waiting = closeReplies
+        closeReplies = []
+        for reply in waiting {
+            session?.control.answer(reply, .refused("the terminal has no character for the end of a file"))
+        }
+    }
+
+    /// A step of ending a child in a terminal: it reads an end of file, if it reads.
+    func endTerminalInput() {
+        if terminal == nil { return }
+        _ = endOfFileMark()?.withUnsafeBytes { writeToStdin($0) }
+    }
+
+    private func endOfFileMark() -> [UInt8]? {
+        switch stdin {
+        case .some(let master): terminal?.endOfFile(into: master)
+        case .none: nil
+        }
+    }
+
+    /// Gives the terminal another size, now and for the next child.
+    func resize(_ size: TerminalSize) throws(SystemError) {
+        terminal?.size = size
+        switch stdin {
+        case .some(let master): try master.setWindowSize(size)
+        case .none: break
+        }
+    }
+}
+
 extension Session {
     /// `resize`: the terminal's size, for this child and those after it.
     func resize(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {

@@ -9,6 +9,9 @@ _keeperctl_command() {
     write) command='write' ;;
     eof) command='eof' ;;
     kill | stop) command='kill' ;;
+    attach) command='attach' ;;
+    send-keys) command='send-keys' ;;
+    resize) command='resize' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -31,10 +34,12 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
+    attach) options='--read-only --detach-keys' ;;
+    send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -58,6 +63,7 @@ _keeperctl_value() {
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
     'spawn --limit') kind=nothing ;;
+    'spawn --size') kind=nothing ;;
     'spawn --restart') kind='words no on-failure always' ;;
     'spawn --restart-limit') kind=nothing ;;
     'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -80,6 +86,7 @@ _keeperctl_value() {
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
     'run --limit') kind=nothing ;;
+    'run --size') kind=nothing ;;
     'run --restart') kind='words no on-failure always' ;;
     'run --restart-limit') kind=nothing ;;
     'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -102,6 +109,7 @@ _keeperctl_value() {
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;
+    'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -127,6 +135,11 @@ _keeperctl_operand() {
     'write '*) kind=nothing ;;
     'eof 0') kind=live ;;
     'kill '*) kind=live ;;
+    'attach 0') kind=sessions ;;
+    'send-keys 0') kind=sessions ;;
+    'send-keys '*) kind=nothing ;;
+    'resize 0') kind=sessions ;;
+    'resize 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -135,7 +148,7 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -253,7 +266,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop attach send-keys resize discover status wait logs stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

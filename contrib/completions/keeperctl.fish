@@ -5,13 +5,15 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
             return 0
-        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'attach --detach-keys'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -133,6 +135,9 @@ complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session
 complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
 complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
 complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a attach -d 'Use a session from this terminal, or by standard input and output'
+complete -c keeperctl -n '__keeperctl_at -' -a send-keys -d 'Type at a session\'s terminal'
+complete -c keeperctl -n '__keeperctl_at -' -a resize -d 'Change the size of a session\'s terminal'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -162,6 +167,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_d
 complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at spawn' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at spawn' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at spawn' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at spawn' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -189,6 +196,8 @@ complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_dir
 complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at run' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at run' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at run' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at run' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at run' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at run' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -222,6 +231,15 @@ complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
 complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
 complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
 complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at attach' -l read-only -d 'Only look: send nothing, and leave the size as it is'
+complete -c keeperctl -n '__keeperctl_at attach' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
+complete -c keeperctl -n '__keeperctl_at attach 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at send-keys' -s l -l literal -d 'Type everything as it is: no names of keys'
+complete -c keeperctl -n '__keeperctl_at send-keys 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resize 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -275,6 +293,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

@@ -124,6 +124,10 @@ int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended) {
 // execvpe, but a directory of PATH that lacks the file costs a look there and not a failed exec, which is ten times
 // as dear. Returns with the error that execvpe would give.
 static void execute(const struct csys_spawn *spawn) {
+    if (spawn->executes_extra) {
+        csys_execute(spawn->extra, spawn->argv, spawn->envp);
+        return;
+    }
     const char *next = getenv("PATH");
     if (!next || !*spawn->file || strchr(spawn->file, '/')) {
         execvpe(spawn->file, spawn->argv, spawn->envp);

@@ -100,6 +100,8 @@ package struct SpawnRequest {
     package var descriptors: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
     /// What the fourth becomes: 3 or more.
     package var extraNumber: Int32 = 3
+    /// The fourth is the program that is executed, not ``file``.
+    package var executesExtra = false
     /// Limits for the new process.
     package var limits: [ResourceLimit] = []
     /// A directory descriptor to start in, borrowed; -1 keeps the present one.
@@ -136,6 +138,7 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.terminal = request.takesTerminal ? 1 : 0
     record.parent = getpid()
     record.extra = request.extraNumber
+    record.executes_extra = request.executesExtra ? 1 : 0
     let limits = request.limits.map {
         csys_limit(resource: $0.resource, soft: UInt($0.soft), hard: UInt($0.hard))
     }

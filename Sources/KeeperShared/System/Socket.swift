@@ -12,8 +12,8 @@ extension FileDescriptor {
     package static func listening(at path: String) throws(SystemError) -> FileDescriptor {
         let listener = try unixSocket(nonBlocking: true)
         let number = listener.raw
-        let mask = umask(0o177)
-        defer { umask(mask) }
+        // The name is made with the mode of the socket that is bound; the umask belongs to all threads of a process.
+        try check("chmod", path) { fchmod(number, 0o600) }
         try check("bind", path) { csys_bind_unix(number, path) }
         try check("listen", path) { listen(number, 4096) }
         return listener

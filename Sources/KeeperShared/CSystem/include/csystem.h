@@ -95,6 +95,19 @@ static inline int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_ope
 static inline int csys_pidfd_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
+// Executes the program that a descriptor is open on, in this process.
+static inline int csys_execute(int fd, char *const *argv, char *const *envp) {
+    return execveat(fd, "", argv, envp, AT_EMPTY_PATH);
+}
+// A file in memory that can be sealed, and its seals.
+static inline int csys_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING); }
+static inline int csys_seal(int fd) {
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+static inline int csys_is_sealed(int fd) {
+    const int all = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    return (fcntl(fd, F_GET_SEALS) & all) == all;
+}
 static inline int csys_close_range(unsigned first, unsigned last) {
     return (int)syscall(SYS_close_range, first, last, 0);
 }
@@ -138,6 +151,7 @@ struct csys_spawn {
     int death_signal;       // sent when the parent dies; 0: none
     int terminal;           // whether descriptor 0 becomes the controlling terminal
     pid_t parent;           // checked after death_signal is set
+    int executes_extra;     // `extra` is the program: no path, and no shell for what is no program
     // Results.
     int pidfd;
     int error;              // errno of what failed, 0 when exec succeeded

@@ -60,6 +60,8 @@ private var commands: [(String, Command)] {
         ("discover", runDiscover), ("status", runStatus), ("wait", runWait), ("logs", runLogs),
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
-        ("label", runLabel), ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
+        ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
+        ("watch", runWatch), ("sync", runSync),
+        ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
     ]
 }

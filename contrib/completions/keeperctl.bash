@@ -9,6 +9,11 @@ _keeperctl_command() {
     write) command='write' ;;
     eof) command='eof' ;;
     kill | stop) command='kill' ;;
+    restart) command='restart' ;;
+    pause) command='pause' ;;
+    resume) command='resume' ;;
+    watch) command='watch' ;;
+    sync) command='sync' ;;
     attach) command='attach' ;;
     send-keys) command='send-keys' ;;
     resize) command='resize' ;;
@@ -35,9 +40,14 @@ _keeperctl_options() {
     local options=''
     case $1 in
     spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
+    restart) options='--timeout' ;;
+    pause) options='--timeout' ;;
+    resume) options='--timeout' ;;
+    watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
+    sync) options='--watch --debounce --dry-run --json' ;;
     attach) options='--read-only --detach-keys' ;;
     send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
@@ -81,6 +91,7 @@ _keeperctl_value() {
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
@@ -109,6 +120,13 @@ _keeperctl_value() {
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;
+    'restart --timeout') kind=nothing ;;
+    'pause --timeout') kind=nothing ;;
+    'resume --timeout') kind=nothing ;;
+    'watch --include') kind=nothing ;;
+    'watch --exclude') kind=nothing ;;
+    'watch --debounce') kind=nothing ;;
+    'sync --debounce') kind=nothing ;;
     'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
@@ -135,6 +153,11 @@ _keeperctl_operand() {
     'write '*) kind=nothing ;;
     'eof 0') kind=live ;;
     'kill '*) kind=live ;;
+    'restart '*) kind=sessions ;;
+    'pause '*) kind=sessions ;;
+    'resume '*) kind=sessions ;;
+    'watch '*) kind=nothing ;;
+    'sync 0') kind=files ;;
     'attach 0') kind=sessions ;;
     'send-keys 0') kind=sessions ;;
     'send-keys '*) kind=nothing ;;
@@ -148,7 +171,7 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -266,7 +289,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop attach send-keys resize discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

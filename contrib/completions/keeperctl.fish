@@ -7,11 +7,21 @@ function __keeperctl_takes_value
             return 0
         case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
             return 0
-        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'restart --timeout'
+            return 0
+        case 'pause --timeout'
+            return 0
+        case 'resume --timeout'
+            return 0
+        case 'watch --include' 'watch --exclude' 'watch --debounce'
+            return 0
+        case 'sync --debounce'
             return 0
         case 'attach --detach-keys'
             return 0
@@ -135,6 +145,11 @@ complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session
 complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
 complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
 complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
+complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
+complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
+complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a attach -d 'Use a session from this terminal, or by standard input and output'
 complete -c keeperctl -n '__keeperctl_at -' -a send-keys -d 'Type at a session\'s terminal'
 complete -c keeperctl -n '__keeperctl_at -' -a resize -d 'Change the size of a session\'s terminal'
@@ -189,6 +204,7 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
 
+complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
@@ -231,6 +247,27 @@ complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
 complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
 complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
 complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at restart' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at restart 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at pause' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
+complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
+complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
+complete -c keeperctl -n '__keeperctl_at watch' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at watch' -l json -d 'Print JSON, one object per line'
+
+complete -c keeperctl -n '__keeperctl_at sync' -l watch -d 'Go on, and do it again whenever DIR changes'
+complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
+complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
 
 complete -c keeperctl -n '__keeperctl_at attach' -l read-only -d 'Only look: send nothing, and leave the size as it is'
 complete -c keeperctl -n '__keeperctl_at attach' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
@@ -293,6 +330,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

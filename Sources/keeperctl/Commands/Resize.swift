@@ -5,13 +5,8 @@ func runResize(_ context: Context) throws(CommandFailure) -> Int32 {
     let operands = context.arguments.operands
     let id = try context.sessionID(operands[0])
     let directory = try context.directory(of: id)
-    _ = try LiveSession(id, in: directory)
     guard let size = TerminalSize.parse(operands[1].bytes) else { return ExitStatus.badUsage }
-    do throws(ControlFailure) {
-        _ = try ControlClient(id, in: directory.descriptor, "resize", parameters: size.parameters).result()
-    } catch {
-        throw error.commandFailure(id)
-    }
+    try ControlClient.ask(id, in: directory, "resize", parameters: size.parameters).commandResult(of: id)
     return ExitStatus.done
 }
 

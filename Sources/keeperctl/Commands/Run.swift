@@ -110,15 +110,7 @@ private final class Run {
         let gaps = GapRecord(what)
         let names = names
         follower = try system(what) { () throws(SystemError) in
-            let folder = try directory.descriptor.openDirectory(names.folder)
-            let watch = try SessionWatch(names, in: directory, folder: folder)
-            let streams = [
-                FollowedStream(.stdout, to: try FollowedOutput(STDOUT_FILENO, patient: false)),
-                FollowedStream(.stderr, to: try FollowedOutput(STDERR_FILENO, patient: false)),
-            ]
-            return try Follower(folder: folder, streams: streams, watch: watch) { stream, gap in
-                gaps.note(stream, gap)
-            }
+            try followBoth(names, in: directory, fromNow: false) { stream, gap in gaps.note(stream, gap) }.0
         }
         self.gaps = gaps
         // A child that ended at once is no trouble: its output and status are what counts.

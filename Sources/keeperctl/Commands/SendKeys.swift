@@ -6,24 +6,17 @@ func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
     let id = try context.sessionID(arguments.operands[0])
     let directory = try context.directory(of: id)
-    _ = try LiveSession(id, in: directory)
-    do throws(ControlFailure) {
-        let client = try ControlClient(id, in: directory.descriptor, "input")
-        _ = try client.result()
-        var bytes: [UInt8] = []
-        for operand in arguments.operands.dropFirst() {
-            if arguments.flag("literal") {
-                bytes += operand.bytes
-            } else if let key = Key(operand.bytes) {
-                bytes += key.bytes(application: key.isCursor && hasApplicationKeys(id, in: directory))
-            } else {
-                bytes += operand.bytes
-            }
+    let client = try ControlClient.ask(id, in: directory, "input")
+    try client.commandResult(of: id)
+    var bytes: [UInt8] = []
+    for operand in arguments.operands.dropFirst() {
+        if !arguments.flag("literal"), let key = Key(operand.bytes) {
+            bytes += key.bytes(application: key.isCursor && hasApplicationKeys(id, in: directory))
+        } else {
+            bytes += operand.bytes
         }
-        try type(bytes, client)
-    } catch {
-        throw error.commandFailure(id)
     }
+    try type(bytes, client, id)
     return ExitStatus.done
 }
 
@@ -36,18 +29,16 @@ private func hasApplicationKeys(_ id: SessionID, in directory: borrowing Session
 }
 
 /// Sends bytes and waits until the terminal has taken them: the keeper closes the connection then.
-private func type(_ bytes: [UInt8], _ client: ControlClient) throws(ControlFailure) {
+private func type(_ bytes: [UInt8], _ client: ControlClient, _ id: SessionID) throws(CommandFailure) {
     do throws(SystemError) {
         try client.socket.writeAll(bytes)
         client.socket.shutDownSending()
-        // What comes is an error.
         let answer = try client.socket.readAll()
-        if !answer.isEmpty {
-            let refusal = InputRefusal(answer)
-            throw SystemError("", refusal.message, 0)
-        }
+        if answer.isEmpty { return }
+        // What comes is an error.
+        throw SystemError("", InputRefusal(answer).message, 0)
     } catch {
-        if error.code == 0 { throw .refused(code: 0, message: error.subject) }
-        throw .noAnswer
+        if error.code != 0 { throw ControlFailure.noAnswer.commandFailure(id) }
+        throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", error.subject))
     }
 }

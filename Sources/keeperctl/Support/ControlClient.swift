@@ -178,11 +178,12 @@ final class ControlClient {
 extension ControlClient {
     /// Asks the keeper of a session that must be live.
     @inline(never) static func ask(
-        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString
+        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString,
+        parameters: [UInt8] = Array("{}".utf8)
     ) throws(CommandFailure) -> ControlClient {
         _ = try LiveSession(id, in: directory)
         do throws(ControlFailure) {
-            return try ControlClient(id, in: directory.descriptor, method)
+            return try ControlClient(id, in: directory.descriptor, method, parameters: parameters)
         } catch {
             throw error.commandFailure(id)
         }

@@ -23,18 +23,7 @@ final class PipeView {
         self.what = what
         do throws(SystemError) {
             folder = try directory.descriptor.openDirectory(names.folder)
-            let watch = try SessionWatch(names, in: directory, folder: folder)
-            outputs = [
-                try FollowedOutput(STDOUT_FILENO, patient: false),
-                try FollowedOutput(STDERR_FILENO, patient: false),
-            ]
-            let streams = [
-                FollowedStream(.stdout, to: outputs[0]), FollowedStream(.stderr, to: outputs[1]),
-            ]
-            for stream in streams {
-                stream.position = try JournalReader(stream.name).journalEnd(in: folder)
-            }
-            follower = try Follower(folder: try folder.duplicate(), streams: streams, watch: watch) {
+            (follower, outputs) = try followBoth(names, in: directory, fromNow: true) {
                 stream, gap in printError(gapText(what, stream, gap))
             }
         } catch {
@@ -106,4 +95,23 @@ final class PipeView {
         for (stream, end) in ends where (follower.position(of: stream) ?? end) < end { return false }
         return outputs[0].isEmpty && outputs[1].isEmpty
     }
+}
+
+/// Copies both streams of a session to standard output and standard error, as they come.
+///
+/// - Parameter fromNow: leaves out what is there already.
+@inline(never) func followBoth(
+    _ names: SessionNames, in directory: borrowing SessionsDirectory, fromNow: Bool,
+    gap: @escaping (StreamName, JournalGap) -> Void
+) throws(SystemError) -> (Follower, [FollowedOutput]) {
+    let folder = try directory.descriptor.openDirectory(names.folder)
+    let watch = try SessionWatch(names, in: directory, folder: folder)
+    let outputs = [
+        try FollowedOutput(STDOUT_FILENO, patient: false), try FollowedOutput(STDERR_FILENO, patient: false),
+    ]
+    let streams = [FollowedStream(.stdout, to: outputs[0]), FollowedStream(.stderr, to: outputs[1])]
+    if fromNow {
+        for stream in streams { stream.position = try JournalReader(stream.name).journalEnd(in: folder) }
+    }
+    return (try Follower(folder: folder, streams: streams, watch: watch, gap: gap), outputs)
 }

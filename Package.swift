@@ -21,9 +21,10 @@ let swiftSettings: [SwiftSetting] = [
         .define("KEEPER_STANDALONE", release),
         .unsafeFlags(["-ffunction-sections", "-fdata-sections"], release),
     ]
-    let library = ["-static", "-nostdlib", "-Wno-unused-command-line-argument"].flatMap {
-        ["-Xclang-linker", $0]
-    }
+    let library =
+        ["-static", "-nostdlib", "-Wno-unused-command-line-argument"].flatMap { ["-Xclang-linker", $0] }
+        // For characters and the order of strings; found relative to a folder where the compiler looks for libraries.
+        + ["-l:../embedded/x86_64-unknown-linux-gnu/libswiftUnicodeDataTables.a"]
 #else
     let cSettings: [CSetting] = []
     let library = ["-static-executable"]

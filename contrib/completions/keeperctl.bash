@@ -9,6 +9,12 @@ _keeperctl_command() {
     write) command='write' ;;
     eof) command='eof' ;;
     kill | stop) command='kill' ;;
+    restart) command='restart' ;;
+    pause) command='pause' ;;
+    resume) command='resume' ;;
+    upgrade) command='upgrade' ;;
+    watch) command='watch' ;;
+    sync) command='sync' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -31,10 +37,16 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
+    restart) options='--timeout' ;;
+    pause) options='--timeout' ;;
+    resume) options='--timeout' ;;
+    upgrade) options='--all --path --timeout' ;;
+    watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
+    sync) options='--watch --debounce --dry-run --json' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -57,14 +69,43 @@ _keeperctl_value() {
     'spawn --env-file') kind=files ;;
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
+    'spawn --limit') kind=nothing ;;
+    'spawn --restart') kind='words no on-failure always' ;;
+    'spawn --restart-limit') kind=nothing ;;
+    'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
+    'spawn --start-timeout') kind=nothing ;;
+    'spawn --watchdog') kind=nothing ;;
+    'spawn --max-runtime') kind=nothing ;;
+    'spawn --idle-timeout') kind=nothing ;;
+    'spawn --silence-timeout') kind=nothing ;;
+    'spawn --memory-max') kind=nothing ;;
+    'spawn --memory-warn') kind=nothing ;;
+    'spawn --cpu-warn') kind=nothing ;;
+    'spawn --stop-steps') kind=nothing ;;
+    'spawn --kill') kind='words group tree process' ;;
     'spawn --leftovers') kind='words end leave' ;;
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
+    'run --limit') kind=nothing ;;
+    'run --restart') kind='words no on-failure always' ;;
+    'run --restart-limit') kind=nothing ;;
+    'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
+    'run --start-timeout') kind=nothing ;;
+    'run --watchdog') kind=nothing ;;
+    'run --max-runtime') kind=nothing ;;
+    'run --idle-timeout') kind=nothing ;;
+    'run --silence-timeout') kind=nothing ;;
+    'run --memory-max') kind=nothing ;;
+    'run --memory-warn') kind=nothing ;;
+    'run --cpu-warn') kind=nothing ;;
+    'run --stop-steps') kind=nothing ;;
+    'run --kill') kind='words group tree process' ;;
     'run --leftovers') kind='words end leave' ;;
     'run --journal-size') kind=nothing ;;
     'run --max-line') kind=nothing ;;
@@ -74,6 +115,15 @@ _keeperctl_value() {
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;
+    'restart --timeout') kind=nothing ;;
+    'pause --timeout') kind=nothing ;;
+    'resume --timeout') kind=nothing ;;
+    'upgrade --path') kind=files ;;
+    'upgrade --timeout') kind=nothing ;;
+    'watch --include') kind=nothing ;;
+    'watch --exclude') kind=nothing ;;
+    'watch --debounce') kind=nothing ;;
+    'sync --debounce') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -99,6 +149,12 @@ _keeperctl_operand() {
     'write '*) kind=nothing ;;
     'eof 0') kind=live ;;
     'kill '*) kind=live ;;
+    'restart '*) kind=sessions ;;
+    'pause '*) kind=sessions ;;
+    'resume '*) kind=sessions ;;
+    'upgrade '*) kind=sessions ;;
+    'watch '*) kind=nothing ;;
+    'sync 0') kind=files ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -107,7 +163,7 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -225,7 +281,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync discover status wait logs stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

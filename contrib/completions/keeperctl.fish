@@ -5,13 +5,25 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
             return 0
-        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'restart --timeout'
+            return 0
+        case 'pause --timeout'
+            return 0
+        case 'resume --timeout'
+            return 0
+        case 'upgrade --path' 'upgrade --timeout'
+            return 0
+        case 'watch --include' 'watch --exclude' 'watch --debounce'
+            return 0
+        case 'sync --debounce'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -133,6 +145,12 @@ complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session
 complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
 complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
 complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
+complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
+complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
+complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
+complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -161,6 +179,20 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l clear-env -d 'Start from an e
 complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in DIR'
 complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
+complete -c keeperctl -n '__keeperctl_at spawn' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at spawn' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
+complete -c keeperctl -n '__keeperctl_at spawn' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
+complete -c keeperctl -n '__keeperctl_at spawn' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
+complete -c keeperctl -n '__keeperctl_at spawn' -l start-timeout -x -d 'End a command that is not ready by then'
+complete -c keeperctl -n '__keeperctl_at spawn' -l watchdog -x -d 'End a command that does not send WATCHDOG=1 to $NOTIFY_SOCKET this often'
+complete -c keeperctl -n '__keeperctl_at spawn' -l max-runtime -x -d 'End a command that has run this long'
+complete -c keeperctl -n '__keeperctl_at spawn' -l idle-timeout -x -d 'End a command that has had no input and no output for this long'
+complete -c keeperctl -n '__keeperctl_at spawn' -l silence-timeout -x -d 'End a command that has written nothing for this long after input'
+complete -c keeperctl -n '__keeperctl_at spawn' -l memory-max -x -d 'End the session when all its processes together hold more'
+complete -c keeperctl -n '__keeperctl_at spawn' -l memory-warn -x -d 'Record an event when they hold more three times in a row, 5s apart'
+complete -c keeperctl -n '__keeperctl_at spawn' -l cpu-warn -x -d 'Record an event when they use more of one core three times in a row, 5s apart'
+complete -c keeperctl -n '__keeperctl_at spawn' -l stop-steps -x -d 'How the command is ended: signals, and eof for the end of its input, and how long each is given'
+complete -c keeperctl -n '__keeperctl_at spawn' -l kill -x -a 'group tree process' -d 'Whom signals go to: the command\'s process group, all its descendants, or it alone'
 complete -c keeperctl -n '__keeperctl_at spawn' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
 complete -c keeperctl -n '__keeperctl_at spawn' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
 complete -c keeperctl -n '__keeperctl_at spawn' -l no-journal -d 'Discard the output'
@@ -168,12 +200,27 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
 
+complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
 complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in DIR'
 complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
+complete -c keeperctl -n '__keeperctl_at run' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at run' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
+complete -c keeperctl -n '__keeperctl_at run' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
+complete -c keeperctl -n '__keeperctl_at run' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
+complete -c keeperctl -n '__keeperctl_at run' -l start-timeout -x -d 'End a command that is not ready by then'
+complete -c keeperctl -n '__keeperctl_at run' -l watchdog -x -d 'End a command that does not send WATCHDOG=1 to $NOTIFY_SOCKET this often'
+complete -c keeperctl -n '__keeperctl_at run' -l max-runtime -x -d 'End a command that has run this long'
+complete -c keeperctl -n '__keeperctl_at run' -l idle-timeout -x -d 'End a command that has had no input and no output for this long'
+complete -c keeperctl -n '__keeperctl_at run' -l silence-timeout -x -d 'End a command that has written nothing for this long after input'
+complete -c keeperctl -n '__keeperctl_at run' -l memory-max -x -d 'End the session when all its processes together hold more'
+complete -c keeperctl -n '__keeperctl_at run' -l memory-warn -x -d 'Record an event when they hold more three times in a row, 5s apart'
+complete -c keeperctl -n '__keeperctl_at run' -l cpu-warn -x -d 'Record an event when they use more of one core three times in a row, 5s apart'
+complete -c keeperctl -n '__keeperctl_at run' -l stop-steps -x -d 'How the command is ended: signals, and eof for the end of its input, and how long each is given'
+complete -c keeperctl -n '__keeperctl_at run' -l kill -x -a 'group tree process' -d 'Whom signals go to: the command\'s process group, all its descendants, or it alone'
 complete -c keeperctl -n '__keeperctl_at run' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
 complete -c keeperctl -n '__keeperctl_at run' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
 complete -c keeperctl -n '__keeperctl_at run' -l no-journal -d 'Discard the output'
@@ -194,6 +241,32 @@ complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
 complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
 complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
 complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at restart' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at restart 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at pause' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at upgrade' -l all -d 'Upgrade every live session'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l path -r -F -d 'Go on as this keeper'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at upgrade 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
+complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
+complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
+complete -c keeperctl -n '__keeperctl_at watch' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at watch' -l json -d 'Print JSON, one object per line'
+
+complete -c keeperctl -n '__keeperctl_at sync' -l watch -d 'Go on, and do it again whenever DIR changes'
+complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
+complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -247,6 +320,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

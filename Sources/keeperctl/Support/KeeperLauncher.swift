@@ -189,28 +189,21 @@ struct KeeperLauncher {
         return process
     }
 
-    /// The keeper beside this program; by its name alone when there is none.
-    private func keeperPath() -> String {
-        guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            return "keeper"
-        }
-        let path = concat(String(own[..<slash]), "/keeper")
-        return access(path, X_OK) == 0 ? path : "keeper"
-    }
-
     private func makeArguments(_ id: SessionID) -> CStringList {
         let given = context.arguments
         var list = CStringList()
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
-        for option in ["cwd", "journal-size", "max-line", "max-pending", "leftovers"] where given.flag(option)
-        {
-            guard let value = given.value(option) else { continue }
-            list.append(Array("--\(option)=".utf8) + value.bytes)
+        for group in SessionOptions.groups {
+            for option in group.options where given.flag(option.long) && !equalUTF8(option.long, "rm") {
+                let name = concat("--", option.long)
+                if !option.takesValue { list.append(name) }
+                for value in given.values(option.long) {
+                    list.append(Array(concat(name, "=").utf8) + value.bytes)
+                }
+            }
         }
-        for label in given.values("label") { list.append(Array("--label=".utf8) + label.bytes) }
-        for option in ["no-journal", "merge-stderr"] where given.flag(option) { list.append("--\(option)") }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // Nobody reads reports then: what goes wrong is said in the launch log.
@@ -243,6 +236,15 @@ struct KeeperLauncher {
         for entry in entries { list.append(entry) }
         return list
     }
+}
+
+/// The keeper beside this program; by its name alone when there is none.
+func keeperPath() -> String {
+    guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+        return "keeper"
+    }
+    let path = concat(String(own[..<slash]), "/keeper")
+    return access(path, X_OK) == 0 ? path : "keeper"
 }
 
 /// The assignments in a file: `NAME=VALUE` a line, as docker reads them. Empty lines and comments are passed over; a

@@ -190,9 +190,10 @@ extension ControlClient {
     }
 
     /// Waits for the answer on behalf of a command.
-    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) {
+    @discardableResult
+    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) -> JSONValue {
         do throws(ControlFailure) {
-            _ = try result(deadline: deadline)
+            return try result(deadline: deadline)
         } catch {
             throw error.commandFailure(id)
         }

@@ -189,15 +189,6 @@ struct KeeperLauncher {
         return process
     }
 
-    /// The keeper beside this program; by its name alone when there is none.
-    private func keeperPath() -> String {
-        guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            return "keeper"
-        }
-        let path = concat(String(own[..<slash]), "/keeper")
-        return access(path, X_OK) == 0 ? path : "keeper"
-    }
-
     private func makeArguments(_ id: SessionID) -> CStringList {
         let given = context.arguments
         var list = CStringList()
@@ -248,6 +239,15 @@ struct KeeperLauncher {
         for entry in entries { list.append(entry) }
         return list
     }
+}
+
+/// The keeper beside this program; by its name alone when there is none.
+func keeperPath() -> String {
+    guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+        return "keeper"
+    }
+    let path = concat(String(own[..<slash]), "/keeper")
+    return access(path, X_OK) == 0 ? path : "keeper"
 }
 
 /// The assignments in a file: `NAME=VALUE` a line, as docker reads them. Empty lines and comments are passed over; a

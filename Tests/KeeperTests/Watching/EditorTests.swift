@@ -49,7 +49,7 @@ struct EditorTests {
         try savedTwice(path) { number in
             let outcome = try box.run([
                 "vi", "-e", "-s", "-u", "NONE", "-c", "set nocompatible backup backupcopy=\(backupCopy)",
-                "-c", "normal ohello \(number)", "-c", "wq", "src/f",
+                "-c", "s/$/ hello \(number)/", "-c", "wq", "src/f",
             ])
             #expect(
                 String(decoding: readFile(box.root + "/src/f") ?? [], as: UTF8.self).contains(

@@ -148,11 +148,13 @@ struct Launch {
         let keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
-        return SessionStatus(
+        var status = SessionStatus(
             sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
             command: settings.command.bytes,
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)
+        status.isTerminal = settings.terminalSize != nil
+        return status
     }
 
     private func hexadecimal(_ number: UInt64) -> String {

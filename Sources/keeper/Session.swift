@@ -60,6 +60,7 @@ final class Session {
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
         input.session = self
+        input.terminal = settings.terminalSize.map { TerminalEnd(size: $0) }
         control.session = self
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
@@ -87,7 +88,7 @@ final class Session {
             } catch {
                 // The loop can't go on without epoll; ending the child in order is what is left.
                 log.line("epoll failed: \(error.text)")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
             if upgrade != nil { tryUpgrade() }
@@ -137,7 +138,7 @@ final class Session {
             case SIGCHLD: reap()
             default:
                 log.line("keeper received \(signalName(signal))")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
         }
     }

@@ -12,9 +12,11 @@ _keeperctl_command() {
     restart) command='restart' ;;
     pause) command='pause' ;;
     resume) command='resume' ;;
-    upgrade) command='upgrade' ;;
     watch) command='watch' ;;
     sync) command='sync' ;;
+    attach) command='attach' ;;
+    send-keys) command='send-keys' ;;
+    resize) command='resize' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -37,16 +39,17 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     restart) options='--timeout' ;;
     pause) options='--timeout' ;;
     resume) options='--timeout' ;;
-    upgrade) options='--all --path --timeout' ;;
     watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
     sync) options='--watch --debounce --dry-run --json' ;;
+    attach) options='--read-only --detach-keys' ;;
+    send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -70,6 +73,7 @@ _keeperctl_value() {
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
     'spawn --limit') kind=nothing ;;
+    'spawn --size') kind=nothing ;;
     'spawn --restart') kind='words no on-failure always' ;;
     'spawn --restart-limit') kind=nothing ;;
     'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -93,6 +97,7 @@ _keeperctl_value() {
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
     'run --limit') kind=nothing ;;
+    'run --size') kind=nothing ;;
     'run --restart') kind='words no on-failure always' ;;
     'run --restart-limit') kind=nothing ;;
     'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -118,12 +123,11 @@ _keeperctl_value() {
     'restart --timeout') kind=nothing ;;
     'pause --timeout') kind=nothing ;;
     'resume --timeout') kind=nothing ;;
-    'upgrade --path') kind=files ;;
-    'upgrade --timeout') kind=nothing ;;
     'watch --include') kind=nothing ;;
     'watch --exclude') kind=nothing ;;
     'watch --debounce') kind=nothing ;;
     'sync --debounce') kind=nothing ;;
+    'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -152,9 +156,13 @@ _keeperctl_operand() {
     'restart '*) kind=sessions ;;
     'pause '*) kind=sessions ;;
     'resume '*) kind=sessions ;;
-    'upgrade '*) kind=sessions ;;
     'watch '*) kind=nothing ;;
     'sync 0') kind=files ;;
+    'attach 0') kind=sessions ;;
+    'send-keys 0') kind=sessions ;;
+    'send-keys '*) kind=nothing ;;
+    'resize 0') kind=sessions ;;
+    'resize 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -163,7 +171,7 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -281,7 +289,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

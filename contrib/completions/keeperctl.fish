@@ -5,9 +5,9 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
             return 0
-        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
@@ -19,11 +19,11 @@ function __keeperctl_takes_value
             return 0
         case 'resume --timeout'
             return 0
-        case 'upgrade --path' 'upgrade --timeout'
-            return 0
         case 'watch --include' 'watch --exclude' 'watch --debounce'
             return 0
         case 'sync --debounce'
+            return 0
+        case 'attach --detach-keys'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -148,9 +148,11 @@ complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send th
 complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
 complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
 complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
-complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
 complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
 complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a attach -d 'Use a session from this terminal, or by standard input and output'
+complete -c keeperctl -n '__keeperctl_at -' -a send-keys -d 'Type at a session\'s terminal'
+complete -c keeperctl -n '__keeperctl_at -' -a resize -d 'Change the size of a session\'s terminal'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -180,6 +182,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_d
 complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at spawn' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at spawn' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at spawn' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at spawn' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -208,6 +212,8 @@ complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_dir
 complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at run' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at run' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at run' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at run' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at run' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at run' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -251,11 +257,6 @@ complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessi
 complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
 complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
-complete -c keeperctl -n '__keeperctl_at upgrade' -l all -d 'Upgrade every live session'
-complete -c keeperctl -n '__keeperctl_at upgrade' -l path -r -F -d 'Go on as this keeper'
-complete -c keeperctl -n '__keeperctl_at upgrade' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
-complete -c keeperctl -n '__keeperctl_at upgrade 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
-
 complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
 complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
 complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
@@ -267,6 +268,15 @@ complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until not
 complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
 complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
+
+complete -c keeperctl -n '__keeperctl_at attach' -l read-only -d 'Only look: send nothing, and leave the size as it is'
+complete -c keeperctl -n '__keeperctl_at attach' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
+complete -c keeperctl -n '__keeperctl_at attach 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at send-keys' -s l -l literal -d 'Type everything as it is: no names of keys'
+complete -c keeperctl -n '__keeperctl_at send-keys 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resize 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -320,6 +330,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume watch sync attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

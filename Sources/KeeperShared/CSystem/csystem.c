@@ -198,6 +198,8 @@ static int child_main(void *argument) {
         if (sources[i] < 0 && i < 3)
             close(i);
     }
+    if (spawn->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
+        FAIL("terminal");
     if ((extra > 3 && csys_close_range(3, extra - 1) < 0) || csys_close_range(extra + 1, ~0U) < 0)
         FAIL("close_range");
     umask(spawn->mask);

@@ -9,10 +9,11 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
-    // The session's own steps, unless somebody says otherwise.
-    let steps = context.arguments.duration("grace").map { grace in
+    // Not asked for, it is the session's own steps that count.
+    var steps: String?
+    if context.arguments.flag("grace"), let grace = context.arguments.duration("grace") {
         let time = formatDuration(grace)
-        return concat("eof:", time, ",TERM:", time, ",KILL:2s")
+        steps = concat(":", time, ",TERM:", time, ",KILL:2s")
     }
     let killing = Killing(
         directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)
@@ -48,6 +49,7 @@ final class Killing {
     private(set) var status = ExitStatus.done
     private let directory: SessionsDirectory
     private let isNow: Bool
+    /// Behind the first step's name, which depends on the session.
     private let steps: String?
     private let deadline: Int64?
 
@@ -87,8 +89,12 @@ final class Killing {
                 case .foreign(let pid): throw otherMake(id, pid)
                 case .over: printError(concat(id.string, ": already ended"))
                 case .dead: orphaned.append(id)
-                case .live:
-                    if let client = try ask(id) { asked.append((id, client)) } else { orphaned.append(id) }
+                case .live(_, let status):
+                    if let client = try ask(id, inTerminal: status?.isTerminal ?? false) {
+                        asked.append((id, client))
+                    } else {
+                        orphaned.append(id)
+                    }
                 }
             } catch {
                 fail(error)
@@ -108,7 +114,7 @@ final class Killing {
     }
 
     /// nil when there is no keeper to ask any more.
-    private func ask(_ id: SessionID) throws(CommandFailure) -> ControlClient? {
+    private func ask(_ id: SessionID, inTerminal: Bool) throws(CommandFailure) -> ControlClient? {
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, "stop") { json in
                 if isNow {
@@ -116,7 +122,7 @@ final class Killing {
                     json.bool(true)
                 } else if let steps {
                     json.key("steps")
-                    json.string(steps)
+                    json.string(concat(inTerminal ? "HUP" : "eof", steps))
                 }
             }
         } catch {

@@ -204,6 +204,9 @@ struct KeeperLauncher {
                 }
             }
         }
+        if given.flag("tty"), !given.flag("size"), let size = TerminalGuard.currentSize {
+            list.append(concat("--size=", size.text))
+        }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // Nobody reads reports then: what goes wrong is said in the launch log.

@@ -18,11 +18,13 @@ enum DeadlineKind: Int, CaseIterable {
     case idle
     /// The log's size is looked at.
     case logSize
+    /// The service manager wants a sign of life.
+    case watchdog
 }
 
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
-    private var times = InlineArray<8, Int64>(repeating: .max)
+    private var times = InlineArray<9, Int64>(repeating: .max)
 
     mutating func set(_ kind: DeadlineKind, in delay: Int64) { times[kind.rawValue] = monotonicNow() + delay }
     mutating func clear(_ kind: DeadlineKind) { times[kind.rawValue] = .max }
@@ -31,7 +33,7 @@ struct Deadlines {
     /// Milliseconds until the next one, rounded up; -1 when there is none.
     func timeout() -> Int32 {
         var next = Int64.max
-        for index in 0..<8 { next = min(next, times[index]) }
+        for index in 0..<9 { next = min(next, times[index]) }
         if next == .max { return -1 }
         let rest = next - monotonicNow()
         return rest <= 0 ? 0 : Int32(min((rest + 999_999) / 1_000_000, Int64(Int32.max)))

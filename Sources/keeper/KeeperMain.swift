@@ -9,6 +9,10 @@ import KeeperShared
 /// be started; 2 bad usage or the session could not be set up; 5 the id is taken.
 func runKeeper() -> Int32 {
     csys_fill_standard_streams()
+    if let failure = startFromFile() {
+        printError(failure)
+        return 2
+    }
     let log = KeeperLog()
     let settings: Settings
     do throws(UsageError) {

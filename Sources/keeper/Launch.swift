@@ -139,15 +139,17 @@ struct Launch {
         openLog(place.names, in: place.directory)
         detachStandardStreams()
         report.started()
+        recorder.manager.tell(recorder.status, isStarted: settings.reportDescriptor != nil)
         return session
     }
 
     private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
         var instance: UInt64 = 0
         withUnsafeMutableBytes(of: &instance) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        let keeper = SessionStatus.Keeper(
+        var keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
+        ServiceManager.locate(&keeper)
         return SessionStatus(
             sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
             command: settings.command.bytes,

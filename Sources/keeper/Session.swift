@@ -62,6 +62,7 @@ final class Session {
 
     /// Runs until the session is over.
     func run() {
+        feedWatchdog()
         while !isOver {
             turnTime = 0
             input.process()
@@ -96,6 +97,7 @@ final class Session {
     }
 
     private func handle(_ due: DeadlineKind) {
+        if due == .watchdog { return feedWatchdog() }
         if due != .idle { noteActivity() }
         switch due {
         case .ready: becomeReady()
@@ -106,6 +108,7 @@ final class Session {
         case .accept: resumeAccepting()
         case .idle: becomeIdle()
         case .logSize: log.checkSize()
+        case .watchdog: break
         }
     }
 

@@ -15,7 +15,7 @@ final class SpawnReport {
     }
 
     /// The child runs and the session is in place.
-    func started() { _ = send("started") }
+    func started() { _ = send("started \(getpid())") }
 
     /// The child is ready.
     func ready() {

@@ -1,5 +1,6 @@
 #include "csystem.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 static int saved_argc;
@@ -50,6 +51,24 @@ int csys_connect_unix(int fd, const char *path) {
     return unix_address(&address, path) < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof address);
 }
 
+int csys_send_datagram(const char *path, const char *text, size_t size) {
+    struct sockaddr_un address;
+    if (unix_address(&address, path) < 0)
+        return -1;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (*path == '@')
+        address.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
+    ssize_t sent = sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+    int code = errno;
+    close(fd);
+    errno = code;
+    return sent < 0 ? -1 : 0;
+}
+
 int csys_open_below(int dir, const char *path) {
     struct {
         uint64_t flags, mode, resolve;
@@ -62,6 +81,34 @@ int csys_open_below(int dir, const char *path) {
 int csys_lock(int fd, short type, off_t start, off_t length, int wait) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
     return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+}
+
+static void wake(int signal) { (void)signal; }
+
+int csys_lock_within(int fd, off_t offset, int milliseconds) {
+    struct sigaction action = {.sa_handler = wake}, before;
+    // It comes again: the first one may be there before the call is.
+    struct itimerval timer = {{0, 50000}, {milliseconds / 1000, milliseconds % 1000 * 1000 + 1}}, off = {0};
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (milliseconds >= 0) {
+        sigaction(SIGALRM, &action, &before);
+        setitimer(ITIMER_REAL, &timer, NULL);
+    }
+    int result, code;
+    do {
+        result = csys_lock(fd, F_WRLCK, offset, 1, 1);
+        code = errno;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (result < 0 && code == EINTR &&
+             (milliseconds < 0 ||
+              (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < milliseconds));
+    if (milliseconds >= 0) {
+        setitimer(ITIMER_REAL, &off, NULL);
+        sigaction(SIGALRM, &before, NULL);
+    }
+    errno = code;
+    return result;
 }
 
 int csys_lock_test(int fd, off_t start, off_t length) {

@@ -62,6 +62,8 @@ static inline void csys_restore(int number) { signal(number, SIG_DFL); }
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
+// One datagram to a socket, in the abstract namespace when its name begins with @; waits a second for room at most.
+int csys_send_datagram(const char *path, const char *text, size_t size);
 static inline int csys_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 // Bytes that can be read now from a socket or pipe.
@@ -69,6 +71,10 @@ static inline int csys_readable(int fd) {
     int count = 0;
     return ioctl(fd, FIONREAD, &count) < 0 ? -1 : count;
 }
+
+// The limit's type is an enumeration in one mode of the C library and an integer in another.
+static inline int csys_get_limit(int resource, struct rlimit *limit) { return getrlimit(resource, limit); }
+static inline int csys_set_limit(int resource, const struct rlimit *limit) { return setrlimit(resource, limit); }
 
 // The size of a terminal in characters.
 static inline int csys_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
@@ -93,6 +99,8 @@ void csys_release_memory(void);
 
 // One byte range of an open file description's lock; length 0 means to the end.
 int csys_lock(int fd, short type, off_t start, off_t length, int wait);
+// Waits for a write lock on one byte, for at most so many milliseconds (-1: for ever).
+int csys_lock_within(int fd, off_t offset, int milliseconds);
 // 1 when another description holds a lock that conflicts with a write lock there, 0 when none does.
 int csys_lock_test(int fd, off_t start, off_t length);
 

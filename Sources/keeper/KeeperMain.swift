@@ -15,18 +15,23 @@ func runKeeper() -> Int32 {
     }
     let log = KeeperLog()
     let settings: Settings
+    let arguments: ParsedArguments
     do throws(UsageError) {
         switch try parseCommandLine(processArguments(), for: keeperTable) {
         case .help: return printText(HelpRenderer.render(nil, of: keeperTable))
         case .version: return printText(Array(concat("keeper ", "\(keeperVersion)", "\n").utf8))
-        case .run(let arguments): settings = try makeSettings(arguments, log)
+        case .run(let parsed):
+            arguments = parsed
+            settings = try makeSettings(parsed, log)
         }
     } catch {
         printError(error.message)
         return 2
     }
-    closeInherited(keeping: settings.reportDescriptor)
+    closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
+    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() { return status }
+    if let number = settings.handoverDescriptor { close(number) }
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
         session.run()

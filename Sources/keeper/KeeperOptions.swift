@@ -42,6 +42,16 @@ private var internalOptions: OptionGroup {
                 "report-fd", .integer(min: 3, max: Int(Int32.max)), "N",
                 help: "Report the start through descriptor N", hidden: true),
             OptionSpec(
+                "handover-fd", .integer(min: 3, max: Int(Int32.max)), "N",
+                help: "Keep descriptor N open until it is settled who has the session", hidden: true),
+            OptionSpec(
+                "isolate", .choice(["auto", "none", "systemd"]), "MODE", help: "Start it in a unit of its own",
+                hidden: true),
+            OptionSpec("memory-max", .size(min: 1), "SIZE", help: "Of the unit", hidden: true),
+            OptionSpec("cpu-quota", .string, "PERCENT", help: "Of the unit", hidden: true),
+            OptionSpec("tasks-max", .integer(min: 1, max: Int(Int32.max)), "N", help: "Of the unit", hidden: true),
+            OptionSpec("property", .keyValue, "NAME=VALUE", help: "Of the unit", repeatable: true, hidden: true),
+            OptionSpec(
                 flag: "await-reader", help: "Keep the files until the report's reader is gone", hidden: true),
         ])
 }

@@ -157,11 +157,6 @@ struct Launch {
             labels: settings.labels)
     }
 
-    private func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
-
     /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
     private func detachStandardStreams() {
         guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return }
@@ -177,4 +172,10 @@ func system<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(
     } catch {
         throw LaunchError(error)
     }
+}
+
+/// 16 digits.
+func hexadecimal(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
 }

@@ -37,6 +37,7 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         settings.output = .journals(bound: bound)
     }
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
+    settings.handoverDescriptor = arguments.integer("handover-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []
         settings.isDropIn = true

@@ -32,6 +32,8 @@ struct Settings {
     var output = OutputMode.journals(bound: 64 << 20)
     /// A pipe to whoever spawned this keeper.
     var reportDescriptor: Int32?
+    /// Closed as soon as it is settled whose session it is; for a starter that waits for nothing else.
+    var handoverDescriptor: Int32?
     /// Started without a command, by a dashboard that knows the contract.
     var isDropIn = false
     var command: ChildCommand

@@ -38,6 +38,19 @@ final class SpawnReport {
         }
     }
 
+    /// Something that whoever started this should know, though the session starts.
+    func warn(_ text: String) {
+        if !send(concat("warning ", text)) { printError(concat("warning: ", text)) }
+    }
+
+    /// Gives another keeper the pipe, and standard error as it was inherited.
+    func share(over connection: borrowing FileDescriptor) {
+        switch pipe {
+        case .none: break
+        case .some(let pipe): _ = csys_send_descriptors(connection.raw, pipe.raw, STDERR_FILENO)
+        }
+    }
+
     /// The session is over.
     func ended() { _ = send("ended") }
 

@@ -69,6 +69,40 @@ int csys_send_datagram(const char *path, const char *text, size_t size) {
     return sent < 0 ? -1 : 0;
 }
 
+union descriptors {
+    char space[CMSG_SPACE(2 * sizeof(int))];
+    struct cmsghdr header;
+};
+
+int csys_send_descriptors(int fd, int first, int second) {
+    union descriptors control = {.header = {
+        .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&control.header), (int[]){first, second}, 2 * sizeof(int));
+    struct iovec byte = {.iov_base = "", .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int csys_receive_descriptors(int fd, int *first, int *second) {
+    union descriptors control = {0};
+    char space;
+    struct iovec byte = {.iov_base = &space, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) < 0)
+        return -1;
+    if (!CMSG_FIRSTHDR(&message) || control.header.cmsg_len != CMSG_LEN(2 * sizeof(int))) {
+        errno = EPROTO;
+        return -1;
+    }
+    int received[2];
+    memcpy(received, CMSG_DATA(&control.header), sizeof received);
+    *first = received[0];
+    *second = received[1];
+    return 0;
+}
+
 int csys_open_below(int dir, const char *path) {
     struct {
         uint64_t flags, mode, resolve;
@@ -81,34 +115,6 @@ int csys_open_below(int dir, const char *path) {
 int csys_lock(int fd, short type, off_t start, off_t length, int wait) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
     return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
-}
-
-static void wake(int signal) { (void)signal; }
-
-int csys_lock_within(int fd, off_t offset, int milliseconds) {
-    struct sigaction action = {.sa_handler = wake}, before;
-    // It comes again: the first one may be there before the call is.
-    struct itimerval timer = {{0, 50000}, {milliseconds / 1000, milliseconds % 1000 * 1000 + 1}}, off = {0};
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    if (milliseconds >= 0) {
-        sigaction(SIGALRM, &action, &before);
-        setitimer(ITIMER_REAL, &timer, NULL);
-    }
-    int result, code;
-    do {
-        result = csys_lock(fd, F_WRLCK, offset, 1, 1);
-        code = errno;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (result < 0 && code == EINTR &&
-             (milliseconds < 0 ||
-              (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < milliseconds));
-    if (milliseconds >= 0) {
-        setitimer(ITIMER_REAL, &off, NULL);
-        sigaction(SIGALRM, &before, NULL);
-    }
-    errno = code;
-    return result;
 }
 
 int csys_lock_test(int fd, off_t start, off_t length) {

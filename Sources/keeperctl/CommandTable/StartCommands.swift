@@ -21,7 +21,7 @@ extension Commands {
                     Shared.timeout("Stop waiting after this time"),
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups + [unitOptions],
+        ] + SessionOptions.groups,
         examples: [
             ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
             ExampleSpec(
@@ -44,7 +44,7 @@ extension Commands {
         ],
         operands: [OperandSpec("ID", .sessionID, .optional)],
         trailing: .required,
-        groups: [environmentOptions] + SessionOptions.groups + [unitOptions],
+        groups: [environmentOptions] + SessionOptions.groups,
         examples: [
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),
@@ -58,25 +58,6 @@ extension Commands {
                 "125", "Bad usage, the session could not be started, or its output is incomplete."),
             ExitStatusSpec("126", "The command can't be executed."),
             ExitStatusSpec("127", "There is no such command."),
-        ])
-
-    private static let unitOptions = OptionGroup(
-        "Service manager",
-        [
-            OptionSpec(
-                "isolate", .choice(["auto", "none", "systemd"]), "auto|none|systemd",
-                help:
-                    "Start the session in a systemd unit of its own, so that it doesn't end with the caller's service",
-                default: .described("auto, where the caller is in a service")),
-            OptionSpec("cpu-quota", .string, "PERCENT", help: "Let it use so much of one CPU; needs a unit"),
-            OptionSpec(
-                "tasks-max", .integer(min: 1, max: Int(Int32.max)), "N",
-                help: "Let it have so many processes and threads; needs a unit"),
-            OptionSpec(
-                "memory-max", .size(min: 1 << 20), "SIZE", help: "Let it use so much memory; needs a unit"),
-            OptionSpec(
-                "property", .keyValue, "NAME=VALUE", help: "Set any property of the unit, as systemd-run does",
-                repeatable: true),
         ])
 
     private static let environmentOptions = OptionGroup(

@@ -40,13 +40,11 @@ final class SessionStarter {
     let directory: FileDescriptor
     let path: String
     private let id: SessionID?
-    private let isolation: Isolation
 
     init(
         _ context: Context, isWaitedFor: Bool, removesFiles: Bool, awaitsReader: Bool = false
     ) throws(CommandFailure) {
         id = context.arguments.operands.isEmpty ? nil : try context.sessionID(context.arguments.operands[0])
-        isolation = try Isolation(context.arguments)
         let sessions = try context.makeDirectory()
         path = sessions.path
         directory = sessions.takeDescriptor()
@@ -73,7 +71,7 @@ final class SessionStarter {
     }
 
     private func start(_ id: SessionID, deadline: Int64?) throws(CommandFailure) -> StartedKeeper {
-        let keeper = try launch(id, deadline: deadline)
+        let keeper = try launcher.start(id, in: directory)
         if !launcher.isWaitedFor { return keeper }
         switch try keeper.next(deadline: deadline) {
         case .started, .ready: return keeper
@@ -83,30 +81,6 @@ final class SessionStarter {
         case .failed(let status, let execError, let text):
             throw CommandFailure(status, text, execError: execError)
         case .ended, .closed: throw died(keeper)
-        }
-    }
-
-    /// Starts a keeper in a unit of its own, or beside this process.
-    private func launch(_ id: SessionID, deadline: Int64?) throws(CommandFailure) -> StartedKeeper {
-        guard let manager = isolation.manager else {
-            isolation.warn(id)
-            return try launcher.start(id, in: directory)
-        }
-        let what = concat("start session ", id.string, ": ")
-        let outcome: UnitStart.Outcome
-        do throws(SystemError) {
-            let start = UnitStart(manager: manager, launcher: launcher, deadline: deadline)
-            outcome = try start.start(id, in: directory)
-        } catch {
-            throw CommandFailure(ExitStatus.failed, concat(what, error.text))
-        }
-        switch outcome {
-        case .started(let keeper): return keeper
-        case .timedOut: throw CommandFailure(ExitStatus.timedOut, concat(what, "timed out; it was not started"))
-        case .refused(let reason):
-            if isolation.insists { throw CommandFailure(ExitStatus.failed, concat(what, reason)) }
-            isolation.warn(id, reason)
-            return try launcher.start(id, in: directory)
         }
     }
 

@@ -1,6 +1,30 @@
 import CSystem
 import KeeperShared
 
+/// C strings for a new process: arguments or an environment, ended by nil.
+struct CStringList: ~Copyable {
+    private var strings: [UnsafeMutablePointer<CChar>?] = []
+
+    mutating func append(_ text: String) { append(Array(text.utf8)) }
+
+    /// Appends bytes, which hold no NUL.
+    mutating func append(_ bytes: [UInt8]) {
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+        for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
+        copy[bytes.count] = 0
+        strings.append(copy)
+    }
+
+    /// Calls `body` with the list as exec takes it.
+    mutating func withPointer<Result>(
+        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        strings.append(nil)
+        defer { strings.removeLast() }
+        return strings.withUnsafeBufferPointer { body($0.baseAddress!) }
+    }
+}
+
 /// What a new keeper says on its report pipe.
 enum KeeperReport {
     case started
@@ -15,14 +39,13 @@ enum KeeperReport {
 /// A keeper that this process started.
 final class StartedKeeper {
     let id: SessionID
-    /// nil until a keeper that somebody else has started has reported.
-    private var process: ProcessHandle?
+    let process: ProcessHandle
     private var reports: FileDescriptor
     private let errors: FileDescriptor?
     private var received: [UInt8] = []
 
     init(
-        _ id: SessionID, process: consuming ProcessHandle?, reports: consuming FileDescriptor,
+        _ id: SessionID, process: consuming ProcessHandle, reports: consuming FileDescriptor,
         errors: consuming FileDescriptor?
     ) {
         self.id = id
@@ -75,12 +98,7 @@ final class StartedKeeper {
     private func parse(_ line: [UInt8]) -> KeeperReport? {
         let words = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
         guard let first = words.first else { return nil }
-        if first.elementsEqual("started".utf8) {
-            if process == nil, words.count > 1, let pid = parsePID(Array(words[1])) {
-                process = ProcessHandle.open(pid: pid)
-            }
-            return .started
-        }
+        if first.elementsEqual("started".utf8) { return .started }
         if first.elementsEqual("ready".utf8) { return .ready }
         if first.elementsEqual("ended".utf8) { return .ended }
         guard first.elementsEqual("failed".utf8), words.count == 4 else { return nil }
@@ -92,11 +110,7 @@ final class StartedKeeper {
     /// Tells the keeper that nobody reads the session's files any more, and waits until it is gone.
     func release() {
         if let null = try? FileDescriptor.open("/dev/null", O_RDONLY) { reports = null }
-        switch process {
-        case .some(let process): while !process.waitForEnd(timeout: .seconds(3600)) {}
-        // It had ended before anybody could look.
-        case .none: break
-        }
+        while !process.waitForEnd(timeout: .seconds(3600)) {}
     }
 
     /// What the keeper wrote to standard error before its log was open, if anything.
@@ -120,8 +134,6 @@ struct KeeperLauncher {
     let removesFiles: Bool
     /// The keeper removes them only when this process has read them.
     let awaitsReader: Bool
-
-    var leavesLeftovers: Bool { context.arguments.value("leftovers")?.equals("leave") ?? false }
 
     /// Starts a keeper for a session.
     func start(_ id: SessionID, in directory: borrowing FileDescriptor) throws(CommandFailure)
@@ -157,14 +169,28 @@ struct KeeperLauncher {
     private func launch(
         _ id: SessionID, descriptors: (Int32, Int32, Int32, Int32), mask: mode_t
     ) throws(SystemError) -> ProcessHandle {
-        let arguments = makeArguments(id)
-        let environment = try makeEnvironment()
-        return try startProgram(
-            keeperPath(), arguments, environment: environment.pointer, descriptors: descriptors, mask: mask)
+        let program = keeperPath()
+        var arguments = makeArguments(id)
+        var environment = try makeEnvironment()
+        var result: ProcessHandle?
+        var failure: SystemError?
+        program.withCString { file in
+            arguments.withPointer { argumentList in
+                environment.withPointer { environmentList in
+                    var request = SpawnRequest(
+                        file: file, arguments: argumentList, environment: environmentList, mask: mask)
+                    request.descriptors = descriptors
+                    do throws(SystemError) { result = try spawn(request) } catch { failure = error }
+                }
+            }
+        }
+        if let failure { throw failure }
+        guard let process = result.take() else { throw SystemError("exec", program, ENOENT) }
+        return process
     }
 
     /// The keeper beside this program; by its name alone when there is none.
-    func keeperPath() -> String {
+    private func keeperPath() -> String {
         guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
             return "keeper"
         }
@@ -178,13 +204,15 @@ struct KeeperLauncher {
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
-        for option in ["cwd", "journal-size", "max-line", "max-pending", "leftovers"] where given.flag(option)
-        {
-            guard let value = given.value(option) else { continue }
-            list.append(Array("--\(option)=".utf8) + value.bytes)
+        for group in SessionOptions.groups {
+            for option in group.options where given.flag(option.long) && !equalUTF8(option.long, "rm") {
+                let name = concat("--", option.long)
+                if !option.takesValue { list.append(name) }
+                for value in given.values(option.long) {
+                    list.append(Array(concat(name, "=").utf8) + value.bytes)
+                }
+            }
         }
-        for label in given.values("label") { list.append(Array("--label=".utf8) + label.bytes) }
-        for option in ["no-journal", "merge-stderr"] where given.flag(option) { list.append("--\(option)") }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // Nobody reads reports then: what goes wrong is said in the launch log.
@@ -195,42 +223,14 @@ struct KeeperLauncher {
         return list
     }
 
-    /// What a keeper that a service manager starts has to know.
-    ///
-    /// - Parameter report: the FIFO for its reports; empty when nobody waits for them.
-    func startFile(_ id: SessionID, report: String) throws(SystemError) -> [UInt8] {
-        let arguments = makeArguments(id)
-        var bytes = StartFile.header(
-            report: report, errors: report.isEmpty ? SessionNames(id).launchLog : "", arguments: arguments.count)
-        arguments.write(to: &bytes)
-        try makeEnvironment(ofUnit: true).write(to: &bytes)
-        return bytes
-    }
-
-    /// The options that limit a unit, as its properties.
-    func appendProperties(to list: inout CStringList) {
-        let given = context.arguments
-        if let size = given.size("memory-max") { list.append(concat("--property=MemoryMax=", String(size))) }
-        if let quota = given.value("cpu-quota") {
-            list.append(concat("--property=CPUQuota=", quota.text, quota.bytes.last == UInt8(ascii: "%") ? "" : "%"))
-        }
-        if let count = given.integer("tasks-max") { list.append(concat("--property=TasksMax=", String(count))) }
-        // The user's last: they may say otherwise.
-        for property in given.values("property") { list.append(Array("--property=".utf8) + property.bytes) }
-    }
-
     /// This process's environment, or none, with what files and options set. The last one to set a name wins.
-    ///
-    /// - Parameter ofUnit: for a unit of its own: what is between a manager and this process's unit stays here.
-    private func makeEnvironment(ofUnit: Bool = false) throws(SystemError) -> CStringList {
+    private func makeEnvironment() throws(SystemError) -> CStringList {
         var entries: [[UInt8]] = []
         if !context.arguments.flag("clear-env") {
             var next = csys_environ()
             while let place = next, let entry = place.pointee {
-                next = place + 1
-                // The socket of this process's manager is never the new keeper's.
-                if ofUnit ? StartFile.isOfUnit(entry) : strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 { continue }
                 entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
+                next = place + 1
             }
         }
         var changes: [[UInt8]] = []

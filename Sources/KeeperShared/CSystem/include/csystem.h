@@ -64,6 +64,9 @@ int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
 // One datagram to a socket, in the abstract namespace when its name begins with @; waits a second for room at most.
 int csys_send_datagram(const char *path, const char *text, size_t size);
+// Two descriptors over a connection; those that are received are close-on-exec.
+int csys_send_descriptors(int fd, int first, int second);
+int csys_receive_descriptors(int fd, int *first, int *second);
 static inline int csys_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 // Bytes that can be read now from a socket or pipe.
@@ -99,8 +102,6 @@ void csys_release_memory(void);
 
 // One byte range of an open file description's lock; length 0 means to the end.
 int csys_lock(int fd, short type, off_t start, off_t length, int wait);
-// Waits for a write lock on one byte, for at most so many milliseconds (-1: for ever).
-int csys_lock_within(int fd, off_t offset, int milliseconds);
 // 1 when another description holds a lock that conflicts with a write lock there, 0 when none does.
 int csys_lock_test(int fd, off_t start, off_t length);
 

@@ -14,12 +14,11 @@ func startFromFile() -> String? {
     }
 }
 
-/// - Returns: why not; nothing was claimed then, or everything is lost.
 private func execute(_ path: String) throws(SystemError) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "its path must be absolute" }
     let directory = try FileDescriptor.open(String(path[..<slash]), O_PATH | O_DIRECTORY)
     let name = String(path[path.utf8.index(after: slash)...])
-    let file = try directory.open(name, O_RDWR)
+    let file = try directory.open(name, O_RDONLY)
     let metadata = try file.metadata()
     if !metadata.isRegular || metadata.owner != geteuid() || metadata.mode & 0o077 != 0 {
         throw SystemError("use", name, EPERM)
@@ -30,28 +29,23 @@ private func execute(_ path: String) throws(SystemError) -> String {
     bytes[size] = 0
     var strings = Strings(bytes, end: size)
     guard size > StartFile.stringsOffset, bytes.load(as: UInt32.self) == StartFile.format,
-        let workingDirectory = strings.next(), let report = strings.next(), let errors = strings.next()
+        let workingDirectory = strings.next(), let socket = strings.next(), let errors = strings.next()
     else { throw SystemError("understand", name, EINVAL) }
     let arguments = strings.list(Int(bytes.load(fromByteOffset: 8, as: UInt32.self)))
     var environment = strings.list(Int.max)
 
-    // First the FIFO and then the claim: whoever finds the file gone can wait for what comes out of the FIFO.
-    let reports = try openReports(String(cString: report), in: directory)
+    // First the pipe and then the claim: whoever finds the file claimed can wait for what comes out of the pipe.
+    var reports: Int32 = -1
+    if socket[0] != 0 { reports = takeReports(String(cString: socket), in: directory) }
     let number = directory.raw
     try check("claim", name) { unlinkat(number, name, 0) }
-    if report[0] != 0 { try directory.remove(String(cString: report)) }
-
-    if errors[0] == 0 {
-        // The starter holds the file, too, and reads there what goes wrong.
-        ftruncate(file.raw, 0)
-        lseek(file.raw, 0, SEEK_SET)
-        file.becomeStandardError()
-    } else {
-        try directory.open(String(cString: errors), O_RDWR | O_CREAT | O_APPEND).becomeStandardError()
+    if errors[0] != 0 {
+        try directory.open(String(cString: errors), O_WRONLY | O_CREAT | O_APPEND).becomeStandardError()
     }
     let null = try FileDescriptor.open("/dev/null", O_RDWR)
     null.becomeStandardInputAndOutput()
-    dup2(reports.raw, 3)
+    // A starter that has gone is no reason not to start.
+    dup2(reports >= 0 ? reports : null.raw, 3)
     applyLimits(bytes)
     umask(mode_t(bytes.load(fromByteOffset: 4, as: UInt32.self)))
     try check("chdir", String(cString: workingDirectory)) { chdir(workingDirectory) }
@@ -95,28 +89,27 @@ private struct Strings {
     }
 }
 
-/// The pipe to the starter. A starter that has gone is no reason not to start.
-private func openReports(
-    _ name: String, in directory: borrowing FileDescriptor
-) throws(SystemError) -> FileDescriptor {
-    if !name.isEmpty {
-        do throws(SystemError) {
-            let reports = try directory.open(name, O_WRONLY | O_NONBLOCK)
-            try check("fcntl") { csys_fcntl(reports.raw, F_SETFL, 0) }
-            return reports
-        } catch {
-            if error.code != ENXIO && error.code != ENOENT { throw error }
-        }
-    }
-    return try FileDescriptor.open("/dev/null", O_WRONLY)
+/// Takes over the starter's report pipe and standard error.
+///
+/// - Returns: the pipe; -1 when the starter has gone.
+private func takeReports(_ socket: String, in directory: borrowing FileDescriptor) -> Int32 {
+    var reports: Int32 = -1
+    var errors: Int32 = -1
+    do throws(SystemError) {
+        let connection = try FileDescriptor.connected(to: socket, in: directory, timeout: .seconds(1))
+        let number = connection.raw
+        try check("recvmsg") { csys_receive_descriptors(number, &reports, &errors) }
+        dup2(errors, 2)
+    } catch {}
+    return reports
 }
 
 /// The starter's limits, as far as they may be had here.
 private func applyLimits(_ bytes: UnsafeMutableRawBufferPointer) {
     for resource in 0..<StartFile.limitCount {
-        let offset = 12 + resource * MemoryLayout<rlimit>.size
         var limit = rlimit()
         withUnsafeMutableBytes(of: &limit) {
+            let offset = StartFile.limitsOffset + resource * $0.count
             $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + $0.count)]))
         }
         if csys_set_limit(Int32(resource), &limit) == 0 { continue }

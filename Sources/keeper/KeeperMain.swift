@@ -13,6 +13,7 @@ func runKeeper() -> Int32 {
         printError(failure)
         return 2
     }
+    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 { return TakeOver.check() }
     let log = KeeperLog()
     let settings: Settings
     let arguments: ParsedArguments
@@ -28,17 +29,31 @@ func runKeeper() -> Int32 {
         printError(error.message)
         return 2
     }
+    if let state = settings.takeOver { return resume(settings, state, log) }
     closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
     if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() { return status }
     if let number = settings.handoverDescriptor { close(number) }
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
-        session.run()
+        session.runLoop()
         return session.ending.exitStatus
     } catch {
         log.line("failed: \(error.text)")
         report.failed(status: error.status, execError: error.execError, error.text)
+        return error.status
+    }
+}
+
+/// Goes on with a session in the place of another binary.
+private func resume(_ settings: Settings, _ state: Int32, _ log: KeeperLog) -> Int32 {
+    do throws(LaunchError) {
+        let session = try TakeOver.resume(settings, state: state, failure: settings.takeOverFailure, log: log)
+        session.runLoop()
+        return session.ending.exitStatus
+    } catch {
+        log.line("failed to take over: \(error.text)")
+        printError(error.text)
         return error.status
     }
 }

@@ -14,7 +14,7 @@ package var keeperTable: ProgramSpec {
             ],
             operands: [OperandSpec("ID", .sessionID)],
             trailing: .optional,
-            groups: SessionOptions.groups + [internalOptions],
+            groups: SessionOptions.groups + [SessionOptions.unit(hidden: true), internalOptions],
             examples: [
                 ExampleSpec(
                     "keeper calc -- bc -q",
@@ -45,12 +45,10 @@ private var internalOptions: OptionGroup {
                 "handover-fd", .integer(min: 3, max: Int(Int32.max)), "N",
                 help: "Keep descriptor N open until it is settled who has the session", hidden: true),
             OptionSpec(
-                "isolate", .choice(["auto", "none", "systemd"]), "MODE", help: "Start it in a unit of its own",
-                hidden: true),
-            OptionSpec("memory-max", .size(min: 1), "SIZE", help: "Of the unit", hidden: true),
-            OptionSpec("cpu-quota", .string, "PERCENT", help: "Of the unit", hidden: true),
-            OptionSpec("tasks-max", .integer(min: 1, max: Int(Int32.max)), "N", help: "Of the unit", hidden: true),
-            OptionSpec("property", .keyValue, "NAME=VALUE", help: "Of the unit", repeatable: true, hidden: true),
+                "take-over", .integer(min: 3, max: Int(Int32.max)), "N",
+                help: "Go on with the session whose state is in descriptor N", hidden: true),
+            OptionSpec(
+                "take-over-failure", .string, "TEXT", help: "Why the next binary could not go on", hidden: true),
             OptionSpec(
                 flag: "await-reader", help: "Keep the files until the report's reader is gone", hidden: true),
         ])

@@ -9,10 +9,14 @@ final class SpawnReport {
     /// Standard error as it was inherited, until the child is ready.
     private var errors: FileDescriptor?
 
-    init(_ pipe: consuming FileDescriptor?) {
-        errors = pipe == nil ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
+    /// - Parameter isSilent: nothing goes to standard error: the start is long over.
+    init(_ pipe: consuming FileDescriptor?, isSilent: Bool = false) {
+        errors = pipe == nil && !isSilent ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
         self.pipe = pipe
     }
+
+    /// The pipe's number; -1 when nobody is told.
+    var number: Int32 { rawNumber(of: pipe) }
 
     /// The child runs and the session is in place.
     func started() { _ = send("started \(getpid())") }
@@ -40,7 +44,8 @@ final class SpawnReport {
 
     /// Something that whoever started this should know, though the session starts.
     func warn(_ text: String) {
-        if !send(concat("warning ", text)) { printError(concat("warning: ", text)) }
+        let line = concat("warning: ", text)
+        if !send(line) { printError(line) }
     }
 
     /// Gives another keeper the pipe, and standard error as it was inherited.

@@ -7,7 +7,8 @@ struct Isolation {
     let report: SpawnReport
     private let isForbidden: Bool
     /// Whether a session without a unit is a failure.
-    private var insists: Bool
+    private let insists: Bool
+    private let needsUnit: Bool
     /// What limits the unit, as systemd-run takes it.
     private var properties: [String] = []
     /// The service that the session would end with.
@@ -19,8 +20,6 @@ struct Isolation {
         self.settings = settings
         self.report = report
         isForbidden = wish.equals("none")
-        insists = wish.equals("systemd")
-        if let size = arguments.size("memory-max") { properties.append(concat("MemoryMax=", String(size))) }
         if let quota = arguments.value("cpu-quota") {
             let isMarked = quota.bytes.last == UInt8(ascii: "%")
             properties.append(concat("CPUQuota=", quota.text, isMarked ? "" : "%"))
@@ -28,17 +27,18 @@ struct Isolation {
         if let count = arguments.integer("tasks-max") { properties.append(concat("TasksMax=", String(count))) }
         // The user's last: they may say otherwise.
         for property in arguments.values("property") { properties.append(property.text) }
+        needsUnit = !properties.isEmpty
+        insists = needsUnit || wish.equals("systemd")
+        // Without a unit the keeper looks after this one itself.
+        if let size = arguments.size("memory-max") { properties.insert(concat("MemoryMax=", String(size)), at: 0) }
     }
 
     /// Starts the session in a unit where that is wanted and can be had.
     ///
     /// - Returns: the exit status when another keeper has the session or nobody can; nil when it is this one's.
     mutating func handOver() -> Int32? {
-        if !properties.isEmpty {
-            if isForbidden {
-                return fail(2, "'--isolate none' leaves no unit that limits and properties could be for")
-            }
-            insists = true
+        if isForbidden && needsUnit {
+            return fail(2, "'--isolate none' leaves no unit for --cpu-quota, --tasks-max and --property")
         }
         // One look where systemd doesn't run, one more read where it does.
         guard insists || access("/run/systemd/system", F_OK) == 0 else { return nil }

@@ -85,10 +85,10 @@ struct ServiceManager {
 
 extension Session {
     /// Gives the service manager its sign of life, and sees to the next one.
-    func feedWatchdog() {
+    func feedServiceWatchdog() {
         let interval = recorder.manager.watchdogInterval
         if interval == 0 { return }
         recorder.manager.feedWatchdog()
-        deadlines.set(.watchdog, in: interval)
+        deadlines.set(.serviceWatchdog, in: interval)
     }
 }

@@ -21,7 +21,7 @@ extension Commands {
                     Shared.timeout("Stop waiting after this time"),
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
             ExampleSpec(
@@ -44,7 +44,7 @@ extension Commands {
         ],
         operands: [OperandSpec("ID", .sessionID, .optional)],
         trailing: .required,
-        groups: [environmentOptions] + SessionOptions.groups,
+        groups: [environmentOptions] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),

@@ -13,7 +13,9 @@ func runKeeper() -> Int32 {
         printError(failure)
         return 2
     }
-    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 { return TakeOver.check() }
+    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 {
+        return TakeOver.check()
+    }
     let log = KeeperLog()
     let settings: Settings
     let arguments: ParsedArguments

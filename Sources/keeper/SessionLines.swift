@@ -66,7 +66,9 @@ extension Session {
         do throws(SystemError) {
             try input.send(line, then: .reply(reply, key: key))
         } catch {
-            if let key { for other in keys.end(key, isDelivered: false) { control.answer(other, .failed(error)) } }
+            if let key {
+                for other in keys.end(key, isDelivered: false) { control.answer(other, .failed(error)) }
+            }
             throw .failed(error)
         }
     }

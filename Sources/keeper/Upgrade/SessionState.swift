@@ -36,7 +36,9 @@ extension Session {
             state.matchTails = match.tails
         }
         for kind in DeadlineKind.allCases {
-            if let time = deadlines.time(of: kind) { state.deadlines.append((kind: kind.rawValue, time: time)) }
+            if let time = deadlines.time(of: kind) {
+                state.deadlines.append((kind: kind.rawValue, time: time))
+            }
         }
         state.streams = outputs.map { $0.save(in: place.folder) }
         state.lastOutputWasStderr = lastOutput == .stderr

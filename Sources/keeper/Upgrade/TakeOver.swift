@@ -23,7 +23,9 @@ enum TakeOver {
         }
         var index = 1
         // Those of the upgrade before come first.
-        while index < count, let argument = own[index], strncmp(argument, "--take-over", 11) == 0 { index += 1 }
+        while index < count, let argument = own[index], strncmp(argument, "--take-over", 11) == 0 {
+            index += 1
+        }
         while index < count {
             result[filled] = own[index]
             filled += 1
@@ -52,9 +54,12 @@ enum TakeOver {
         state.code(&coder)
         guard state.savedFormat == SavedState.format else {
             throw LaunchError(
-                2, "the state has format \(state.savedFormat), this keeper (\(keeperVersion)) reads \(SavedState.format)")
+                2,
+                "the state has format \(state.savedFormat), this keeper (\(keeperVersion)) reads \(SavedState.format)"
+            )
         }
-        guard !coder.isBroken, SessionStatus(bytes: state.status) != nil, state.directory >= 0, state.sidecar >= 0,
+        guard !coder.isBroken, SessionStatus(bytes: state.status) != nil, state.directory >= 0,
+            state.sidecar >= 0,
             state.inputListener >= 0, state.controlListener >= 0, state.folder >= 0, state.childDirectory >= 0
         else { throw LaunchError(2, "the state is damaged or incomplete") }
         return (state, coder.descriptors)
@@ -84,7 +89,9 @@ enum TakeOver {
             let session = try adopt(state, descriptors, settings, log)
             var problem: SystemError?
             session.adopt(state, &problem)
-            if let code = Faults.next("takeOver", "state") { problem = SystemError("take over", "", code) }
+            if let code = Faults.next("takeOver", failure == nil ? "forth" : "back") {
+                problem = SystemError("take over", "", code)
+            }
             if let problem {
                 // Still owned by the session here, so nothing has been closed.
                 goBack(state, descriptors + [number], problem, hasFailedBefore: failure != nil)
@@ -128,8 +135,10 @@ enum TakeOver {
         log.adopt(state.log, bound: log.bound)
         let place = SessionPlace(SessionNames(settings.id), adopting: state)
         return Session(
-            settings: settings, place: place, log: log, report: SpawnReport(KeeperShared.adopt(state.report), isSilent: true),
+            settings: settings, place: place, log: log,
+            report: SpawnReport(KeeperShared.adopt(state.report), isSilent: true),
             recorder: recorder, poller: poller, signals: signals,
-            childDirectory: FileDescriptor(adopting: state.childDirectory), childMask: mode_t(state.childMask))
+            childDirectory: FileDescriptor(adopting: state.childDirectory), childMask: mode_t(state.childMask)
+        )
     }
 }

@@ -71,7 +71,9 @@ extension Session {
     }
 
     private func open(_ path: String) throws(ControlError) -> FileDescriptor {
-        do throws(SystemError) { return try FileDescriptor.open(path, O_RDONLY) } catch { throw .failed(error) }
+        do throws(SystemError) { return try FileDescriptor.open(path, O_RDONLY) } catch {
+            throw .failed(error)
+        }
     }
 
     /// Where this binary was found, also when another file has its place now.
@@ -87,7 +89,8 @@ extension Session {
         var coder = StateCoder()
         state.code(&coder)
         do throws(SystemError) {
-            let memory = FileDescriptor(adopting: try KeeperShared.check("memfd_create") { csys_memfd("keeper-state") })
+            let memory = FileDescriptor(
+                adopting: try KeeperShared.check("memfd_create") { csys_memfd("keeper-state") })
             try memory.writeAll(coder.bytes, "the state")
             let number = memory.raw
             try KeeperShared.check("seal") { csys_seal(number) }
@@ -117,7 +120,9 @@ extension Session {
         var record = csys_ended()
         while csys_waitid(P_PID, id_t(handle.pid), WEXITED, &record) < 0, csys_errno() == EINTR {}
         let text = answer(answers)
-        if hasEnded, ProcessEnd(record) == .exited(0), text.utf8.starts(with: TakeOver.consent.utf8) { return }
+        if hasEnded, ProcessEnd(record) == .exited(0), text.utf8.starts(with: TakeOver.consent.utf8) {
+            return
+        }
         let why = !hasEnded ? "it did not answer in 3s" : text.isEmpty ? ProcessEnd(record).text : text
         throw .refused("\(path) can't take over: \(why)")
     }

@@ -60,6 +60,7 @@ private var commands: [(String, Command)] {
         ("discover", runDiscover), ("status", runStatus), ("wait", runWait), ("logs", runLogs),
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
-        ("label", runLabel),
+        ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
+        ("watch", runWatch), ("sync", runSync),
     ]
 }

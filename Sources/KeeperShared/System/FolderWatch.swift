@@ -17,6 +17,28 @@ package struct FolderWatch: ~Copyable {
         return FolderWatch(descriptor: descriptor, first: first)
     }
 
+    /// Watches nothing yet.
+    package static func make() throws(SystemError) -> FolderWatch {
+        if let code = Faults.next("inotify", "") { throw SystemError("inotify_init", "", code) }
+        let number = try check("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
+        return FolderWatch(descriptor: FileDescriptor(adopting: number), first: -1)
+    }
+
+    /// Watches a folder for these events, and where it is watched already for these as well.
+    ///
+    /// - Returns: what its events are known by: the same as before where it is watched already.
+    /// - Throws: ENOSPC when the user's watches are used up.
+    package borrowing func add(
+        _ folder: borrowing FileDescriptor, events: UInt32
+    ) throws(SystemError) -> Int32 {
+        if let code = Faults.next("inotify", "add") { throw SystemError("inotify_add_watch", "", code) }
+        let path = "/proc/self/fd/\(folder.raw)"
+        let number = descriptor.raw
+        return try check("inotify_add_watch") {
+            inotify_add_watch(number, path, events | UInt32(IN_MASK_ADD))
+        }
+    }
+
     /// Watches another folder too.
     ///
     /// - Returns: what its events are known by; nil when there are no more watches.
@@ -61,7 +83,10 @@ package struct FolderWatch: ~Copyable {
         package let name: UnsafeRawBufferPointer
 
         /// Whether other events were dropped.
-        package var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+        package var isOverflow: Bool { has(UInt32(IN_Q_OVERFLOW)) }
+
+        /// Whether it is one of these.
+        package func has(_ events: UInt32) -> Bool { mask & events != 0 }
     }
 
     /// Takes what has been reported, and calls `body` with each.

@@ -6,7 +6,8 @@ package let keeperctlTable = ProgramSpec(
     globalOptions: [SessionOptions.directory, SessionOptions.help, SessionOptions.version],
     commands: [
         Commands.spawn, Commands.run,
-        Commands.write, Commands.eof, Commands.kill,
+        Commands.write, Commands.eof, Commands.kill, Commands.restart, Commands.pause, Commands.resume,
+        Commands.watch, Commands.sync,
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,

@@ -69,4 +69,35 @@ extension Commands {
         exitStatuses: [
             Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession, Shared.timedOut,
         ])
+
+    static let restart = CommandSpec(
+        "restart", summary: "Start the commands of sessions anew",
+        description: [
+            "Ends each command as 'kill' would and starts it again, in the same session: output goes on where it was, and "
+                + "writers wait meanwhile. Returns when all have been started."
+        ],
+        operands: someSessions, groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")],
+        exitStatuses: changeStatuses)
+
+    static let pause = CommandSpec(
+        "pause", summary: "Stop the processes of sessions where they are",
+        description: ["All processes of the command's group get STOP; what is sent to the session waits."],
+        operands: someSessions, groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
+        exitStatuses: changeStatuses)
+
+    static let resume = CommandSpec(
+        "resume", summary: "Let the processes of paused sessions go on",
+        operands: someSessions, groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
+        exitStatuses: changeStatuses)
+
+    private static let someSessions = [OperandSpec("ID", .sessionID, .oneOrMore)]
+    private static let changeOptions = OptionGroup(
+        "Options", [Shared.timeout("Stop waiting after this time; what was asked for goes on")])
+    private static let changeStatuses = [
+        Shared.done, ExitStatusSpec("1", "The session is in a state that doesn't allow it."),
+        Shared.noSession, Shared.timedOut,
+    ]
 }

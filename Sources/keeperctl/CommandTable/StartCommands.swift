@@ -44,13 +44,25 @@ extension Commands {
         ],
         operands: [OperandSpec("ID", .sessionID, .optional)],
         trailing: .required,
-        groups: [environmentOptions] + SessionOptions.groups + [SessionOptions.unit()],
+        groups: [
+            OptionGroup(
+                "Watching",
+                [
+                    OptionSpec(
+                        "watch", .path, "PATH",
+                        help: "Restart the command when a file at or below PATH changes",
+                        repeatable: true)
+                ]),
+            environmentOptions,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),
             ExampleSpec(
                 "keeperctl run build -- make -j4",
                 "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
+            ExampleSpec(
+                "keeperctl run --watch src -- node src/server.js", "Restarts a server as it is edited."),
         ],
         exitStatuses: [
             ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),

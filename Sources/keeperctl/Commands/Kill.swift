@@ -9,18 +9,17 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
-    let killing = Killing(directory, context)
+    let steps = context.arguments.duration("grace").map { grace in
+        let time = formatDuration(grace)
+        return concat("eof:", time, ",TERM:", time, ",KILL:2s")
+    }
+    let killing = Killing(
+        directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)
     if let signal = context.arguments.signal("signal") {
         for id in ids { killing.signal(id, signal) }
         return killing.status
     }
-    let atOnce = raiseDescriptorLimit()
-    var next = 0
-    while next < ids.count {
-        let end = min(ids.count, next + atOnce)
-        killing.end(ids[next..<end])
-        next = end
-    }
+    killing.end(ids)
     return killing.status
 }
 
@@ -41,7 +40,8 @@ private func liveSessions(
     }
 }
 
-private final class Killing {
+/// Ends sessions together.
+final class Killing {
     /// The first failure's.
     private(set) var status = ExitStatus.done
     private let directory: SessionsDirectory
@@ -49,20 +49,33 @@ private final class Killing {
     private let steps: String?
     private let deadline: Int64?
 
-    init(_ directory: consuming SessionsDirectory, _ context: Context) {
+    /// - Parameter steps: how, if not as the session's own settings say.
+    /// - Parameter deadline: when to stop waiting, on the monotonic clock.
+    init(
+        _ directory: consuming SessionsDirectory, isNow: Bool = false, steps: String? = nil,
+        deadline: Int64? = nil
+    ) {
         self.directory = directory
-        isNow = context.arguments.flag("now")
-        deadline = context.deadline
-        steps = context.arguments.duration("grace").map { grace in
-            let time = formatDuration(grace)
-            return concat("eof:", time, ",TERM:", time, ",KILL:2s")
-        }
+        self.isNow = isNow
+        self.steps = steps
+        self.deadline = deadline
     }
 
     // MARK: Ending
 
+    /// Ends as many at a time as there are descriptors for.
+    func end(_ ids: [SessionID]) {
+        let atOnce = raiseDescriptorLimit()
+        var next = 0
+        while next < ids.count {
+            let end = min(ids.count, next + atOnce)
+            endTogether(ids[next..<end])
+            next = end
+        }
+    }
+
     /// Asks all of them to end, and then waits for each.
-    func end(_ ids: ArraySlice<SessionID>) {
+    private func endTogether(_ ids: ArraySlice<SessionID>) {
         var asked: [(SessionID, ControlClient)] = []
         var orphaned: [SessionID] = []
         for id in ids {

@@ -13,8 +13,11 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
+        // Before the start: a PATH that isn't there starts nothing, and no change is missed.
+        let restarter = try makeRestarter(context)
         let keeper = try starter.start(deadline: nil)
-        let run = try Run(context, starter, keeper, signals)
+        restarter?.begin(for: keeper.id)
+        let run = try Run(context, starter, keeper, signals, restarter)
         return try run.finish()
     } catch {
         // docker's numbers for troubles that are not the command's.
@@ -26,6 +29,19 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
             }
         throw CommandFailure(status, error.text)
     }
+}
+
+/// What restarts the command for `--watch`; nil without it.
+private func makeRestarter(_ context: Context) throws(CommandFailure) -> Restarter? {
+    let paths = context.arguments.values("watch")
+    if paths.isEmpty { return nil }
+    let filter = TreeFilter(includes: [], excludes: [], isStandard: true)
+    let restarter = try Restarter(context, filter: filter, debounce: .milliseconds(200)) {
+        id, path, failure in
+        printError(failure?.text ?? concat(id.string, ": restarted: ", quoted(path), " changed"))
+    }
+    for path in paths { try restarter.watch(path.bytes, for: nil) }
+    return restarter
 }
 
 private func system<Result: ~Copyable>(
@@ -42,11 +58,12 @@ private final class Run {
     private let signals: SignalReader
     private let follower: Follower
     private var input: InputClient?
+    private let restarter: Restarter?
     private let what: String
 
     init(
         _ context: Context, _ starter: SessionStarter, _ keeper: StartedKeeper,
-        _ signals: consuming SignalReader
+        _ signals: consuming SignalReader, _ restarter: Restarter?
     ) throws(CommandFailure) {
         guard let directory = try context.openDirectory() else {
             throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
@@ -55,6 +72,7 @@ private final class Run {
         what = concat("session ", keeper.id.string)
         self.keeper = keeper
         self.signals = signals
+        self.restarter = restarter
         let gaps = GapRecord(what)
         let names = names
         follower = try system(what) { () throws(SystemError) in
@@ -88,6 +106,7 @@ private final class Run {
             set.clear()
             follower.prepare(set)
             input?.prepare(set)
+            restarter?.prepare(set)
             set.add(signals.descriptor, .input)
             try system(what) { () throws(SystemError) in try set.wait() }
             while let signal = signals.next() { pass(signal) }
@@ -106,6 +125,7 @@ private final class Run {
     }
 
     private func turn(_ set: PollSet) throws(CommandFailure) {
+        restarter?.turn(set)
         do throws(FollowFailure) {
             try follower.turn(set)
         } catch {

@@ -34,7 +34,9 @@ func runKeeper() -> Int32 {
     if let state = settings.takeOver { return resume(settings, state, log) }
     closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
-    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() { return status }
+    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() {
+        return status
+    }
     if let number = settings.handoverDescriptor { close(number) }
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()

@@ -39,11 +39,12 @@ struct ServiceManager {
         case .starting: if isStarted { text = concat(text, announcement) }
         case .failed, .stopping, .stuck, .lost, .backoff: break
         }
+        ServiceManager.send(text)
         switch status.state {
-        case .stopping, .exited, .failed: text = concat(text, "\nSTOPPING=1")
+        // By itself: of what is in one message the manager takes one.
+        case .stopping, .exited, .failed: ServiceManager.send("STOPPING=1")
         case .starting, .running, .paused, .backoff, .stuck, .lost: break
         }
-        ServiceManager.send(text)
     }
 
     /// A sign of life.
@@ -51,7 +52,9 @@ struct ServiceManager {
 
     /// Notes where the keeper lives, when a service manager has started it or whoever did.
     static func locate(_ keeper: inout SessionStatus.Keeper) {
-        guard getenv("INVOCATION_ID") != nil, let group = ControlGroup(of: "self") else { return }
+        guard getenv("INVOCATION_ID") != nil || getenv("SYSTEMD_EXEC_PID") != nil,
+            let group = ControlGroup(of: "self")
+        else { return }
         keeper.cgroup = String(decoding: group.path, as: UTF8.self)
         if number("SYSTEMD_EXEC_PID") == Int(getpid()) { keeper.unit = group.unit }
     }

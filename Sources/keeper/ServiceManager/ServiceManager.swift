@@ -40,12 +40,11 @@ struct ServiceManager {
         case .failed, .stopping, .stuck, .lost, .backoff: break
         }
         ServiceManager.send(text)
-        switch status.state {
-        // By itself: of what is in one message the manager takes one.
-        case .stopping, .exited, .failed: ServiceManager.send("STOPPING=1")
-        case .starting, .running, .paused, .backoff, .stuck, .lost: break
-        }
     }
+
+    /// The keeper is about to end. Not earlier: who has said so once is sent no signal any more, and a session that
+    /// stops its child may only start it again.
+    func tellEnd() { if ServiceManager.isMain { ServiceManager.send("STOPPING=1") } }
 
     /// A sign of life.
     func feedWatchdog() { ServiceManager.send("WATCHDOG=1") }

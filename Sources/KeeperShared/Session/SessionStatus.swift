@@ -145,6 +145,15 @@ package struct SessionStatus {
     /// The end of stderr, only after a failure.
     package var stderrTail: [UInt8]?
 
+    /// Whether the child that runs has been ready. One that is being ended, or has ended, may be followed by one that
+    /// has not.
+    package var isReady: Bool {
+        switch state {
+        case .running, .paused: true
+        case .starting, .backoff, .stopping, .exited, .failed, .stuck, .lost: false
+        }
+    }
+
     package init(
         sessionID: String, instance: String, state: SessionState, keeper: Keeper, command: [[UInt8]],
         workingDirectory: [UInt8], labels: [Label]

@@ -19,8 +19,8 @@ extension Commands {
         ],
         examples: [
             ExampleSpec(
-                "echo '{\"command\":[\"bc\",\"-q\"]}' > ~/.config/keeper/calc.json; systemctl --user start keeper@calc",
-                "Keeps bc as session calc, in a unit of its own.")
+                "keeperctl exec calc",
+                "What keeper@calc.service runs: with {\"command\":[\"bc\",\"-q\"]} in the file it keeps bc.")
         ],
         exitStatuses: [
             ExitStatusSpec("0", "The session ran and ended."),

@@ -5,9 +5,9 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
             return 0
-        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
@@ -25,6 +25,10 @@ function __keeperctl_takes_value
             return 0
         case 'sync --debounce'
             return 0
+        case 'call --raw' 'call --timeout' 'call --progress' 'call --max-timeout'
+            return 0
+        case 'turn --protocol' 'turn --until' 'turn --echo-timeout' 'turn --silence-timeout'
+            return 0
         case 'wait --for' 'wait --timeout'
             return 0
         case 'logs -n' 'logs --tail' 'logs --since' 'logs --until' 'logs --from'
@@ -34,6 +38,8 @@ function __keeperctl_takes_value
         case 'events --since'
             return 0
         case 'prune --older' 'prune --keep'
+            return 0
+        case 'exec --config'
             return 0
     end
     return 1
@@ -151,6 +157,8 @@ complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of p
 complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
 complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
 complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a call -d 'Ask a session by JSON-RPC and print the answer'
+complete -c keeperctl -n '__keeperctl_at -' -a turn -d 'Have one turn of a conversation with an agent'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -164,6 +172,8 @@ complete -c keeperctl -n '__keeperctl_at -' -a inspect -d 'Print all that is kno
 complete -c keeperctl -n '__keeperctl_at -' -a events -d 'Print what happened to sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a label -d 'Set or remove labels of a live session'
 complete -c keeperctl -n '__keeperctl_at -' -a prune -d 'Remove the files of ended sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a exec -d 'Become the keeper of a session that a file describes'
+complete -c keeperctl -n '__keeperctl_at -' -a doctor -d 'Look for what could harm sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a version -d 'Print the version'
 complete -c keeperctl -n '__keeperctl_at -' -a help -d 'Explain a command, or list all of them'
 
@@ -199,6 +209,10 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l no-journal -d 'Discard the ou
 complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at spawn' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at spawn' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at spawn' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at spawn' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
 complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
@@ -227,6 +241,10 @@ complete -c keeperctl -n '__keeperctl_at run' -l no-journal -d 'Discard the outp
 complete -c keeperctl -n '__keeperctl_at run' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at run' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at run' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at run' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at run' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at run' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at run' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
 complete -c keeperctl -n '__keeperctl_at write' -l attempts -x -d 'Try this often to connect; what may have been taken is never sent twice'
 complete -c keeperctl -n '__keeperctl_at write' -l timeout -x -d 'Stop waiting for the receipt after this time'
@@ -267,6 +285,23 @@ complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until not
 complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
 complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
+
+complete -c keeperctl -n '__keeperctl_at call' -l raw -x -d 'Send this message'
+complete -c keeperctl -n '__keeperctl_at call' -l batch -d 'Send the messages on standard input, one on each line, as they come; print whole answers as they come'
+complete -c keeperctl -n '__keeperctl_at call' -l timeout -x -d 'Give up when there is no answer after this time'
+complete -c keeperctl -n '__keeperctl_at call' -l progress -x -d 'Wait 60s from each notification of this name on, if that is longer'
+complete -c keeperctl -n '__keeperctl_at call' -l max-timeout -x -d 'But never longer than this'
+complete -c keeperctl -n '__keeperctl_at call' -l full -d 'Print the whole answer, also if it is an error'
+complete -c keeperctl -n '__keeperctl_at call' -l notifications -d 'Print what else the session says meanwhile, as JSON on stderr'
+complete -c keeperctl -n '__keeperctl_at call 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at turn' -l protocol -x -a 'stream-json codex lines' -d 'What the agent speaks'
+complete -c keeperctl -n '__keeperctl_at turn' -l until -x -d 'With lines: the line that ends the turn, or a prompt at the end without line feed'
+complete -c keeperctl -n '__keeperctl_at turn' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at turn' -l wait -d 'Wait while somebody else has a turn'
+complete -c keeperctl -n '__keeperctl_at turn' -l echo-timeout -x -d 'Give up when there is no output at all after this time'
+complete -c keeperctl -n '__keeperctl_at turn' -l silence-timeout -x -d 'Give up when there is no more output for this time'
+complete -c keeperctl -n '__keeperctl_at turn 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -319,7 +354,12 @@ complete -c keeperctl -n '__keeperctl_at prune' -l older -x -d 'Only those that 
 complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of those that ended last'
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
+complete -c keeperctl -n '__keeperctl_at exec' -l config -r -F -d 'Take the options from FILE'
+complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'
+
+
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

@@ -311,7 +311,6 @@ extension TreeWatch {
             node.children = []
             node.parent = nil
         }
-        sweep()
         return hadFiles
     }
 }

@@ -28,7 +28,8 @@ struct StateCommandTests {
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let child = try box.childPID("a")
         #expect(try box.ctl("pause", "a").status == 0)
-        #expect(Proc.state(child) == "T" && box.state("a") == "paused")
+        #expect(box.state("a") == "paused")
+        try eventually("its stop") { Proc.state(child) == "T" }
         let writer = try box.startCtl("write", "a", "waits")
         let again = try box.ctl("pause", "a")
         #expect(again.status == 1)

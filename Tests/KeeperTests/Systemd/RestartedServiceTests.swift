@@ -69,6 +69,37 @@ struct RestartedServiceTests {
             """#)
     }
 
+    @Test(
+        "the page for dashboards shows the failure and its cure, and both are true",
+        arguments: ["failure", "cure"])
+    func page(_ section: String) throws {
+        let path = "\(RenderedFiles.repository)/contrib/systemd/README.md"
+        let page = String(decoding: try #require(readFile(path)), as: UTF8.self)
+        let part = try #require(page.split(separator: "## The \(section)\n").last)
+        let lines = part.split(separator: "\n## ")[0].split(separator: "\n")
+        let first = try #require(lines.firstIndex { $0.hasPrefix("    ") })
+        // As far as the code goes without a word in between.
+        let code = lines[first...].prefix { $0.hasPrefix("    ") }.map { $0.dropFirst(4) }
+        try UserSystemd.run(
+            box,
+            """
+            mkdir -p ~/.config/systemd/user
+            {
+            \(code.joined(separator: "\n"))
+            } >"$BOX/shown"
+            """
+                + (section == "cure"
+                    ? #"""
+
+                    told() { [[ $(keeperctl logs agent) == $'hello\nstill here' ]]; }
+                    eventually told
+                    """#
+                    : #"""
+
+                    is "$(tail -n 1 "$BOX/shown")" gone
+                    """#))
+    }
+
     @Test("a service that stops leaves its sessions, and what they have started themselves")
     func nested() throws {
         try UserSystemd.run(

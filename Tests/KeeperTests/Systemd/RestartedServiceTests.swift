@@ -18,6 +18,7 @@ struct RestartedServiceTests {
             must systemctl --user start dashboard
             for id in one two three; do
                 is "$(unit_of $id)" keeper-$id.service
+                has "$(keeperctl status $id)" "unit:      keeper-$id.service"
                 child_of $id >"$BOX/$id.child"
                 # Lines without a pause until somebody says stop.
                 { i=0; while [[ ! -e $BOX/stop ]]; do printf '%d\n' $((++i)) $((++i)) $((++i)) $((++i)); done; } |
@@ -59,6 +60,7 @@ struct RestartedServiceTests {
             must systemctl --user start dashboard
             is "$(unit_of one)" ''
             is "$(jq -r .keeper.cgroup "$KEEPER_SESSIONS_DIR/one.d/status.json")" /app.slice/dashboard.service
+            has "$(keeperctl status one)" 'cgroup:    /app.slice/dashboard.service'
             has "$(<"$BOX/said")" 'warning: session one is part of dashboard.service and ends when that stops or is restarted'
             child=$(child_of one) instance=$(jq -r .instance "$KEEPER_SESSIONS_DIR/one.d/status.json")
             must keeperctl write one before

@@ -13,9 +13,10 @@ struct Ending {
     }
 
     /// What is done when the keeper itself is told to end.
-    static var terminationSteps: [StopStep] {
+    static func terminationSteps(inTerminal: Bool) -> [StopStep] {
         [
-            StopStep(.closeInput, wait: 0), StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
+            StopStep(inTerminal ? .signal(SIGHUP) : .closeInput, wait: 0),
+            StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
             StopStep(.signal(SIGKILL), wait: .seconds(2)),
         ]
     }
@@ -100,6 +101,8 @@ extension Session {
         }
     }
 
+    var terminationSteps: [StopStep] { Ending.terminationSteps(inTerminal: settings.terminalSize != nil) }
+
     func takeStopStep() {
         guard child != nil else { return }
         while run.nextStep < run.steps.count {
@@ -107,6 +110,7 @@ extension Session {
             run.nextStep += 1
             switch step.action {
             case .closeInput:
+                input.endTerminalInput()
                 if willRestart { input.detach() } else { input.closeNow("the session is stopping") }
             case .signal(let signal): takeSignalStep(signal)
             }
@@ -242,6 +246,7 @@ extension Session {
     private func childHasEnded(_ end: ProcessEnd) {
         takeLastWords()
         child = nil
+        input.peer = nil
         run.end = end
         run.endedAt = monotonicNow()
         switch run.cause {

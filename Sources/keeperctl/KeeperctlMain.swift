@@ -62,6 +62,7 @@ private var commands: [(String, Command)] {
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
         ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
         ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
+        ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
         ("exec", runExec), ("doctor", runDoctor),
     ]
 }

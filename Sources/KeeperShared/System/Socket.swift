@@ -147,6 +147,11 @@ package struct Pipe: ~Copyable {
     package let reading: FileDescriptor
     package let writing: FileDescriptor
 
+    package init(reading: consuming FileDescriptor, writing: consuming FileDescriptor) {
+        self.reading = reading
+        self.writing = writing
+    }
+
     /// Keeps one end and closes the other.
     package consuming func takeReading() -> FileDescriptor { reading }
     package consuming func takeWriting() -> FileDescriptor { writing }

@@ -8,6 +8,7 @@ package let keeperctlTable = ProgramSpec(
         Commands.spawn, Commands.run,
         Commands.write, Commands.eof, Commands.kill, Commands.restart, Commands.pause, Commands.resume,
         Commands.upgrade, Commands.watch, Commands.sync, Commands.call, Commands.turn,
+        Commands.attach, Commands.sendKeys, Commands.resize,
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,

@@ -10,12 +10,17 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
             throw CommandFailure(
                 ExitStatus.badUsage, "run shows what the journal keeps: leave out --no-journal, or use spawn")
         }
+        if isShown(context), context.arguments.flag("watch") {
+            throw CommandFailure(
+                ExitStatus.badUsage, "--tty and --watch don't go together: run 'keeperctl watch' beside it")
+        }
         let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
         // Before the start: a PATH that isn't there starts nothing, and no change is missed.
         let restarter = try makeRestarter(context)
         let keeper = try starter.start(deadline: nil)
+        if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper) }
         restarter?.begin(for: keeper.id)
         let run = try Run(context, starter, keeper, signals, restarter)
         return try run.finish()
@@ -50,6 +55,34 @@ private func system<Result: ~Copyable>(
     do throws(SystemError) { return try body() } catch { throw CommandFailure(what, error) }
 }
 
+private func isShown(_ context: Context) -> Bool {
+    context.arguments.flag("tty") || context.arguments.flag("size")
+}
+
+/// A session in this terminal, to its end or until the user leaves it.
+private func showRun(_ context: Context, _ keeper: StartedKeeper) throws(CommandFailure) -> Int32 {
+    guard let directory = try context.openDirectory(), let keys = DetachKeys(DetachKeys.standard) else {
+        throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
+    }
+    let request = ViewRequest(names: SessionNames(keeper.id), keys: keys, fromStart: true)
+    switch try showTerminal(request, in: directory) {
+    case .detached: return ExitStatus.done
+    case .ended(let signal): return 128 + signal
+    case .sessionOver(let end):
+        keeper.release()
+        return try exitStatus(concat("session ", keeper.id.string), end)
+    }
+}
+
+/// The command's own status, as a shell has it.
+private func exitStatus(_ what: String, _ end: ProcessEnd?) throws(CommandFailure) -> Int32 {
+    guard let end else {
+        throw CommandFailure(
+            ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known"))
+    }
+    return end.shellStatus
+}
+
 /// A session in the foreground.
 private final class Run {
     private let directory: SessionsDirectory
@@ -77,15 +110,7 @@ private final class Run {
         let gaps = GapRecord(what)
         let names = names
         follower = try system(what) { () throws(SystemError) in
-            let folder = try directory.descriptor.openDirectory(names.folder)
-            let watch = try SessionWatch(names, in: directory, folder: folder)
-            let streams = [
-                FollowedStream(.stdout, to: try FollowedOutput(STDOUT_FILENO, patient: false)),
-                FollowedStream(.stderr, to: try FollowedOutput(STDERR_FILENO, patient: false)),
-            ]
-            return try Follower(folder: folder, streams: streams, watch: watch) { stream, gap in
-                gaps.note(stream, gap)
-            }
+            try followBoth(names, in: directory, fromNow: false) { stream, gap in gaps.note(stream, gap) }.0
         }
         self.gaps = gaps
         // A child that ended at once is no trouble: its output and status are what counts.
@@ -116,12 +141,8 @@ private final class Run {
         let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
         // Only when the keeper is gone the id is free for the next session.
         keeper.release()
-        guard let status, status.state.isFinal, let exit = status.exit, exit.end != .unknown else {
-            throw CommandFailure(
-                ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known")
-            )
-        }
-        if gaps.isEmpty { return exit.end.shellStatus }
+        let own = try exitStatus(what, status?.end)
+        if gaps.isEmpty { return own }
         throw CommandFailure(ExitStatus.failed, concat(what, ": the output above is incomplete"))
     }
 

@@ -51,7 +51,11 @@ struct ChildEnvironment: ~Copyable {
     private static func isWithheld(_ entry: UnsafePointer<CChar>, isDropIn: Bool, isFirstStart: Bool) -> Bool
     {
         // A service manager's protocols are between it and the keeper.
-        if has(entry, "NOTIFY_SOCKET=") || has(entry, "LISTEN_") || has(entry, "WATCHDOG_") { return true }
+        if has(entry, "NOTIFY_SOCKET=") || has(entry, "LISTEN_") || has(entry, "WATCHDOG_")
+            || has(entry, "SYSTEMD_EXEC_PID=")
+        {
+            return true
+        }
         // An outer session's.
         if has(entry, "KEEPER_SESSION=") || has(entry, "KEEPER_SESSIONS_DIR=") || has(entry, "KEEPER_SOCKET=")
             || has(entry, "KEEPER_INSTANCE=")

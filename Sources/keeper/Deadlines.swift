@@ -20,6 +20,8 @@ enum DeadlineKind: Int, CaseIterable {
     case idle
     /// The log's size is looked at.
     case logSize
+    /// The service manager wants a sign of life.
+    case serviceWatchdog
     /// A child that is not ready has had its time.
     case start
     /// The child is started again.
@@ -42,8 +44,9 @@ enum DeadlineKind: Int, CaseIterable {
 
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
-    // Room for every kind: a test counts them.
-    private var times = InlineArray<17, Int64>(repeating: .max)
+    /// Room for every kind: a test counts them.
+    var count: Int { times.count }
+    private var times = InlineArray<18, Int64>(repeating: .max)
 
     /// One that is further away than the clock goes is never due.
     mutating func set(_ kind: DeadlineKind, in delay: Int64) {

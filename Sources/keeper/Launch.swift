@@ -139,15 +139,17 @@ struct Launch {
         openLog(place.names, in: place.directory)
         detachStandardStreams()
         report.started()
+        recorder.manager.tell(recorder.status, isStarted: settings.reportDescriptor != nil)
         return session
     }
 
     private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
         var instance: UInt64 = 0
         withUnsafeMutableBytes(of: &instance) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        let keeper = SessionStatus.Keeper(
+        var keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
+        ServiceManager.locate(&keeper)
         var status = SessionStatus(
             sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
             command: settings.command.bytes,
@@ -155,11 +157,6 @@ struct Launch {
             labels: settings.labels)
         status.isTerminal = settings.terminalSize != nil
         return status
-    }
-
-    private func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 
     /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
@@ -177,4 +174,10 @@ func system<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(
     } catch {
         throw LaunchError(error)
     }
+}
+
+/// 16 digits.
+func hexadecimal(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
 }

@@ -50,6 +50,7 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     settings.takeOver = arguments.integer("take-over").map { Int32($0) }
     settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
+    settings.handoverDescriptor = arguments.integer("handover-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []
         settings.isDropIn = true

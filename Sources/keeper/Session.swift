@@ -77,6 +77,7 @@ final class Session {
 
     /// Runs until the session is over.
     func runLoop() {
+        feedServiceWatchdog()
         while !isOver {
             turnTime = 0
             input.process()
@@ -114,6 +115,7 @@ final class Session {
     }
 
     private func handle(_ due: DeadlineKind) {
+        if due == .serviceWatchdog { return feedServiceWatchdog() }
         if due != .idle { noteActivity() }
         switch due {
         case .ready: becomeReady()
@@ -124,6 +126,7 @@ final class Session {
         case .accept: resumeAccepting()
         case .idle: becomeIdle()
         case .logSize: log.checkSize()
+        case .serviceWatchdog: break
         case .restart: startAgain()
         case .stuck: lookAtStuck()
         case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
@@ -242,7 +245,15 @@ final class Session {
         _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
     ) -> Int {
         outputHasCome()
-        lookForReadiness(bytes, of: stream.name)
+        let count = put(bytes, of: stream, &failure)
+        // Whoever waits for it finds it in the journal.
+        lookForReadiness(UnsafeRawBufferPointer(rebasing: bytes[..<count]), of: stream.name)
+        return count
+    }
+
+    private func put(
+        _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
+    ) -> Int {
         switch stream.sink {
         case .journal(let journal):
             if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }

@@ -64,6 +64,8 @@ struct Settings {
     var output = OutputMode.journals(bound: 64 << 20)
     /// A pipe to whoever spawned this keeper.
     var reportDescriptor: Int32?
+    /// Closed as soon as it is settled whose session it is; for a starter that waits for nothing else.
+    var handoverDescriptor: Int32?
     /// Another binary of this process left its state there.
     var takeOver: Int32?
     /// This binary handed over, and the other one could not go on.

@@ -63,5 +63,6 @@ private var commands: [(String, Command)] {
         ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
         ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
         ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
+        ("exec", runExec), ("doctor", runDoctor),
     ]
 }

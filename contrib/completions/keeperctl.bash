@@ -17,9 +17,6 @@ _keeperctl_command() {
     sync) command='sync' ;;
     call) command='call' ;;
     turn) command='turn' ;;
-    attach) command='attach' ;;
-    send-keys) command='send-keys' ;;
-    resize) command='resize' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -32,6 +29,8 @@ _keeperctl_command() {
     events) command='events' ;;
     label) command='label' ;;
     prune) command='prune' ;;
+    exec) command='exec' ;;
+    doctor) command='doctor' ;;
     version) command='version' ;;
     help) command='help' ;;
     *) return 1 ;;
@@ -42,8 +41,8 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     restart) options='--timeout' ;;
@@ -54,8 +53,6 @@ _keeperctl_options() {
     sync) options='--watch --debounce --dry-run --json' ;;
     call) options='--raw --batch --timeout --progress --max-timeout --full --notifications' ;;
     turn) options='--protocol --until --json --wait --echo-timeout --silence-timeout' ;;
-    attach) options='--read-only --detach-keys' ;;
-    send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -64,6 +61,8 @@ _keeperctl_options() {
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
     prune) options='--older --keep --dry-run' ;;
+    exec) options='--config' ;;
+    doctor) options='--json' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
 }
@@ -79,7 +78,6 @@ _keeperctl_value() {
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
     'spawn --limit') kind=nothing ;;
-    'spawn --size') kind=nothing ;;
     'spawn --restart') kind='words no on-failure always' ;;
     'spawn --restart-limit') kind=nothing ;;
     'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -97,13 +95,16 @@ _keeperctl_value() {
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'spawn --isolate') kind='words auto none systemd' ;;
+    'spawn --cpu-quota') kind=nothing ;;
+    'spawn --tasks-max') kind=nothing ;;
+    'spawn --property') kind=nothing ;;
     'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
     'run --limit') kind=nothing ;;
-    'run --size') kind=nothing ;;
     'run --restart') kind='words no on-failure always' ;;
     'run --restart-limit') kind=nothing ;;
     'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -121,6 +122,10 @@ _keeperctl_value() {
     'run --journal-size') kind=nothing ;;
     'run --max-line') kind=nothing ;;
     'run --max-pending') kind=nothing ;;
+    'run --isolate') kind='words auto none systemd' ;;
+    'run --cpu-quota') kind=nothing ;;
+    'run --tasks-max') kind=nothing ;;
+    'run --property') kind=nothing ;;
     'write --attempts') kind=nothing ;;
     'write --timeout') kind=nothing ;;
     'kill --grace') kind=nothing ;;
@@ -143,7 +148,6 @@ _keeperctl_value() {
     'turn --until') kind=nothing ;;
     'turn --echo-timeout') kind=nothing ;;
     'turn --silence-timeout') kind=nothing ;;
-    'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -156,6 +160,7 @@ _keeperctl_value() {
     'events --since') kind=nothing ;;
     'prune --older') kind=nothing ;;
     'prune --keep') kind=nothing ;;
+    'exec --config') kind=files ;;
     *) return 1 ;;
     esac
 }
@@ -180,11 +185,6 @@ _keeperctl_operand() {
     'call 2') kind=nothing ;;
     'turn 0') kind=live ;;
     'turn 1') kind=nothing ;;
-    'attach 0') kind=sessions ;;
-    'send-keys 0') kind=sessions ;;
-    'send-keys '*) kind=nothing ;;
-    'resize 0') kind=sessions ;;
-    'resize 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -193,7 +193,8 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'exec 0') kind=sessions ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -311,7 +312,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls ps inspect events label prune exec doctor version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

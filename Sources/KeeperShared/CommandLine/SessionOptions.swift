@@ -142,6 +142,29 @@ package enum SessionOptions {
             ])
     }
 
+    /// For a session in a unit of its own: of `spawn` and `run`, which tell the keeper.
+    package static func unit(hidden: Bool = false) -> OptionGroup {
+        OptionGroup(
+            "Service manager",
+            [
+                OptionSpec(
+                    "isolate", .choice(["auto", "none", "systemd"]), "auto|none|systemd",
+                    help:
+                        "Start the session in a systemd unit of its own, so that it doesn't end with its caller's",
+                    default: .described("auto: where the caller is in a service"), hidden: hidden),
+                OptionSpec(
+                    "cpu-quota", .string, "PERCENT", help: "Let the unit have so much time of one CPU",
+                    hidden: hidden),
+                OptionSpec(
+                    "tasks-max", .integer(min: 1, max: Int(Int32.max)), "N",
+                    help: "Let the unit have so many processes and threads", hidden: hidden),
+                OptionSpec(
+                    "property", .keyValue, "NAME=VALUE",
+                    help: "Set a property of the unit, as systemd-run does",
+                    repeatable: true, hidden: hidden),
+            ])
+    }
+
     /// All groups, in the order the help shows them.
     package static var groups: [OptionGroup] { [session, terminal, supervision, ending, output, input] }
 }

@@ -24,6 +24,10 @@ package struct SessionNames {
     package var newChildSidecar: String { ".\(id.string).rpc.sock.pi-pid" }
     package var newFolder: String { ".\(id.string).d.new" }
 
+    // Only while a service manager starts a keeper: what the keeper has to know, and where it gets its report pipe.
+    package static func startFile(_ number: String) -> String { concat(".", number, ".start") }
+    package static func startSocket(_ number: String) -> String { concat(".", number, ".report") }
+
     package static let lock = ".lock"
     package static let sidecarSuffix: StaticString = ".rpc.sock.pid"
 

@@ -82,6 +82,10 @@ package struct SessionStatus {
         package var pidNamespace: String
         package var version: String
         package var startedAt: Timestamp
+        /// The service whose main process the keeper is, if any.
+        package var unit: String?
+        /// Its control group; only below a service manager.
+        package var cgroup: String?
 
         package init(
             identity: ProcessIdentity, bootID: String, pidNamespace: String, version: String,

@@ -21,7 +21,7 @@ extension Commands {
                     Shared.timeout("Stop waiting after this time"),
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
             ExampleSpec(
@@ -54,7 +54,7 @@ extension Commands {
                         repeatable: true)
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),

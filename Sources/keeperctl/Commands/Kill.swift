@@ -9,11 +9,10 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
-    // Not asked for, it is the session's own steps that count.
-    var steps: String?
-    if context.arguments.flag("grace"), let grace = context.arguments.duration("grace") {
+    // The session's own steps, unless somebody says otherwise.
+    let steps = context.arguments.duration("grace").map { grace in
         let time = formatDuration(grace)
-        steps = concat(":", time, ",TERM:", time, ",KILL:2s")
+        return concat(":", time, ",TERM:", time, ",KILL:2s")
     }
     let killing = Killing(
         directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)

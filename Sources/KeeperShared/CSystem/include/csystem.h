@@ -63,6 +63,11 @@ static inline void csys_restore(int number) { signal(number, SIG_DFL); }
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
+// One datagram to a socket, in the abstract namespace when its name begins with @; waits a second for room at most.
+int csys_send_datagram(const char *path, const char *text, size_t size);
+// Two descriptors over a connection; those that are received are close-on-exec.
+int csys_send_descriptors(int fd, int first, int second);
+int csys_receive_descriptors(int fd, int *first, int *second);
 // A datagram socket under an abstract name that tells who sent what (SO_PASSCRED).
 int csys_bind_notes(const char *name);
 // One datagram and its sender's user; -1 and EAGAIN when none is there. A longer one is cut.
@@ -74,6 +79,10 @@ static inline int csys_readable(int fd) {
     int count = 0;
     return ioctl(fd, FIONREAD, &count) < 0 ? -1 : count;
 }
+
+// The limit's type is an enumeration in one mode of the C library and an integer in another.
+static inline int csys_get_limit(int resource, struct rlimit *limit) { return getrlimit(resource, limit); }
+static inline int csys_set_limit(int resource, const struct rlimit *limit) { return setrlimit(resource, limit); }
 
 // The size of a terminal in characters.
 static inline int csys_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
@@ -96,6 +105,8 @@ static inline int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_ope
 static inline int csys_pidfd_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
+// Executes a program, found in PATH if it has no slash, in this process. Returns only with an error.
+void csys_become(const char *file, char *const *argv, char *const *envp);
 // Executes the program that a descriptor is open on, in this process.
 static inline int csys_execute(int fd, char *const *argv, char *const *envp) {
     return execveat(fd, "", argv, envp, AT_EMPTY_PATH);

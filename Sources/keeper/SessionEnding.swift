@@ -319,6 +319,11 @@ extension Session {
             if hasFailed { recorder.status.reason = "ended before it was ready: \(end.text)" }
             recorder.transition(to: hasFailed ? .failed : .exited, "exited", in: place.folder) { json in
                 end.write(codeKey: "exitCode", to: &json)
+                // For readers of a session that removes its files: how much there has been.
+                json.key("stdout")
+                json.integer(recorder.status.stdout.next)
+                json.key("stderr")
+                json.integer(recorder.status.stderr.next)
             }
             ending.exitStatus =
                 hasFailed || (settings.isDropIn && !ending.wasReady && !ending.wasStopped) ? 1 : 0

@@ -4,18 +4,25 @@ import CSystem
 package struct FolderWatch: ~Copyable {
     /// Readable when something has changed.
     package let descriptor: FileDescriptor
-    /// What the events of the folder that it was opened for are known by.
+    /// What the events of the folder that it was opened for are known by; -1 without one.
     package let first: Int32
+
+    /// Watches nothing yet; nil when there are no more instances.
+    package static func open() -> FolderWatch? {
+        if Faults.next("inotify", "") != nil { return nil }
+        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        return number < 0 ? nil : FolderWatch(descriptor: FileDescriptor(adopting: number), first: -1)
+    }
 
     /// Watches an open folder; nil when the user's watches are used up, or can't be had for another reason.
     package static func open(_ folder: borrowing FileDescriptor, deletions: Bool = false) -> FolderWatch? {
-        if Faults.next("inotify", "") != nil { return nil }
-        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        if number < 0 { return nil }
-        let descriptor = FileDescriptor(adopting: number)
-        guard let first = add(folder, to: descriptor, deletions: deletions) else { return nil }
-        return FolderWatch(descriptor: descriptor, first: first)
+        guard let watch = open(), let first = add(folder, to: watch.descriptor, deletions: deletions) else {
+            return nil
+        }
+        return FolderWatch(descriptor: watch.takeDescriptor(), first: first)
     }
+
+    private consuming func takeDescriptor() -> FileDescriptor { descriptor }
 
     /// Watches another folder too.
     ///

@@ -7,7 +7,8 @@ package let keeperctlTable = ProgramSpec(
     commands: [
         Commands.spawn, Commands.run,
         Commands.write, Commands.eof, Commands.kill,
-        Commands.discover, Commands.status, Commands.wait, Commands.logs,
+        Commands.discover, Commands.status, Commands.wait, Commands.logs, Commands.follow,
+        Commands.peek,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,
         Commands.version, Commands.help,

@@ -19,6 +19,8 @@ enum ControlError: Error {
     case childAway
     case notTerminal
     case failed(SystemError)
+    /// Another failure, in words.
+    case refused(String)
 
     var code: Int {
         switch self {
@@ -30,7 +32,7 @@ enum ControlError: Error {
         case .tooLong: 2
         case .childAway: 3
         case .notTerminal: 4
-        case .failed: 5
+        case .failed, .refused: 5
         }
     }
 
@@ -45,6 +47,7 @@ enum ControlError: Error {
         case .childAway: "child_away: there is no child"
         case .notTerminal: "not_tty: the session has no terminal"
         case .failed(let error): "failed: \(error.text)"
+        case .refused(let why): "failed: \(why)"
         }
     }
 
@@ -66,7 +69,8 @@ enum ControlError: Error {
             json.key("errno")
             json.integer(error.code)
             json.endObject()
-        case .parse, .invalidRequest, .unknownMethod, .invalidParameters, .tooLong, .childAway, .notTerminal:
+        case .parse, .invalidRequest, .unknownMethod, .invalidParameters, .tooLong, .childAway, .notTerminal,
+            .refused:
             break
         }
     }
@@ -106,6 +110,38 @@ final class ControlServer {
     private var nextSerial: UInt64 = 0
 
     init(poller: Poller) { self.poller = poller }
+
+    /// Puts what the next binary needs into its state.
+    func save(into state: inout SavedState) {
+        state.controlSerial = nextSerial
+        for connection in connections.values {
+            var client = SavedState.Client()
+            client.token = connection.token
+            client.socket = connection.socket.raw
+            client.partial = connection.lines.partialLine
+            client.outgoing = connection.outgoing
+            client.pendingReplies = connection.pendingReplies
+            client.hasEnded = connection.hasEnded
+            client.closesWhenSent = connection.closesWhenSent
+            state.clients.append(client)
+        }
+    }
+
+    /// Goes on where another binary was.
+    func adopt(_ state: SavedState) {
+        nextSerial = state.controlSerial
+        for client in state.clients {
+            let connection = ControlConnection(
+                token: client.token, socket: FileDescriptor(adopting: client.socket))
+            client.partial.withUnsafeBufferPointer { _ = connection.lines.consume($0) { _ in .next } }
+            connection.outgoing = client.outgoing
+            connection.pendingReplies = client.pendingReplies
+            connection.hasEnded = client.hasEnded
+            connection.closesWhenSent = client.closesWhenSent
+            connections[connection.token] = connection
+            updateInterest(connection)
+        }
+    }
 
     var count: Int { connections.count }
 

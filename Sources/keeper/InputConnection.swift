@@ -28,6 +28,14 @@ enum InputError {
     }
 }
 
+/// What follows when a line of the keeper's own is delivered, or can't be.
+enum LineCompletion {
+    /// The answer to it makes the child ready.
+    case armMatch
+    /// A request for it is answered; with a key, a later request of the same key is not delivered again.
+    case reply(Reply, key: [UInt8]?)
+}
+
 /// One writer's connection, and what of it is not in the child's stdin yet.
 final class InputConnection {
     let token: UInt64
@@ -49,6 +57,8 @@ final class InputConnection {
     var isClosed = false
     /// Lines delivered.
     var delivered = 0
+    /// For a line of the keeper's own: what follows once it is delivered or can't be.
+    var completion: LineCompletion?
     /// What the router has counted of this connection's partial line.
     var countedPending = 0
     /// Bytes that may still be taken: what had come when stdin was asked to close behind it.

@@ -6,34 +6,39 @@ import KeeperShared
 /// Connections wait in a queue and get a turn each; the one at its head may have a line half in the pipe
 /// and keeps its place until that line is through. While stdin is full nothing is read from anybody.
 final class InputRouter {
-    private enum Target {
+    enum Target {
         /// The pipe takes bytes.
         case open
         /// The pipe is full and watched.
         case full
-        /// There is no child just now; writers wait.
+        /// There is no child just now, or it is paused; writers wait.
         case away
         /// No line will be delivered any more.
         case closed(StaticString)
     }
 
-    private let poller: Poller
-    private let maximumLine: Int
+    let poller: Poller
+    let maximumLine: Int
     private let maximumPending: Int
     /// Told about what writers should know of later. A cycle, for as long as the process.
     var session: Session?
 
-    private var target = Target.away
-    private var stdin: FileDescriptor?
-    private var connections: [UInt64: InputConnection] = [:]
-    private var queue: [InputConnection] = []
-    private var nextSerial: UInt64 = 0
+    var target = Target.away
+    var stdin: FileDescriptor?
+    var connections: [UInt64: InputConnection] = [:]
+    var queue: [InputConnection] = []
+    var nextSerial: UInt64 = 0
     private var pendingCount = 0
     private var spare: PageBuffer?
     /// Answered once what was queued is through and stdin is closed.
-    private var closeReplies: [Reply] = []
-    private var isClosing = false
-    private var fullWrites = 0
+    var closeReplies: [Reply] = []
+    var isClosing = false
+    /// Stdin was closed because somebody asked for it.
+    var wasClosedByRequest = false
+    /// The other end of a pipe whose writing end was closed before the child ended: it tells what was never read.
+    var closedPipe: FileDescriptor?
+    var isHeld = false
+    var fullWrites = 0
 
     init(poller: Poller, maximumLine: Int, maximumPending: Int) {
         self.poller = poller
@@ -43,6 +48,10 @@ final class InputRouter {
 
     var count: Int { connections.count }
 
+    private var isAway: Bool {
+        if case .away = target { true } else { false }
+    }
+
     /// Whether ``process()`` has something to do.
     var hasWork: Bool {
         switch target {
@@ -51,20 +60,35 @@ final class InputRouter {
         }
     }
 
-    // MARK: The child's side
+    // MARK: Lines
 
-    /// Gives the router a new child's stdin.
-    func attach(_ pipe: consuming FileDescriptor) {
-        stdin = consume pipe
-        target = .open
-        // A line that the last child got in part is sent again, whole.
-        queue.first?.sentCount = 0
+    /// Puts a line of the keeper's own, without its end, behind what is queued.
+    ///
+    /// - Parameters:
+    ///   - isFirst: before what is queued; only for a child that has got nothing yet.
+    ///   - completion: what follows once it is delivered or can't be.
+    func send(
+        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion
+    ) throws(SystemError) {
+        nextSerial += 1
+        // To the loop it is a writer that has said all it had to say, and gone.
+        let connection = InputConnection(token: Token.input(nextSerial), socket: try endedSocket())
+        let space = try connection.buffer.room(for: line.count + 1)
+        for (index, byte) in line.enumerated() { space[index] = byte }
+        space[line.count] = UInt8(ascii: "\n")
+        connection.buffer.grow(by: line.count + 1)
+        connection.completeCount = line.count + 1
+        connection.completion = completion
+        connections[connection.token] = connection
+        enqueue(connection)
+        if isFirst { queue.insert(queue.removeLast(), at: 0) }
     }
 
     /// Closes stdin at once; lines that are not through are refused from now on.
     func closeNow(_ why: StaticString) {
         if case .full = target, stdin != nil { unwatchStdin() }
         stdin = nil
+        if isClosing { wasClosedByRequest = true }
         target = .closed(why)
         isClosing = false
         for connection in connections.values {
@@ -94,23 +118,6 @@ final class InputRouter {
         for reply in waiting { session?.control.answer(reply) { $0.value(.object([])) } }
     }
 
-    /// The pipe has room again.
-    func stdinIsReady() {
-        guard case .full = target else { return }
-        unwatchStdin()
-        target = .open
-    }
-
-    /// Tries the pipe again when it could not be watched.
-    func retryStdin() { stdinIsReady() }
-
-    private func unwatchStdin() {
-        switch stdin {
-        case .some(let pipe): poller.remove(pipe)
-        case .none: break
-        }
-    }
-
     // MARK: The writers' side
 
     /// Takes a new connection and gives it its first turn.
@@ -130,7 +137,7 @@ final class InputRouter {
         enqueue(connection)
     }
 
-    private func enqueue(_ connection: InputConnection) {
+    func enqueue(_ connection: InputConnection) {
         if connection.isQueued { return }
         connection.isQueued = true
         queue.append(connection)
@@ -162,7 +169,7 @@ final class InputRouter {
             watch(connection)
             if again { enqueue(connection) }
         }
-        if isClosing, queue.isEmpty { closeNow("the child's stdin was closed") }
+        if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
     }
 
     /// New connections are watched only once they turn out not to be done in their first turn.
@@ -170,14 +177,14 @@ final class InputRouter {
         for connection in queue { watch(connection) }
     }
 
-    private func watch(_ connection: InputConnection) {
+    func watch(_ connection: InputConnection) {
+        do throws(SystemError) { try watchOrThrow(connection) } catch { fail(connection, .failed(error)) }
+    }
+
+    func watchOrThrow(_ connection: InputConnection) throws(SystemError) {
         if connection.isWatched || connection.isClosed { return }
-        do throws(SystemError) {
-            try poller.add(connection.socket, [.input, .peerHalfClosed, .edge], token: connection.token)
-            connection.isWatched = true
-        } catch {
-            fail(connection, .failed(error))
-        }
+        try poller.add(connection.socket, [.input, .peerHalfClosed, .edge], token: connection.token)
+        connection.isWatched = true
     }
 
     /// One batch of one connection.
@@ -232,47 +239,11 @@ final class InputRouter {
                 return false
             }
             connection.advance(by: count)
+            session?.inputWasDelivered()
         }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
         return true
-    }
-
-    /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
-    private func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        let result: Int
-        switch stdin {
-        case .none: return 0
-        case .some(let pipe):
-            do throws(SystemError) {
-                result = try pipe.write(bytes, "stdin")
-            } catch {
-                if error.code == EAGAIN {
-                    do throws(SystemError) {
-                        try poller.add(pipe, [.output], token: Token.stdin)
-                    } catch {
-                        session?.log.line("cannot watch the child's stdin: \(error.text)")
-                        session?.retryLater()
-                    }
-                    target = .full
-                    return nil
-                }
-                result = 0
-            }
-            if result > 0, result < bytes.count { growPipe(pipe) }
-        }
-        if result == 0 {
-            stdin = nil
-            target = .closed("the child closed its stdin")
-            for connection in connections.values { enqueue(connection) }
-        }
-        return result
-    }
-
-    /// A bulk writer gets a larger pipe; users have few of them, so only after many full writes, and no is an answer.
-    private func growPipe(_ pipe: borrowing FileDescriptor) {
-        fullWrites += 1
-        if fullWrites == 16 { _ = pipe.setPipeSize(1 << 20) }
     }
 
     /// Sheds the connection that has stalled longest while partial lines take up more than they may.
@@ -290,17 +261,30 @@ final class InputRouter {
     private func fail(_ connection: InputConnection, _ error: InputError) {
         if connection.isClosed { return }
         session?.log.line("refused input after \(connection.delivered) lines: \(error.message)")
-        connection.send(error)
+        refuse(connection, error)
+    }
+
+    private func refuse(_ connection: InputConnection, _ error: InputError) {
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, error)
+        } else {
+            connection.send(error)
+        }
         close(connection)
     }
 
     /// Keeps the sum of all partial lines.
-    private func countPending(_ connection: InputConnection) {
+    func countPending(_ connection: InputConnection) {
         pendingCount += connection.partialCount - connection.countedPending
         connection.countedPending = connection.partialCount
     }
 
     private func close(_ connection: InputConnection) {
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, nil)
+        }
         connection.buffer.removeFirst(connection.buffer.count)
         connection.completeCount = 0
         connection.failure = nil
@@ -316,8 +300,7 @@ final class InputRouter {
         closeNow(why)
         for connection in Array(connections.values) {
             // One that is through, and said so, gets its receipt.
-            if !connection.isThrough { connection.send(.childAway(why)) }
-            close(connection)
+            if connection.isThrough { close(connection) } else { refuse(connection, .childAway(why)) }
         }
         queue = []
     }

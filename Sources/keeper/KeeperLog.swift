@@ -15,6 +15,18 @@ final class KeeperLog {
 
     var isOpen: Bool { file != nil }
 
+    /// The file's number; -1 before it is open.
+    var number: Int32 { rawNumber(of: file) }
+
+    /// Goes on with a file that another binary opened.
+    func adopt(_ number: Int32, bound: Int) {
+        self.bound = bound
+        file = KeeperShared.adopt(number)
+        let lines = waiting
+        waiting = []
+        write(lines)
+    }
+
     /// Opens the file and writes what waited.
     func open(_ name: String, in directory: borrowing FileDescriptor) throws(SystemError) {
         if isOpen { return }

@@ -9,6 +9,9 @@ import KeeperShared
 /// be started; 2 bad usage or the session could not be set up; 5 the id is taken.
 func runKeeper() -> Int32 {
     csys_fill_standard_streams()
+    if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 {
+        return TakeOver.check()
+    }
     let log = KeeperLog()
     let settings: Settings
     do throws(UsageError) {
@@ -21,15 +24,29 @@ func runKeeper() -> Int32 {
         printError(error.message)
         return 2
     }
+    if let state = settings.takeOver { return resume(settings, state, log) }
     closeInherited(keeping: settings.reportDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
-        session.run()
+        session.runLoop()
         return session.ending.exitStatus
     } catch {
         log.line("failed: \(error.text)")
         report.failed(status: error.status, execError: error.execError, error.text)
+        return error.status
+    }
+}
+
+/// Goes on with a session in the place of another binary.
+private func resume(_ settings: Settings, _ state: Int32, _ log: KeeperLog) -> Int32 {
+    do throws(LaunchError) {
+        let session = try TakeOver.resume(settings, state: state, failure: settings.takeOverFailure, log: log)
+        session.runLoop()
+        return session.ending.exitStatus
+    } catch {
+        log.line("failed to take over: \(error.text)")
+        printError(error.text)
         return error.status
     }
 }

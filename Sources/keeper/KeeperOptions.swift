@@ -42,6 +42,12 @@ private var internalOptions: OptionGroup {
                 "report-fd", .integer(min: 3, max: Int(Int32.max)), "N",
                 help: "Report the start through descriptor N", hidden: true),
             OptionSpec(
+                "take-over", .integer(min: 3, max: Int(Int32.max)), "N",
+                help: "Go on with the session whose state is in descriptor N", hidden: true),
+            OptionSpec(
+                "take-over-failure", .string, "TEXT", help: "Why the next binary could not go on",
+                hidden: true),
+            OptionSpec(
                 flag: "await-reader", help: "Keep the files until the report's reader is gone", hidden: true),
         ])
 }

@@ -23,7 +23,7 @@ struct Launch {
         let names = SessionNames(settings.id)
         let signals = try system { () throws(SystemError) in
             restoreSignal(SIGCHLD)
-            let signals = try SignalReader([SIGCHLD, SIGTERM, SIGINT, SIGQUIT])
+            let signals = try SignalReader(Session.signals)
             ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
             try check("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
             return signals
@@ -118,18 +118,18 @@ struct Launch {
     }
 
     private func start(
-        in place: SessionPlace, _ childDirectory: borrowing FileDescriptor, _ signals: consuming SignalReader,
+        in place: SessionPlace, _ childDirectory: consuming FileDescriptor, _ signals: consuming SignalReader,
         _ callersMask: mode_t
     ) throws(LaunchError) -> Session {
         let recorder = SessionRecorder(makeStatus(childDirectory))
         let poller = try system { () throws(SystemError) in try Poller() }
         let session = Session(
             settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
-            signals: signals)
+            signals: signals, childDirectory: childDirectory, childMask: callersMask)
         try system { () throws(SystemError) in try session.watch() }
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
         recorder.writeStatus(in: place.folder)
-        try session.startChild(in: childDirectory, mask: callersMask)
+        try session.startChild()
         do throws(SystemError) {
             try session.becomeVisible()
         } catch {

@@ -30,12 +30,14 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     if !arguments.flag("max-pending") {
         settings.maximumPending = max(settings.maximumPending, settings.maximumLine)
     }
-    if let leftovers = arguments.value("leftovers"), leftovers.equals("leave") { settings.leftovers = .leave }
+    try readSupervision(arguments, into: &settings)
     if arguments.flag("no-journal") {
         settings.output = .discard
     } else if let bound = arguments.size("journal-size") {
         settings.output = .journals(bound: bound)
     }
+    settings.takeOver = arguments.integer("take-over").map { Int32($0) }
+    settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []
@@ -45,6 +47,47 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         for complaint in complaints { log.line(complaint) }
     }
     return settings
+}
+
+private func readSupervision(
+    _ arguments: ParsedArguments, into settings: inout Settings
+) throws(UsageError) {
+    if let policy = arguments.value("restart") { settings.restart = RestartPolicy.parse(policy.bytes) ?? .no }
+    settings.restartLimit = arguments.value("restart-limit").flatMap { RestartLimit.parse($0.bytes) }
+    if let condition = arguments.value("ready") {
+        settings.ready = ReadyCondition.parse(condition.bytes) ?? .standard
+    }
+    if arguments.flag("no-journal") {
+        switch settings.ready {
+        case .output, .line:
+            throw UsageError(
+                .conflictingOptions,
+                "--ready output and --ready line can't be given with --no-journal: nobody reads the output then"
+            )
+        case .delay, .notify, .descriptor: break
+        }
+        if arguments.flag("silence-timeout") {
+            throw UsageError(
+                .conflictingOptions,
+                "--silence-timeout can't be given with --no-journal: nobody reads the output then")
+        }
+    }
+    settings.limits.startTimeout = arguments.duration("start-timeout") ?? settings.limits.startTimeout
+    settings.limits.watchdog = arguments.duration("watchdog")
+    settings.limits.maximumRuntime = arguments.duration("max-runtime")
+    settings.limits.idleTimeout = arguments.duration("idle-timeout")
+    settings.limits.silenceTimeout = arguments.duration("silence-timeout")
+    settings.limits.maximumMemory = arguments.size("memory-max")
+    settings.limits.memoryWarning = arguments.size("memory-warn")
+    settings.limits.processorWarning = arguments.integer("cpu-warn")
+    settings.resourceLimits = arguments.values("limit").compactMap { ResourceLimit.parse($0.bytes) }
+    if let steps = arguments.value("stop-steps") {
+        settings.stopSteps = StopStep.parse(steps.text) ?? StopStep.standard
+    }
+    if let scope = arguments.value("kill") {
+        settings.killScope = scope.equals("tree") ? .tree : scope.equals("process") ? .process : .group
+    }
+    if let leftovers = arguments.value("leftovers"), leftovers.equals("leave") { settings.leftovers = .leave }
 }
 
 extension Label {

@@ -35,6 +35,41 @@ final class OutputStream {
             }
     }
 
+    /// What the next binary needs of it.
+    func save(in folder: borrowing FileDescriptor) -> SavedState.Stream {
+        var state = SavedState.Stream()
+        state.isStderr = name == .stderr
+        state.pipe = rawNumber(of: pipe)
+        state.unwritten = Array(unwritten.bytes)
+        state.failure = Int64(failure?.code ?? 0)
+        if case .journal(let journal) = sink {
+            state.hasJournal = true
+            state.journal = journal.save(in: folder)
+        }
+        return state
+    }
+
+    /// Goes on where another binary was, with its descriptors.
+    ///
+    /// - Parameter problem: why it can't; what it owns stays open.
+    convenience init(
+        adopting state: SavedState.Stream, bound: Int, poller: Poller, _ problem: inout SystemError?
+    ) {
+        let name = state.isStderr ? StreamName.stderr : .stdout
+        self.init(
+            name,
+            sink: state.hasJournal
+                ? .journal(JournalWriter(name, bound: bound, adopting: state.journal)) : .log,
+            poller: poller)
+        pipe = adopt(state.pipe)
+        unwritten.append(state.unwritten, &problem)
+        if state.failure != 0 {
+            failure = SystemError("write", "\(name.text)", Int32(truncatingIfNeeded: state.failure))
+        } else {
+            do throws(SystemError) { try watch() } catch { problem = error }
+        }
+    }
+
     /// End-of-file was read, or reading was given up.
     var isDrained: Bool { pipe == nil && unwritten.isEmpty }
 

@@ -16,13 +16,22 @@ final class Session {
 
     /// nil once the child is reaped.
     var child: ProcessHandle?
+    var run = ChildRun()
+    var supervision = Supervision()
     var outputs: [OutputStream] = []
+    var notes: NotifySocket?
+    var readyPipe: FileDescriptor?
+    var keys = DeliveredKeys()
+    var upgrade: UpgradeRequest?
     var ending = Ending()
+    /// Where each child starts, and with which umask: its caller's.
+    let childDirectory: FileDescriptor
+    let childMask: mode_t
     var isOver = false
 
     /// Read into and written from, never held: given back when idle.
     private var scratch = PageBuffer()
-    private var lastOutput: StreamName?
+    var lastOutput: StreamName?
     /// Unix time in ns of this turn of the loop; 0 before somebody asks.
     private var turnTime: Int64 = 0
     private let maximumConnections: Int
@@ -32,9 +41,11 @@ final class Session {
 
     init(
         settings: Settings, place: SessionPlace, log: KeeperLog, report: SpawnReport,
-        recorder: SessionRecorder,
-        poller: Poller, signals: consuming SignalReader
+        recorder: SessionRecorder, poller: Poller, signals: consuming SignalReader,
+        childDirectory: consuming FileDescriptor, childMask: mode_t
     ) {
+        self.childDirectory = childDirectory
+        self.childMask = childMask
         self.settings = settings
         self.place = place
         self.log = log
@@ -53,6 +64,9 @@ final class Session {
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
 
+    /// The signals that the loop takes.
+    static var signals: [Int32] { [SIGCHLD, SIGTERM, SIGINT, SIGQUIT] }
+
     /// Watches what a session listens to.
     func watch() throws(SystemError) {
         try poller.add(signals.descriptor, .input, token: Token.signals)
@@ -61,7 +75,7 @@ final class Session {
     }
 
     /// Runs until the session is over.
-    func run() {
+    func runLoop() {
         while !isOver {
             turnTime = 0
             input.process()
@@ -76,6 +90,7 @@ final class Session {
                 stop(Ending.terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
+            if upgrade != nil { tryUpgrade() }
         }
     }
 
@@ -89,6 +104,8 @@ final class Session {
         case Token.stdout: read(.stdout)
         case Token.stderr: read(.stderr)
         case Token.report: readerHasGone()
+        case Token.notify: readNotes()
+        case Token.readyPipe: readReadyPipe()
         case let token where Token.isInput(token): input.isReady(token, readiness)
         case let token where Token.isControl(token): control.isReady(token, readiness)
         default: break
@@ -106,6 +123,11 @@ final class Session {
         case .accept: resumeAccepting()
         case .idle: becomeIdle()
         case .logSize: log.checkSize()
+        case .restart: startAgain()
+        case .stuck: lookAtStuck()
+        case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
+        case .sample: sample()
+        case .note: recorder.writeStatus(in: place.folder)
         }
     }
 
@@ -186,6 +208,20 @@ final class Session {
         }
     }
 
+    /// A child ended with input in its pipe that it had not read, and another will follow.
+    func inputWasUnread(_ bytes: Int, repeated: Int) {
+        if bytes == 0 { return }
+        log.line("the child left \(bytes) bytes of its input unread")
+        recorder.event("dropped", in: place.folder) { json in
+            json.key("bytes")
+            json.integer(bytes)
+            json.key("why")
+            json.string("unread")
+            json.key("sentAgain")
+            json.integer(min(bytes, repeated))
+        }
+    }
+
     // MARK: Output
 
     func read(_ name: StreamName) {
@@ -204,6 +240,8 @@ final class Session {
     private func write(
         _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
     ) -> Int {
+        outputHasCome()
+        lookForReadiness(bytes, of: stream.name)
         switch stream.sink {
         case .journal(let journal):
             if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }
@@ -276,21 +314,7 @@ final class Session {
         }
     }
 
-    // MARK: Readiness and rest
-
-    private func becomeReady() {
-        guard child != nil, recorder.status.child?.readyAt == nil else { return }
-        recorder.status.child?.readyAt = Timestamp.now()
-        updateExtents()
-        log.line("keeper ready: \(settings.id.string)")
-        if recorder.status.state == .starting {
-            recorder.transition(to: .running, "ready", in: place.folder)
-        } else {
-            recorder.writeStatus(in: place.folder)
-        }
-        report.ready()
-        scheduleRetry()
-    }
+    // MARK: Rest
 
     private func noteActivity() {
         isCleared = false

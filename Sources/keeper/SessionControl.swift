@@ -14,6 +14,11 @@ extension Session {
                 acceptWaiting()
                 input.closeWhenThrough(reply)
             case .label: try label(parameters, reply)
+            case .restart: try restart(reply)
+            case .pause: try pause(reply)
+            case .resume: try resume(reply)
+            case .write: try write(parameters, reply)
+            case .upgrade: try requestUpgrade(parameters, reply)
             }
         } catch {
             control.answer(reply, error)
@@ -26,6 +31,11 @@ extension Session {
         case signal
         case closeInput
         case label
+        case restart
+        case pause
+        case resume
+        case write
+        case upgrade
 
         init(_ name: String) throws(ControlError) {
             if equalUTF8(name, "status") {
@@ -38,6 +48,16 @@ extension Session {
                 self = .closeInput
             } else if equalUTF8(name, "label") {
                 self = .label
+            } else if equalUTF8(name, "restart") {
+                self = .restart
+            } else if equalUTF8(name, "pause") {
+                self = .pause
+            } else if equalUTF8(name, "resume") {
+                self = .resume
+            } else if equalUTF8(name, "write") {
+                self = .write
+            } else if equalUTF8(name, "upgrade") {
+                self = .upgrade
             } else {
                 throw .unknownMethod(name)
             }
@@ -50,7 +70,7 @@ extension Session {
     }
 
     private func stop(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
-        var steps = StopStep.standard
+        var steps = settings.stopSteps
         if let given = parameters["steps"] {
             guard let text = given.stringValue, let parsed = StopStep.parse(text) else {
                 throw .invalidParameters("steps must be a string like \"eof:2s,TERM:2s,KILL:2s\"")
@@ -65,7 +85,7 @@ extension Session {
         ending.replies.append(reply)
         if isNow {
             steps = StopStep.now
-            if ending.isUnrecorded || (ending.end != nil && outputs.contains { $0.failure != nil }) {
+            if ending.isUnrecorded || (run.end != nil && outputs.contains { $0.failure != nil }) {
                 ending.urgency = .now
                 return waiveRecording()
             }

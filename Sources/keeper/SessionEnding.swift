@@ -3,17 +3,6 @@ import KeeperShared
 
 /// How far a session's end has come.
 struct Ending {
-    /// What happens to processes that the child left behind.
-    enum LeftoverPhase {
-        case untouched
-        /// They were asked to end.
-        case terminating
-        /// They were killed.
-        case killing
-        /// None is left, or they are left alone.
-        case done
-    }
-
     /// How much of a hurry whoever wants the end is in.
     enum Urgency: Int {
         case none
@@ -33,14 +22,7 @@ struct Ending {
 
     /// Whether the end was asked for.
     var wasStopped: Bool { urgency != .none }
-    var steps: [StopStep] = []
-    var nextStep = 0
     var urgency = Urgency.none
-    var wasReady = false
-    /// How long leftovers are given after the child's end, in ns.
-    var leftoverGrace: Int64 = .seconds(2)
-    var phase = LeftoverPhase.untouched
-    var end: ProcessEnd?
     var isUnrecorded = false
     var recordingIsWaived = false
     var isAwaitingReader = false
@@ -67,26 +49,50 @@ extension Session {
             return
         }
         ending.urgency = urgency
-        ending.steps = steps
-        ending.nextStep = 0
+        run.cause = .stop
         switch urgency {
         case .none, .orderly: break
-        case .termination: ending.leftoverGrace = min(ending.leftoverGrace, .milliseconds(500))
-        case .now: ending.leftoverGrace = 0
+        case .termination: run.leftoverGrace = min(run.leftoverGrace, .milliseconds(500))
+        case .now: run.leftoverGrace = 0
         }
+        if run.isSettled {
+            // Between two children there is nothing to wait for.
+            deadlines.clear(.restart)
+            noteStopping(reason: nil)
+            return finish()
+        }
+        endRun(steps)
+    }
+
+    /// Ends the child of this run by steps.
+    func endRun(_ steps: [StopStep], reason: String? = nil) {
+        run.steps = steps
+        run.nextStep = 0
         if child == nil { return hurryLeftovers() }
-        if recorder.status.state != .stopping {
-            log.line("stopping")
-            recorder.transition(to: .stopping, "stopping", in: place.folder)
-            scheduleRetry()
+        let wasPaused = recorder.status.state == .paused
+        if recorder.status.state != .stopping { noteStopping(reason: reason) }
+        // A stopped child can't see the end of its stdin, nor act on a signal.
+        if wasPaused {
+            try? signalChild(SIGCONT)
+            input.hold(false)
         }
         takeStopStep()
     }
 
+    private func noteStopping(reason: String?) {
+        log.line("stopping")
+        recorder.transition(to: .stopping, "stopping", in: place.folder) { json in
+            guard let reason else { return }
+            json.key("reason")
+            json.string(reason)
+        }
+        scheduleRetry()
+    }
+
     /// The child is gone already; what it left gets no more time than is due.
     private func hurryLeftovers() {
-        switch ending.phase {
-        case .terminating: deadlines.set(.leftovers, in: ending.leftoverGrace)
+        switch run.phase {
+        case .terminating: deadlines.set(.leftovers, in: run.leftoverGrace)
         // Killed once already: another look says who is left.
         case .killing: if recorder.status.state == .stuck { endLeftovers() }
         case .done: checkOver()
@@ -96,25 +102,43 @@ extension Session {
 
     func takeStopStep() {
         guard child != nil else { return }
-        while ending.nextStep < ending.steps.count {
-            let step = ending.steps[ending.nextStep]
-            ending.nextStep += 1
+        while run.nextStep < run.steps.count {
+            let step = run.steps[run.nextStep]
+            run.nextStep += 1
             switch step.action {
-            case .closeInput: input.closeNow("the session is stopping")
-            case .signal(let signal): signalChildGroup(signal)
+            case .closeInput:
+                if willRestart { input.detach() } else { input.closeNow("the session is stopping") }
+            case .signal(let signal): takeSignalStep(signal)
             }
             if step.wait > 0 { return deadlines.set(.stopStep, in: step.wait) }
         }
         becomeStuck(survivors: (childPID.map { [$0] } ?? []) + (leftovers() ?? []))
     }
 
-    private func signalChildGroup(_ signal: Int32) {
+    /// Signals those of the child's processes that the session's stop steps mean.
+    func signalChild(_ signal: Int32) throws(SystemError) {
         guard let pid = childPID else { return }
-        if signal == SIGKILL { ending.leftoverGrace = 0 }
-        do throws(SystemError) {
+        switch settings.killScope {
+        case .group: try signalGroup(pid, signal)
+        case .process:
+            switch child {
+            case .some(let handle): try handle.signal(signal)
+            case .none: break
+            }
+        case .tree:
             try signalGroup(pid, signal)
+            for pid in leftovers() ?? [] where ProcessStat(pid: pid)?.group != childPID {
+                signalLeftover(pid, signal)
+            }
+        }
+    }
+
+    private func takeSignalStep(_ signal: Int32) {
+        if signal == SIGKILL { run.leftoverGrace = 0 }
+        do throws(SystemError) {
+            try signalChild(signal)
             // A stopped process acts on nothing but SIGKILL until it goes on.
-            if signal != SIGKILL, signal != SIGSTOP { try signalGroup(pid, SIGCONT) }
+            if signal != SIGKILL, signal != SIGSTOP { try signalChild(SIGCONT) }
         } catch {
             log.line("cannot signal the child: \(error.text)")
         }
@@ -140,8 +164,19 @@ extension Session {
             json.endArray()
         }
         answerStops(survivors: survivors)
+        refuseRestarts()
+        deadlines.set(.stuck, in: .seconds(5))
         // Told to end, the keeper has done what it can; a service manager would only kill it.
         if ending.urgency == .termination { conclude() }
+    }
+
+    /// Something survived SIGKILL: it gets another, and who knows when it can act on it.
+    func lookAtStuck() {
+        guard case .stuck = recorder.status.state else { return }
+        for pid in leftovers() ?? [] { signalLeftover(pid, SIGKILL) }
+        if child != nil { try? signalChild(SIGKILL) }
+        reap()
+        if case .stuck = recorder.status.state, !isOver { deadlines.set(.stuck, in: .seconds(5)) }
     }
 
     private func answerStops(survivors: [pid_t]) {
@@ -150,7 +185,7 @@ extension Session {
         for reply in replies {
             control.answer(reply) { json in
                 json.beginObject()
-                if let end = ending.end { end.write(codeKey: "exitCode", to: &json) }
+                if let end = run.end { end.write(codeKey: "exitCode", to: &json) }
                 json.key("state")
                 json.string("\(recorder.status.state.name)")
                 json.key("survivors")
@@ -181,7 +216,7 @@ extension Session {
             let isChild = record.pid == childPID
             if isChild, case .end = settings.leftovers {
                 // Before it is reaped its PID, and so the group's number, can't mean anybody else.
-                try? signalGroup(record.pid, ending.leftoverGrace == 0 ? SIGKILL : SIGTERM)
+                try? signalGroup(record.pid, run.leftoverGrace == 0 ? SIGKILL : SIGTERM)
                 try? signalGroup(record.pid, SIGCONT)
             }
             var reaped = csys_ended()
@@ -193,24 +228,31 @@ extension Session {
 
     private func childHasEnded(_ end: ProcessEnd) {
         child = nil
-        ending.end = end
-        ending.wasReady = recorder.status.child?.readyAt != nil
+        run.end = end
         recorder.status.exit = SessionStatus.Exit(end: end, at: Timestamp.now())
         deadlines.clear(.ready)
+        deadlines.clear(.start)
         deadlines.clear(.stopStep)
+        unwatchLimits()
+        closeReadyPipe()
         log.line("the child ended: \(end.text)")
-        input.closeNow("the child has ended")
+        if willRestart {
+            let (unread, repeated) = input.childHasEnded()
+            inputWasUnread(unread, repeated: repeated)
+        } else {
+            input.closeNow("the child has ended")
+        }
         switch settings.leftovers {
-        case .leave: ending.phase = .done
+        case .leave: run.phase = .done
         case .end:
             let left = leftovers()
             if let left, left.isEmpty {
-                ending.phase = .done
+                run.phase = .done
             } else {
-                ending.phase = .terminating
+                run.phase = .terminating
                 log.line("ending processes that the child left behind: \(left?.count ?? 0)")
                 for pid in left ?? [] { signalLeftover(pid, SIGTERM) }
-                deadlines.set(.leftovers, in: ending.leftoverGrace)
+                deadlines.set(.leftovers, in: run.leftoverGrace)
             }
         }
     }
@@ -257,10 +299,10 @@ extension Session {
     func endLeftovers() {
         guard let left = leftovers() else { return deadlines.set(.leftovers, in: .seconds(1)) }
         if left.isEmpty { return checkOver() }
-        switch ending.phase {
+        switch run.phase {
         case .untouched, .done: return
         case .terminating:
-            ending.phase = .killing
+            run.phase = .killing
             for pid in left { signalLeftover(pid, SIGKILL) }
             deadlines.set(.leftovers, in: .seconds(2))
         case .killing: becomeStuck(survivors: left)
@@ -271,8 +313,8 @@ extension Session {
 
     /// Ends the session once the child is reaped, its leftovers are gone and its output is on disk.
     func checkOver() {
-        guard child == nil, ending.end != nil, !isOver, !ending.isUnrecorded else { return }
-        switch ending.phase {
+        guard child == nil, run.end != nil, !run.isSettled, !isOver, !ending.isUnrecorded else { return }
+        switch run.phase {
         case .untouched: return
         case .terminating, .killing:
             guard let left = leftovers() else {
@@ -281,14 +323,17 @@ extension Session {
             }
             if !left.isEmpty {
                 // Processes that appeared since then get the same.
-                if case .killing = ending.phase { for pid in left { signalLeftover(pid, SIGKILL) } }
+                if case .killing = run.phase { for pid in left { signalLeftover(pid, SIGKILL) } }
                 return
             }
-            ending.phase = .done
+            run.phase = .done
             deadlines.clear(.leftovers)
         case .done: break
         }
-        if outputs.allSatisfy({ $0.isDrained }) { return finish() }
+        if outputs.allSatisfy({ $0.isDrained }) {
+            deadlines.clear(.drain)
+            return settle()
+        }
         if ending.urgency == .now {
             if outputs.contains(where: { $0.failure != nil }) { return waiveRecording() }
             return deadlines.set(.drain, in: 0)
@@ -308,17 +353,31 @@ extension Session {
 
     /// Records the end, and then takes the session's names away.
     func finish() {
-        guard let end = ending.end else { return }
+        guard let end = run.end else { return }
+        run.isSettled = true
         flushIndexes()
         updateExtents()
-        let hasFailed = !ending.wasReady && !ending.wasStopped && end != .exited(0)
+        let hasFailed =
+            supervision.givenUp != nil && !ending.wasStopped
+            || !supervision.hasBeenReady && !ending.wasStopped && end != .exited(0)
         if !ending.isUnrecorded {
             if hasFailed || (!ending.wasStopped && end != .exited(0)) {
                 recorder.status.stderrTail = stderrTail()
             }
-            if hasFailed { recorder.status.reason = "ended before it was ready: \(end.text)" }
+            recorder.status.nextStartAt = nil
+            if let givenUp = supervision.givenUp, hasFailed {
+                recorder.status.reason = givenUp
+            } else if hasFailed, !run.isBeingEnded {
+                recorder.status.reason = "ended before it was ready: \(end.text)"
+            } else if case .stop = run.cause {
+                recorder.status.reason = nil
+            }
             recorder.transition(to: hasFailed ? .failed : .exited, "exited", in: place.folder) { json in
                 end.write(codeKey: "exitCode", to: &json)
+                if let reason = recorder.status.reason {
+                    json.key("reason")
+                    json.string(reason)
+                }
                 // For readers of a session that removes its files: how much there has been.
                 json.key("stdout")
                 json.integer(recorder.status.stdout.next)
@@ -326,7 +385,7 @@ extension Session {
                 json.integer(recorder.status.stderr.next)
             }
             ending.exitStatus =
-                hasFailed || (settings.isDropIn && !ending.wasReady && !ending.wasStopped) ? 1 : 0
+                hasFailed || (settings.isDropIn && !supervision.hasBeenReady && !ending.wasStopped) ? 1 : 0
         } else {
             recorder.retry(in: place.folder)
         }
@@ -340,13 +399,20 @@ extension Session {
             deadlines.set(.disk, in: .seconds(1))
             return
         }
-        if hasFailed { report.failed(status: 1, "the command ended before it was ready: \(end.text)") }
+        refuseRestarts()
+        if hasFailed {
+            let why = run.isBeingEnded ? recorder.status.reason ?? "" : ""
+            report.failed(
+                status: 1,
+                why.isEmpty
+                    ? "the command ended before it was ready: \(end.text)" : "the command was ended: \(why)")
+        }
         log.line("session over: \(end.text)")
         report.ended()
         conclude()
     }
 
-    private func stderrTail() -> [UInt8]? {
+    func stderrTail() -> [UInt8]? {
         for stream in outputs where stream.name == (settings.mergesStreams ? .stdout : .stderr) {
             if case .journal(let journal) = stream.sink { return journal.tail(8 << 10, in: place.folder) }
         }

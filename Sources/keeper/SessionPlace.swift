@@ -79,6 +79,33 @@ final class SessionPlace {
         replacedSocket = replaced
     }
 
+    /// Puts what the next binary needs into its state.
+    func save(into state: inout SavedState) {
+        state.directory = directory.raw
+        state.folder = folder.raw
+        state.sidecar = sidecar.number
+        state.inputListener = inputListener.raw
+        state.controlListener = controlListener.raw
+        state.directoryPath = directoryPath
+        state.socketFile = SavedState.FileIdentity(socketFile)
+        state.childSidecar = SavedState.FileIdentity(childSidecar)
+    }
+
+    /// Goes on owning what another binary of this process made.
+    init(_ names: SessionNames, adopting state: SavedState) {
+        self.names = names
+        directory = FileDescriptor(adopting: state.directory)
+        folder = FileDescriptor(adopting: state.folder)
+        sidecar = OwnedSidecar(adopting: FileDescriptor(adopting: state.sidecar))
+        inputListener = FileDescriptor(adopting: state.inputListener)
+        controlListener = FileDescriptor(adopting: state.controlListener)
+        directoryPath = state.directoryPath
+        socketFile = state.socketFile.metadata
+        childSidecar = state.childSidecar.metadata
+        replacedSocket = false
+        folderIsInstalled = true
+    }
+
     /// Puts the child's PID beside the keeper's.
     func recordChild(_ pid: pid_t) throws(SystemError) {
         let file = try directory.open(names.newChildSidecar, O_WRONLY | O_CREAT | O_TRUNC)

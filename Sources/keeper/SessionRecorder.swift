@@ -20,6 +20,27 @@ final class SessionRecorder {
 
     init(_ status: SessionStatus) { self.status = status }
 
+    /// Puts what the next binary needs into its state.
+    func save(into state: inout SavedState) {
+        var json = JSONWriter(capacity: SessionRecorder.usualSize)
+        status.write(to: &json)
+        state.status = json.bytes
+        state.events = rawNumber(of: events)
+        state.eventBytes = eventBytes
+        state.sequence = sequence
+        state.waitingEvents = waitingEvents
+    }
+
+    /// Goes on where another binary was; nil when its status can't be understood.
+    convenience init?(adopting state: SavedState) {
+        guard let status = SessionStatus(bytes: state.status) else { return nil }
+        self.init(status)
+        events = adopt(state.events)
+        eventBytes = state.eventBytes
+        sequence = state.sequence
+        waitingEvents = state.waitingEvents
+    }
+
     /// Whether something waits for room on the disk.
     var hasBacklog: Bool { statusIsStale || !waitingEvents.isEmpty }
 

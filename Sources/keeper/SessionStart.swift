@@ -6,22 +6,34 @@ extension Session {
     /// Starts the child with its pipes.
     ///
     /// - Throws: the system's own error for what can't be executed.
-    func startChild(in directory: borrowing FileDescriptor, mask: mode_t) throws(LaunchError) {
+    func startChild() throws(LaunchError) {
         let isFirst = recorder.status.child == nil
-        log.line("keeper starting: session \(settings.id.string), PID \(getpid()), keeper \(keeperVersion)")
-        if settings.isDropIn {
+        if isFirst {
+            log.line(
+                "keeper starting: session \(settings.id.string), PID \(getpid()), keeper \(keeperVersion)")
+        }
+        if isFirst, settings.isDropIn {
             var isCaptured = false
             if case .log = settings.output { isCaptured = true }
             log.line("pi output capture: \(isCaptured ? "enabled" : "disabled")")
         }
         log.line("spawning \(settings.isDropIn ? "pi " : "")\(commandText)")
-        let handle = try spawnChild(in: directory, mask: mask, isFirst: isFirst)
+        let handle = try spawnChild(isFirst: isFirst)
+        let restarts = isFirst ? 0 : (recorder.status.child?.restarts ?? 0) + 1
         recorder.status.child = SessionStatus.Child(
             identity: ProcessIdentity(
                 pid: handle.pid, startTime: ProcessStat(pid: handle.pid)?.startTime ?? 0),
             startedAt: Timestamp.now())
+        recorder.status.child?.restarts = restarts
+        recorder.status.exit = nil
+        recorder.status.stderrTail = nil
+        recorder.status.nextStartAt = nil
+        recorder.status.note = nil
         child = consume handle
-        deadlines.set(.ready, in: .milliseconds(300))
+        run = ChildRun()
+        run.startedAt = monotonicNow()
+        awaitReady()
+        watchLimits()
     }
 
     private var commandText: String {
@@ -32,28 +44,31 @@ extension Session {
         return String(decoding: json.bytes, as: UTF8.self)
     }
 
-    private func spawnChild(
-        in directory: borrowing FileDescriptor, mask: mode_t, isFirst: Bool
-    ) throws(LaunchError) -> ProcessHandle {
+    private func spawnChild(isFirst: Bool) throws(LaunchError) -> ProcessHandle {
         if settings.command.file[0] == 0 {
             throw LaunchError(1, "exec '': the command is empty", execError: ENOENT)
         }
         let stdin = try system(makePipe)
+        try prepareNotes()
         let environment = ChildEnvironment(
             settings: settings, directoryPath: place.directoryPath, instance: recorder.status.instance,
-            isFirstStart: isFirst)
+            isFirstStart: isFirst, notes: notes?.address)
+        let readyEnd = try connectReadyPipe()
         let null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
         try system { () throws(SystemError) in try stdin.writing.setNonBlocking() }
         let stdoutEnd = try connect(.stdout)
         let stderrEnd = try connect(.stderr)
         var request = SpawnRequest(
             file: settings.command.file, arguments: settings.command.pointer,
-            environment: environment.pointer, mask: mask)
+            environment: environment.pointer, mask: childMask)
         let standardOutput = rawNumber(stdoutEnd) ?? null.raw
         request.descriptors = (
-            stdin.reading.raw, standardOutput, rawNumber(stderrEnd) ?? standardOutput, -1
+            stdin.reading.raw, standardOutput, rawNumber(stderrEnd) ?? standardOutput,
+            rawNumber(readyEnd) ?? -1
         )
-        request.directory = directory.raw
+        if case .descriptor(let number) = settings.ready { request.extraNumber = number }
+        request.limits = settings.resourceLimits
+        request.directory = childDirectory.raw
         request.deathSignal = SIGTERM
         let handle: ProcessHandle
         do throws(SystemError) {
@@ -61,8 +76,38 @@ extension Session {
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
         }
-        input.attach(stdin.takeWriting())
+        // A child that failed at what its closed stdin told it to do is followed by one that is told the same.
+        var keepsClosed = false
+        if case .none = run.cause, let end = run.end { keepsClosed = end != .exited(0) }
+        input.attach(stdin.takeWriting(), keepsClosed: keepsClosed)
         return handle
+    }
+
+    /// The socket for the child's notes, made once: it goes on from child to child.
+    private func prepareNotes() throws(LaunchError) {
+        guard usesNotes, notes == nil else { return }
+        notes = try system { () throws(SystemError) in
+            let notes = try NotifySocket(instance: recorder.status.instance)
+            try poller.add(notes.socket, .input, token: Token.notify)
+            return notes
+        }
+    }
+
+    /// - Returns: the child's end of the pipe on which it says that it is ready, where it does that.
+    private func connectReadyPipe() throws(LaunchError) -> FileDescriptor? {
+        closeReadyPipe()
+        guard case .descriptor = settings.ready else { return nil }
+        let pipe = try system(makePipe)
+        do throws(SystemError) {
+            let end = try pipe.writing.duplicate()
+            let reading = pipe.takeReading()
+            try reading.setNonBlocking()
+            try poller.add(reading, .input, token: Token.readyPipe)
+            readyPipe = consume reading
+            return end
+        } catch {
+            throw LaunchError(error)
+        }
     }
 
     /// One pipe for both: as asked for, or because both go to the log.

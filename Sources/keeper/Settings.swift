@@ -7,6 +7,29 @@ enum Leftovers {
     case leave
 }
 
+/// Whom a stop step's signal goes to.
+enum KillScope {
+    case group
+    /// All descendants of the child, also those that left its group.
+    case tree
+    case process
+}
+
+/// When a session is ended, or its child started again, without anybody asking. Durations in ns, sizes in bytes.
+struct Limits {
+    var startTimeout: Int64 = .seconds(90)
+    var watchdog: Int64?
+    var maximumRuntime: Int64?
+    var idleTimeout: Int64?
+    var silenceTimeout: Int64?
+    var maximumMemory: Int?
+    var memoryWarning: Int?
+    /// Percent of one core.
+    var processorWarning: Int?
+
+    var areSampled: Bool { maximumMemory != nil || memoryWarning != nil || processorWarning != nil }
+}
+
 /// What becomes of the child's output.
 enum OutputMode {
     /// Both streams in journals, each bounded to so many bytes.
@@ -29,9 +52,20 @@ struct Settings {
     var maximumLine = 16 << 20
     var maximumPending = 64 << 20
     var leftovers = Leftovers.end
+    var restart = RestartPolicy.no
+    var restartLimit: RestartLimit?
+    var ready = ReadyCondition.standard
+    var limits = Limits()
+    var resourceLimits: [ResourceLimit] = []
+    var stopSteps = StopStep.standard
+    var killScope = KillScope.group
     var output = OutputMode.journals(bound: 64 << 20)
     /// A pipe to whoever spawned this keeper.
     var reportDescriptor: Int32?
+    /// Another binary of this process left its state there.
+    var takeOver: Int32?
+    /// This binary handed over, and the other one could not go on.
+    var takeOverFailure: String?
     /// Started without a command, by a dashboard that knows the contract.
     var isDropIn = false
     var command: ChildCommand
@@ -47,12 +81,21 @@ struct ChildCommand {
         pointer = UnsafePointer(csys_arguments()! + (Int(csys_argc()) - count))
     }
 
-    /// Copies of strings.
+    /// Copies of strings; ``free()`` frees them.
     init(_ strings: [String]) {
         let copies = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
         for (index, string) in strings.enumerated() { copies[index] = string.withCString { strdup($0) } }
         copies[strings.count] = nil
         pointer = UnsafePointer(copies)
+    }
+
+    func free() {
+        var index = 0
+        while let argument = pointer[index] {
+            CSystem.free(argument)
+            index += 1
+        }
+        UnsafeMutablePointer(mutating: pointer).deallocate()
     }
 
     /// What is executed.

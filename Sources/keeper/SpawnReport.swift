@@ -9,10 +9,14 @@ final class SpawnReport {
     /// Standard error as it was inherited, until the child is ready.
     private var errors: FileDescriptor?
 
-    init(_ pipe: consuming FileDescriptor?) {
-        errors = pipe == nil ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
+    /// - Parameter isSilent: nothing goes to standard error: the start is long over.
+    init(_ pipe: consuming FileDescriptor?, isSilent: Bool = false) {
+        errors = pipe == nil && !isSilent ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
         self.pipe = pipe
     }
+
+    /// The pipe's number; -1 when nobody is told.
+    var number: Int32 { rawNumber(of: pipe) }
 
     /// The child runs and the session is in place.
     func started() { _ = send("started") }

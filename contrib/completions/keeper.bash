@@ -12,7 +12,7 @@ _keeper_command() {
 _keeper_options() {
     local options=''
     case $1 in
-    keeper) options='--cwd --label --rm --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    keeper) options='--cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
 }
@@ -23,6 +23,20 @@ _keeper_value() {
     *' --sessions-dir') kind=directories ;;
     'keeper --cwd') kind=directories ;;
     'keeper --label') kind=labels ;;
+    'keeper --limit') kind=nothing ;;
+    'keeper --restart') kind='words no on-failure always' ;;
+    'keeper --restart-limit') kind=nothing ;;
+    'keeper --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
+    'keeper --start-timeout') kind=nothing ;;
+    'keeper --watchdog') kind=nothing ;;
+    'keeper --max-runtime') kind=nothing ;;
+    'keeper --idle-timeout') kind=nothing ;;
+    'keeper --silence-timeout') kind=nothing ;;
+    'keeper --memory-max') kind=nothing ;;
+    'keeper --memory-warn') kind=nothing ;;
+    'keeper --cpu-warn') kind=nothing ;;
+    'keeper --stop-steps') kind=nothing ;;
+    'keeper --kill') kind='words group tree process' ;;
     'keeper --leftovers') kind='words end leave' ;;
     'keeper --journal-size') kind=nothing ;;
     'keeper --max-line') kind=nothing ;;

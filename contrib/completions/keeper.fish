@@ -5,7 +5,7 @@ function __keeper_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'keeper --cwd' 'keeper --label' 'keeper --leftovers' 'keeper --journal-size' 'keeper --max-line' 'keeper --max-pending'
+        case 'keeper --cwd' 'keeper --label' 'keeper --limit' 'keeper --restart' 'keeper --restart-limit' 'keeper --ready' 'keeper --start-timeout' 'keeper --watchdog' 'keeper --max-runtime' 'keeper --idle-timeout' 'keeper --silence-timeout' 'keeper --memory-max' 'keeper --memory-warn' 'keeper --cpu-warn' 'keeper --stop-steps' 'keeper --kill' 'keeper --leftovers' 'keeper --journal-size' 'keeper --max-line' 'keeper --max-pending'
             return 0
     end
     return 1
@@ -115,6 +115,20 @@ complete -c keeper -n 'not __keeper_in_child' -l version -d 'Print the version a
 complete -c keeper -n '__keeper_at keeper' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in DIR'
 complete -c keeper -n '__keeper_at keeper' -l label -x -a '(__keeper_labels)' -d 'Label the session'
 complete -c keeper -n '__keeper_at keeper' -l rm -d 'Remove all files of the session when it ends'
+complete -c keeper -n '__keeper_at keeper' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeper -n '__keeper_at keeper' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
+complete -c keeper -n '__keeper_at keeper' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
+complete -c keeper -n '__keeper_at keeper' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
+complete -c keeper -n '__keeper_at keeper' -l start-timeout -x -d 'End a command that is not ready by then'
+complete -c keeper -n '__keeper_at keeper' -l watchdog -x -d 'End a command that does not send WATCHDOG=1 to $NOTIFY_SOCKET this often'
+complete -c keeper -n '__keeper_at keeper' -l max-runtime -x -d 'End a command that has run this long'
+complete -c keeper -n '__keeper_at keeper' -l idle-timeout -x -d 'End a command that has had no input and no output for this long'
+complete -c keeper -n '__keeper_at keeper' -l silence-timeout -x -d 'End a command that has written nothing for this long after input'
+complete -c keeper -n '__keeper_at keeper' -l memory-max -x -d 'End the session when all its processes together hold more'
+complete -c keeper -n '__keeper_at keeper' -l memory-warn -x -d 'Record an event when they hold more three times in a row, 5s apart'
+complete -c keeper -n '__keeper_at keeper' -l cpu-warn -x -d 'Record an event when they use more of one core three times in a row, 5s apart'
+complete -c keeper -n '__keeper_at keeper' -l stop-steps -x -d 'How the command is ended: signals, and eof for the end of its input, and how long each is given'
+complete -c keeper -n '__keeper_at keeper' -l kill -x -a 'group tree process' -d 'Whom signals go to: the command\'s process group, all its descendants, or it alone'
 complete -c keeper -n '__keeper_at keeper' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
 complete -c keeper -n '__keeper_at keeper' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
 complete -c keeper -n '__keeper_at keeper' -l no-journal -d 'Discard the output'

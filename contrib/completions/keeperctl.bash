@@ -31,8 +31,8 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     discover) options='--json -q --quiet --no-reap' ;;
@@ -57,6 +57,20 @@ _keeperctl_value() {
     'spawn --env-file') kind=files ;;
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
+    'spawn --limit') kind=nothing ;;
+    'spawn --restart') kind='words no on-failure always' ;;
+    'spawn --restart-limit') kind=nothing ;;
+    'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
+    'spawn --start-timeout') kind=nothing ;;
+    'spawn --watchdog') kind=nothing ;;
+    'spawn --max-runtime') kind=nothing ;;
+    'spawn --idle-timeout') kind=nothing ;;
+    'spawn --silence-timeout') kind=nothing ;;
+    'spawn --memory-max') kind=nothing ;;
+    'spawn --memory-warn') kind=nothing ;;
+    'spawn --cpu-warn') kind=nothing ;;
+    'spawn --stop-steps') kind=nothing ;;
+    'spawn --kill') kind='words group tree process' ;;
     'spawn --leftovers') kind='words end leave' ;;
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
@@ -65,6 +79,20 @@ _keeperctl_value() {
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
+    'run --limit') kind=nothing ;;
+    'run --restart') kind='words no on-failure always' ;;
+    'run --restart-limit') kind=nothing ;;
+    'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
+    'run --start-timeout') kind=nothing ;;
+    'run --watchdog') kind=nothing ;;
+    'run --max-runtime') kind=nothing ;;
+    'run --idle-timeout') kind=nothing ;;
+    'run --silence-timeout') kind=nothing ;;
+    'run --memory-max') kind=nothing ;;
+    'run --memory-warn') kind=nothing ;;
+    'run --cpu-warn') kind=nothing ;;
+    'run --stop-steps') kind=nothing ;;
+    'run --kill') kind='words group tree process' ;;
     'run --leftovers') kind='words end leave' ;;
     'run --journal-size') kind=nothing ;;
     'run --max-line') kind=nothing ;;

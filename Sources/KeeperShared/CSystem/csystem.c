@@ -50,6 +50,43 @@ int csys_connect_unix(int fd, const char *path) {
     return unix_address(&address, path) < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof address);
 }
 
+int csys_bind_notes(const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t length = strlen(name);
+    if (length >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path + 1, name, length);
+    const int yes = 1;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0 &&
+        bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)) == 0)
+        return fd;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+ssize_t csys_receive_note(int fd, void *buffer, size_t size, uid_t *user) {
+    union {
+        char space[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {buffer, size};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    // Descriptors that somebody sends along are never received: there is no room for them.
+    const ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    *user = (uid_t)-1;
+    for (struct cmsghdr *item = count < 0 ? NULL : CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item))
+        if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_CREDENTIALS)
+            *user = ((struct ucred *)CMSG_DATA(item))->uid;
+    return count;
+}
+
 int csys_open_below(int dir, const char *path) {
     struct {
         uint64_t flags, mode, resolve;
@@ -87,6 +124,10 @@ int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended) {
 // execvpe, but a directory of PATH that lacks the file costs a look there and not a failed exec, which is ten times
 // as dear. Returns with the error that execvpe would give.
 static void execute(const struct csys_spawn *spawn) {
+    if (spawn->executes_extra) {
+        csys_execute(spawn->extra, spawn->argv, spawn->envp);
+        return;
+    }
     const char *next = getenv("PATH");
     if (!next || !*spawn->file || strchr(spawn->file, '/')) {
         execvpe(spawn->file, spawn->argv, spawn->envp);
@@ -138,20 +179,26 @@ static int child_main(void *argument) {
         if (getppid() != spawn->parent)
             _exit(127); // the parent died before the line above
     }
-    // Move everything out of 0…3 first, so that no dup2 overwrites a source.
+    for (int i = 0; i < spawn->limit_count; i++) {
+        const struct rlimit limit = {spawn->limits[i].soft, spawn->limits[i].hard};
+        if (setrlimit((__rlimit_resource_t)spawn->limits[i].resource, &limit) < 0)
+            FAIL("limit");
+    }
+    // Move everything out of the way first, so that no dup2 overwrites a source.
+    const int extra = spawn->descriptors[3] < 0 ? 2 : spawn->extra;
     int sources[4];
     for (int i = 0; i < 4; i++) {
         sources[i] = spawn->descriptors[i];
-        if (sources[i] >= 0 && sources[i] < 4 && (sources[i] = fcntl(sources[i], F_DUPFD, 4)) < 0)
+        if (sources[i] >= 0 && sources[i] <= extra && (sources[i] = fcntl(sources[i], F_DUPFD, extra + 1)) < 0)
             FAIL("fcntl");
     }
     for (int i = 0; i < 4; i++) {
-        if (sources[i] < 0)
-            close(i);
-        else if (dup2(sources[i], i) < 0)
+        if (sources[i] >= 0 && dup2(sources[i], i < 3 ? i : extra) < 0)
             FAIL("dup2");
+        if (sources[i] < 0 && i < 3)
+            close(i);
     }
-    if (csys_close_range(4, ~0U) < 0)
+    if ((extra > 3 && csys_close_range(3, extra - 1) < 0) || csys_close_range(extra + 1, ~0U) < 0)
         FAIL("close_range");
     umask(spawn->mask);
     sigset_t none;

@@ -16,6 +16,14 @@ package enum ValueKind: Sendable {
     case choice([String])
     /// A signal by name, with or without `SIG`, or by number.
     case signal
+    /// Steps of ending a child, see ``StopStep``.
+    case stopSteps
+    /// See ``ReadyCondition``.
+    case readiness
+    /// See ``RestartLimit``.
+    case restartLimit
+    /// See ``ResourceLimit``.
+    case resourceLimit
     /// The name of a command of the same program.
     case command
 }

@@ -31,6 +31,67 @@ package enum SessionOptions {
                     "label", .keyValue, "NAME=VALUE", help: "Label the session", repeatable: true),
                 OptionSpec(flag: "rm", help: "Remove all files of the session when it ends"),
                 OptionSpec(
+                    "limit", .resourceLimit, "NAME=SOFT[:HARD]",
+                    help: "Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited",
+                    repeatable: true),
+            ])
+    }
+
+    package static var supervision: OptionGroup {
+        OptionGroup(
+            "Supervision",
+            [
+                OptionSpec(
+                    "restart", .choice(["no", "on-failure", "always"]), "no|on-failure|always",
+                    help: "Start the command again when it ends, once it has been ready",
+                    default: .value("no")),
+                OptionSpec(
+                    "restart-limit", .restartLimit, "N/DURATION",
+                    help: "Give up after N restarts in DURATION, such as 10/10m", default: .described("none")),
+                OptionSpec(
+                    "ready", .readiness, "CONDITION",
+                    help: "The command is ready after delay:DURATION, its first output, output:TEXT, notify "
+                        + "(READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT",
+                    default: .value("delay:300ms")),
+                OptionSpec(
+                    "start-timeout", .duration, "DURATION", help: "End a command that is not ready by then",
+                    default: .value("90s")),
+                OptionSpec(
+                    "watchdog", .duration, "DURATION",
+                    help: "End a command that does not send WATCHDOG=1 to $NOTIFY_SOCKET this often"),
+                OptionSpec(
+                    "max-runtime", .duration, "DURATION", help: "End a command that has run this long"),
+                OptionSpec(
+                    "idle-timeout", .duration, "DURATION",
+                    help: "End a command that has had no input and no output for this long"),
+                OptionSpec(
+                    "silence-timeout", .duration, "DURATION",
+                    help: "End a command that has written nothing for this long after input"),
+                OptionSpec(
+                    "memory-max", .size(min: 1), "SIZE",
+                    help: "End the session when all its processes together hold more"),
+                OptionSpec(
+                    "memory-warn", .size(min: 1), "SIZE",
+                    help: "Record an event when they hold more three times in a row, 5s apart"),
+                OptionSpec(
+                    "cpu-warn", .integer(min: 1, max: 1_000_000), "PERCENT",
+                    help: "Record an event when they use more of one core three times in a row, 5s apart"),
+            ])
+    }
+
+    package static var ending: OptionGroup {
+        OptionGroup(
+            "Ending",
+            [
+                OptionSpec(
+                    "stop-steps", .stopSteps, "STEPS",
+                    help: "How the command is ended: signals, and eof for the end of its input, and how long "
+                        + "each is given", default: .value(StopStep.standardText)),
+                OptionSpec(
+                    "kill", .choice(["group", "tree", "process"]), "group|tree|process",
+                    help: "Whom signals go to: the command's process group, all its descendants, or it alone",
+                    default: .value("group")),
+                OptionSpec(
                     "leftovers", .choice(["end", "leave"]), "end|leave",
                     help: "What to do with processes that the command started and left behind",
                     default: .value("end")),
@@ -67,5 +128,5 @@ package enum SessionOptions {
     }
 
     /// All groups, in the order the help shows them.
-    package static var groups: [OptionGroup] { [session, output, input] }
+    package static var groups: [OptionGroup] { [session, supervision, ending, output, input] }
 }

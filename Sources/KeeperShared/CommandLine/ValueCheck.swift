@@ -34,6 +34,18 @@ extension ValueKind {
             let list = choices.joined(separator: ", ")
             return concat(
                 "is not one of ", list, didYouMean(Suggestion.closest(to: bytes, among: choices)))
+        case .stopSteps:
+            return StopStep.parse(value.text) != nil
+                ? nil : "is not a list of steps such as eof:2s,TERM:2s,KILL:2s"
+        case .readiness:
+            return ReadyCondition.parse(bytes) != nil
+                ? nil : "is not one of delay:300ms, output, output:TEXT, notify, fd:N (3 to 255), line:TEXT"
+        case .restartLimit:
+            return RestartLimit.parse(bytes) != nil
+                ? nil : "is not a number of restarts (1 to 1000) in a time such as 10/10m"
+        case .resourceLimit:
+            return ResourceLimit.parse(bytes) != nil
+                ? nil : "is not a limit such as NOFILE=1024, AS=2G, NOFILE=1024:4096 or CORE=unlimited"
         case .signal:
             if SignalName.number(of: bytes) != nil { return nil }
             return concat(

@@ -32,6 +32,55 @@ package final class JournalWriter {
     /// … and after this many bytes.
     private static let interval = 64 << 10
 
+    /// What the next binary of the same keeper needs to go on.
+    package struct State {
+        package var base = 0
+        package var size = 0
+        package var closed: [Segment] = []
+        package var segmentHasEnded = false
+        package var indexIsBroken = false
+        package var indexRecords = 0
+        package var lastRecordPosition = -1
+        package var lastChunkTime: Int64 = 0
+        /// Raw descriptors; -1 is none.
+        package var log: Int32 = -1
+        package var index: Int32 = -1
+
+        package init() {}
+    }
+
+    /// The state as it is now. The index is flushed first.
+    package func save(in folder: borrowing FileDescriptor) -> State {
+        flushIndex(in: folder)
+        var state = State()
+        state.base = base
+        state.size = size
+        state.closed = closed
+        state.segmentHasEnded = segmentHasEnded
+        state.indexIsBroken = indexIsBroken
+        state.indexRecords = indexRecords
+        state.lastRecordPosition = lastRecordPosition
+        state.lastChunkTime = lastChunkTime
+        state.log = rawNumber(of: log)
+        state.index = rawNumber(of: index)
+        return state
+    }
+
+    /// Goes on where another binary of the same process was, and owns its descriptors.
+    package convenience init(_ stream: StreamName, bound: Int, adopting state: State) {
+        self.init(stream, bound: bound)
+        base = state.base
+        size = state.size
+        closed = state.closed
+        segmentHasEnded = state.segmentHasEnded
+        indexIsBroken = state.indexIsBroken
+        indexRecords = state.indexRecords
+        lastRecordPosition = state.lastRecordPosition
+        lastChunkTime = state.lastChunkTime
+        if state.log >= 0 { log = FileDescriptor(adopting: state.log) }
+        if state.index >= 0 { index = FileDescriptor(adopting: state.index) }
+    }
+
     package init(_ stream: StreamName, bound: Int) {
         self.stream = stream
         self.bound = bound

@@ -134,6 +134,10 @@ package struct SessionStatus {
     package var exit: Exit?
     package var stdout = StreamExtent()
     package var stderr = StreamExtent()
+    /// When a child that is away is started again.
+    package var nextStartAt: Timestamp?
+    /// What the child says of itself (`STATUS=` of sd_notify(3)).
+    package var note: [UInt8]?
     /// The end of stderr, only after a failure.
     package var stderrTail: [UInt8]?
 

@@ -4,6 +4,14 @@ import CSystem
 package struct OwnedSidecar: ~Copyable {
     private let file: FileDescriptor
 
+    /// Goes on owning a sidecar that another binary of this process locked.
+    package init(adopting file: consuming FileDescriptor) { self.file = file }
+
+    private init(file: consuming FileDescriptor) { self.file = file }
+
+    /// The descriptor that holds the lock.
+    package var number: Int32 { file.raw }
+
     /// Makes the sidecar under its dot-name, locks and fills it, and renames it into place.
     ///
     /// The caller holds the id's lock and has made sure that nobody owns the name.

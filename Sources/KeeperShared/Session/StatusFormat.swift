@@ -16,6 +16,11 @@ extension SessionStatus {
             json.key("reason")
             json.string(reason)
         }
+        if let note {
+            json.key("note")
+            json.string(utf8: note)
+        }
+        if let nextStartAt { write("nextStartAt", nextStartAt, to: &json) }
         json.key("keeper")
         json.beginObject()
         write(keeper.identity, to: &json)
@@ -121,6 +126,8 @@ extension SessionStatus {
         }
         stdout = StreamExtent(json["streams"]?["stdout"])
         stderr = StreamExtent(json["streams"]?["stderr"])
+        nextStartAt = Timestamp(json["nextStartAt"])
+        note = json["note"]?.stringValue.map { Array($0.utf8) }
         stderrTail = json["stderrTail"]?.stringValue.map { Array($0.utf8) }
     }
 

@@ -2,7 +2,7 @@
 package struct StopStep {
     package enum Action {
         case closeInput
-        /// To the child's whole process group.
+        /// To the child's process group, tree, or the child alone, as the session has it.
         case signal(Int32)
     }
 
@@ -14,6 +14,9 @@ package struct StopStep {
         self.action = action
         self.wait = wait
     }
+
+    /// ``standard`` as it is written.
+    package static let standardText = "eof:2s,TERM:2s,KILL:2s"
 
     /// Close stdin, SIGTERM, SIGKILL, two seconds each.
     package static var standard: [StopStep] {

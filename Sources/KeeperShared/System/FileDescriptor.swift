@@ -19,6 +19,11 @@ public struct FileDescriptor: ~Copyable {
         return number
     }
 
+    /// Whether the descriptor is closed when this process executes another program.
+    package borrowing func setClosedOnExec(_ isClosed: Bool) {
+        _ = csys_fcntl(raw, F_SETFD, isClosed ? Int(FD_CLOEXEC) : 0)
+    }
+
     /// A second descriptor for the same open file, close-on-exec.
     package borrowing func duplicate() throws(SystemError) -> FileDescriptor {
         FileDescriptor(adopting: try check("dup") { csys_fcntl(raw, F_DUPFD_CLOEXEC, 3) })
@@ -139,6 +144,17 @@ package struct FileMetadata {
     /// The same moment in nanoseconds, as fine as the file system keeps it.
     package let modifiedTime: Int64
 
+    /// A file of which only the identity is known.
+    package init(device: UInt, inode: UInt) {
+        self.device = device
+        self.inode = inode
+        mode = 0
+        owner = 0
+        size = 0
+        modified = 0
+        modifiedTime = 0
+    }
+
     init(_ record: stat) {
         device = UInt(record.st_dev)
         inode = UInt(record.st_ino)
@@ -157,4 +173,18 @@ package struct FileMetadata {
     package func isSameFile(as other: FileMetadata) -> Bool {
         device == other.device && inode == other.inode
     }
+}
+
+/// The number of a descriptor that may not be there; -1 when it isn't.
+package func rawNumber(of descriptor: borrowing FileDescriptor?) -> Int32 {
+    switch descriptor {
+    case .some(let descriptor): descriptor.raw
+    case .none: -1
+    }
+}
+
+/// Owns the descriptor of that number; nil for -1.
+package func adopt(_ number: Int32) -> FileDescriptor? {
+    if number < 0 { return nil }
+    return FileDescriptor(adopting: number)
 }

@@ -68,6 +68,18 @@ public struct PageBuffer: ~Copyable {
         end += bytes.count
     }
 
+    /// The same for an array; an error is noted.
+    package mutating func append(_ array: [UInt8], _ problem: inout SystemError?) {
+        if array.isEmpty { return }
+        do throws(SystemError) {
+            let space = try room(for: array.count)
+            array.withUnsafeBytes { space.copyMemory(from: $0) }
+            end += array.count
+        } catch {
+            problem = error
+        }
+    }
+
     /// Whether this is worth keeping for the next user: it has the size that most need.
     package var isStandard: Bool { capacity == PageBuffer.standardCapacity }
 

@@ -96,8 +96,14 @@ package struct SpawnRequest {
     package var file: UnsafePointer<CChar>
     package var arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>
     package var environment: UnsafePointer<UnsafeMutablePointer<CChar>?>
-    /// Raw numbers that become 0 to 3, borrowed; -1 leaves one closed.
+    /// Raw numbers that become 0, 1, 2 and ``extraNumber``, borrowed; -1 leaves one closed.
     package var descriptors: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
+    /// What the fourth becomes: 3 or more.
+    package var extraNumber: Int32 = 3
+    /// The fourth is the program that is executed, not ``file``.
+    package var executesExtra = false
+    /// Limits for the new process.
+    package var limits: [ResourceLimit] = []
     /// A directory descriptor to start in, borrowed; -1 keeps the present one.
     package var directory: Int32 = -1
     package var mask: mode_t
@@ -128,7 +134,16 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.mask = request.mask
     record.death_signal = request.deathSignal
     record.parent = getpid()
-    let pid = csys_spawn(&record)
+    record.extra = request.extraNumber
+    record.executes_extra = request.executesExtra ? 1 : 0
+    let limits = request.limits.map {
+        csys_limit(resource: $0.resource, soft: UInt($0.soft), hard: UInt($0.hard))
+    }
+    let pid = limits.withUnsafeBufferPointer {
+        record.limits = $0.baseAddress
+        record.limit_count = Int32($0.count)
+        return csys_spawn(&record)
+    }
     if pid < 0 { throw SystemError("clone", "", csys_errno()) }
     if record.error != 0 {
         let subject = String(cString: request.file)
@@ -136,6 +151,8 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
         case CChar(bitPattern: UInt8(ascii: "e")): throw SystemError("exec", subject, record.error)
         case CChar(bitPattern: UInt8(ascii: "c")):
             throw SystemError("start in the working directory", "", record.error)
+        case CChar(bitPattern: UInt8(ascii: "l")):
+            throw SystemError("set the limits (--limit) of", subject, record.error)
         default: throw SystemError("set up the process", subject, record.error)
         }
     }

@@ -12,8 +12,8 @@ extension FileDescriptor {
     package static func listening(at path: String) throws(SystemError) -> FileDescriptor {
         let listener = try unixSocket(nonBlocking: true)
         let number = listener.raw
-        let mask = umask(0o177)
-        defer { umask(mask) }
+        // The name is made with the mode of the socket that is bound; the umask belongs to all threads of a process.
+        try check("chmod", path) { fchmod(number, 0o600) }
         try check("bind", path) { csys_bind_unix(number, path) }
         try check("listen", path) { listen(number, 4096) }
         return listener
@@ -114,6 +114,18 @@ extension FileDescriptor {
         var entry = pollfd(fd: raw, events: 0, revents: 0)
         return poll(&entry, 1, 0) > 0 && Int32(entry.revents) & (POLLHUP | POLLERR) != 0
     }
+}
+
+/// A socket whose peer has said nothing and is gone.
+package func endedSocket() throws(SystemError) -> FileDescriptor {
+    var pair: (Int32, Int32) = (-1, -1)
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    let result = withUnsafeMutablePointer(to: &pair) {
+        $0.withMemoryRebound(to: Int32.self, capacity: 2) { socketpair(AF_UNIX, type, 0, $0) }
+    }
+    if result < 0 { throw SystemError("socketpair", "", csys_errno()) }
+    _ = FileDescriptor(adopting: pair.1)
+    return FileDescriptor(adopting: pair.0)
 }
 
 /// Both ends of a new pipe, close-on-exec.

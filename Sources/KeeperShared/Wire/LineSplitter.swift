@@ -32,6 +32,9 @@ package struct LineSplitter {
     /// Bytes held of a line that isn't complete.
     package var pendingBytes: Int { partial.count }
 
+    /// What is held of a line that isn't complete.
+    package var partialLine: [UInt8] { partial }
+
     /// Hands out each line that ends in this chunk, without its `\n`; the buffer is valid only
     /// during the call.
     package mutating func consume(

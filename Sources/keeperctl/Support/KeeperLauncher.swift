@@ -204,13 +204,15 @@ struct KeeperLauncher {
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
-        for option in ["cwd", "journal-size", "max-line", "max-pending", "leftovers"] where given.flag(option)
-        {
-            guard let value = given.value(option) else { continue }
-            list.append(Array("--\(option)=".utf8) + value.bytes)
+        for group in SessionOptions.groups {
+            for option in group.options where given.flag(option.long) && !equalUTF8(option.long, "rm") {
+                let name = concat("--", option.long)
+                if !option.takesValue { list.append(name) }
+                for value in given.values(option.long) {
+                    list.append(Array(concat(name, "=").utf8) + value.bytes)
+                }
+            }
         }
-        for label in given.values("label") { list.append(Array("--label=".utf8) + label.bytes) }
-        for option in ["no-journal", "merge-stderr"] where given.flag(option) { list.append("--\(option)") }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // Nobody reads reports then: what goes wrong is said in the launch log.

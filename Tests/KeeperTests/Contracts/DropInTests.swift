@@ -7,7 +7,7 @@ struct DropInTests {
     init() throws { box = try Sandbox() }
 
     /// What is found as `pi`: it says how it was called, and stays.
-    private static let standIn = "#!/usr/bin/env bash\necho \"pi: $*\" > \"$HOME/called\"\nexec cat\n"
+    private static let standIn = "#!/bin/sh\necho \"pi: $*\" > \"$HOME/called\"\nexec cat\n"
 
     private func argv(_ words: [String]) throws -> String {
         String(decoding: try JSON.encode(words), as: UTF8.self)

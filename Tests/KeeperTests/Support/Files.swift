@@ -13,6 +13,7 @@ func writeFile(_ path: String, _ bytes: some Collection<UInt8>, mode: mode_t = 0
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw CallFailed("open \(path)") }
     defer { close(descriptor) }
+    fchmod(descriptor, mode)
     guard writeAll([UInt8](bytes), to: descriptor) else { throw CallFailed("write \(path)") }
 }
 

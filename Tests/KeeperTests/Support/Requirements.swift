@@ -25,13 +25,6 @@ enum Programs {
         }
         return nil
     }
-
-    /// Whether exec's fallback for a script without `#!`, `/bin/sh`, works on this machine at all.
-    static func runScriptsWithoutMark() throws -> Bool {
-        let box = try Sandbox()
-        try writeFile(box.root + "/probe", "echo works\n".utf8, mode: 0o755)
-        return try box.run(["env", box.root + "/probe"]).out == "works\n"
-    }
 }
 
 /// Runs a test only where these programs are installed. With `KEEPER_TEST_NO_SKIP=1` a missing one

@@ -1,0 +1,115 @@
+import CSystem
+import KeeperShared
+
+// The child's side of the router: its stdin, whether it takes anything, and what it never read.
+extension InputRouter {
+    /// Gives the router a new child's stdin.
+    ///
+    /// - Parameter keepsClosed: a stdin that was closed by request stays so: the new child is to do what the one
+    ///   before it failed at.
+    func attach(_ pipe: consuming FileDescriptor, keepsClosed: Bool) {
+        closedPipe = nil
+        isHeld = false
+        fullWrites = 0
+        // A line that the last child got in part is sent again, whole.
+        queue.first?.sentCount = 0
+        if wasClosedByRequest, keepsClosed { return closeNow("the child's stdin was closed") }
+        wasClosedByRequest = false
+        stdin = consume pipe
+        target = .open
+    }
+
+    /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
+    func detach() {
+        if case .full = target { unwatchStdin() }
+        switch stdin {
+        case .some(let pipe):
+            closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+        case .none: break
+        }
+        stdin = nil
+        target = .away
+    }
+
+    /// The child has ended, and another will follow.
+    ///
+    /// - Returns: how many bytes it never read, and how many of them belong to a line that is sent again.
+    func childHasEnded() -> (unread: Int, repeated: Int) {
+        detach()
+        let unread: Int
+        switch closedPipe {
+        case .some(let pipe): unread = max(0, Int(csys_readable(pipe.raw)))
+        case .none: unread = 0
+        }
+        closedPipe = nil
+        return (unread, queue.first?.sentCount ?? 0)
+    }
+
+    /// Lets writers wait, or go on, while the child is paused.
+    func hold(_ isHeld: Bool) {
+        if isHeld == self.isHeld { return }
+        self.isHeld = isHeld
+        switch target {
+        case .full where isHeld:
+            unwatchStdin()
+            target = .away
+        case .open where isHeld: target = .away
+        case .away where !isHeld && stdin != nil: target = .open
+        case .open, .full, .away, .closed: break
+        }
+    }
+
+    /// The pipe has room again.
+    func stdinIsReady() {
+        guard case .full = target else { return }
+        unwatchStdin()
+        target = .open
+    }
+
+    /// Tries the pipe again when it could not be watched.
+    func retryStdin() { stdinIsReady() }
+
+    func unwatchStdin() {
+        switch stdin {
+        case .some(let pipe): poller.remove(pipe)
+        case .none: break
+        }
+    }
+
+    /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
+    func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let result: Int
+        switch stdin {
+        case .none: return 0
+        case .some(let pipe):
+            do throws(SystemError) {
+                result = try pipe.write(bytes, "stdin")
+            } catch {
+                if error.code == EAGAIN {
+                    do throws(SystemError) {
+                        try poller.add(pipe, [.output], token: Token.stdin)
+                    } catch {
+                        session?.log.line("cannot watch the child's stdin: \(error.text)")
+                        session?.retryLater()
+                    }
+                    target = .full
+                    return nil
+                }
+                result = 0
+            }
+            if result > 0, result < bytes.count { growPipe(pipe) }
+        }
+        if result == 0 {
+            stdin = nil
+            target = .closed("the child closed its stdin")
+            for connection in connections.values { enqueue(connection) }
+        }
+        return result
+    }
+
+    /// A bulk writer gets a larger pipe; users have few of them, so only after many full writes, and no is an answer.
+    private func growPipe(_ pipe: borrowing FileDescriptor) {
+        fullWrites += 1
+        if fullWrites == 16 { _ = pipe.setPipeSize(1 << 20) }
+    }
+}

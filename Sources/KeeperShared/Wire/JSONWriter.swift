@@ -125,6 +125,28 @@ package struct JSONWriter {
         }
     }
 
+    // Not inlined: whole members are written in many places.
+
+    /// A member of the open object.
+    @inline(never) package mutating func member(_ name: StaticString, _ text: String) {
+        key(name)
+        string(text)
+    }
+
+    /// A member of the open object.
+    @inline(never) package mutating func member(_ name: StaticString, text: StaticString) {
+        key(name)
+        separate()
+        appendQuoted(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        needsComma = true
+    }
+
+    /// A member of the open object; null for nil.
+    @inline(never) package mutating func member(_ name: StaticString, _ number: Int?) {
+        key(name)
+        if let number { integer(number) } else { null() }
+    }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = false

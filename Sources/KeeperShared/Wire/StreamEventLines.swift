@@ -43,15 +43,16 @@ package final class StreamEventLines {
 
     package init(_ id: SessionID, instance: String) {
         var json = JSONWriter()
-        json.key("sessionId")
-        json.string(id.string)
-        json.key("instance")
-        let start = json.bytes.count + 1
-        json.string(instance)
-        let escaped = json.bytes[start...].dropLast()
+        json.member("sessionId", id.string)
+        json.member("instance", instance)
         json.key("timestamp")
         head = json.bytes
-        cursorHead = Array(",\"cursor\":\"".utf8) + escaped + Array(":".utf8)
+        json = JSONWriter()
+        json.member("cursor", instance)
+        var cursorHead = [UInt8(ascii: ",")]
+        cursorHead.append(contentsOf: json.bytes)
+        cursorHead[cursorHead.count - 1] = UInt8(ascii: ":")
+        self.cursorHead = cursorHead
     }
 
     /// Appends the event of one line of output.

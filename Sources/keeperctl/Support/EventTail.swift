@@ -8,7 +8,7 @@ class EventTail {
     let id: SessionID
     let folder: FileDescriptor
     /// Which folder it is, whatever its name.
-    let identity: FileMetadata?
+    let identity: FolderIdentity
     /// What its folder's events are known by; -1 when nothing watches it.
     var watch: Int32 = -1
     /// The folder may have something new.
@@ -22,7 +22,7 @@ class EventTail {
 
     init(_ id: SessionID, folder: consuming FileDescriptor) {
         self.id = id
-        identity = try? folder.metadata()
+        identity = FolderIdentity(try? folder.metadata())
         self.folder = folder
     }
 

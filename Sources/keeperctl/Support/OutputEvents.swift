@@ -12,6 +12,8 @@ final class OutputEvents {
     /// Up to where everything has become events.
     private var place: StreamEventLines.Place
     private let gaps = GapList()
+    /// Kept, not made for each call: the reader's code would be there twice.
+    private let noteGap: (StreamName, JournalGap) -> Void
 
     private static let chunk = 64 << 10
 
@@ -36,6 +38,8 @@ final class OutputEvents {
             streams.append(StreamLines(start.name))
         }
         merge = JournalMerge(readers)
+        let gaps = gaps
+        noteGap = { stream, gap in gaps.list.append((stream, gap)) }
         self.streams = streams
     }
 
@@ -64,8 +68,7 @@ final class OutputEvents {
     /// - Returns: false when the journals have no more for now.
     func copyChunk(in folder: borrowing FileDescriptor) throws(FollowFailure) -> Bool {
         do throws(SystemError) {
-            let gaps = gaps
-            let next = try merge.next(in: folder) { stream, gap in gaps.list.append((stream, gap)) }
+            let next = try merge.next(in: folder, gap: noteGap)
             for (name, gap) in gaps.list { try tell(gap, of: name, in: folder) }
             gaps.list.removeAll(keepingCapacity: true)
             guard let next else { return false }
@@ -163,10 +166,8 @@ final class OutputEvents {
         place.set(name, gap.to)
         var json = JSONWriter()
         json.beginObject()
-        json.key("stream")
-        json.string("\(name.text)")
-        json.key("bytes")
-        json.integer(gap.count)
+        json.member("stream", text: name.text)
+        json.member("bytes", gap.count)
         json.endObject()
         try lines.append(
             "gap", time: Timestamp.now().nanoseconds, StreamEventLines.Extent(seq: gap.from, next: gap.to), place,
@@ -174,7 +175,7 @@ final class OutputEvents {
     }
 }
 
-/// Gaps that a reader came to. A class, as a closure that is told of them would be there twice otherwise.
+/// Gaps that a reader came to.
 private final class GapList {
     var list: [(StreamName, JournalGap)] = []
 }

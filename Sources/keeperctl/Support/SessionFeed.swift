@@ -192,9 +192,11 @@ final class SessionFeed: EventTail {
         if let told, told.state.isFinal { return told }
         // A full disk may have taken the status and not the event.
         let present = readStatus().map { SessionFeed.change(of: $0) } ?? told
-        let isLost = keeperIsGone || isOver
-        if let present, present.state.isFinal || !isLost { return present }
-        return SessionStates.Change(isLost ? .lost : .starting, nil, Timestamp.now().nanoseconds)
+        let isGone = keeperIsGone || isOver
+        if let present, present.state.isFinal || !isGone { return present }
+        // With its files gone it has removed them at its end.
+        let isLost = (try? folder.metadata(of: SessionNames.status)) != nil
+        return SessionStates.Change(isLost ? .lost : .exited, nil, Timestamp.now().nanoseconds)
     }
 
     private func close() {
@@ -211,10 +213,8 @@ final class SessionFeed: EventTail {
 func errorData(_ code: StaticString, _ message: String) -> [UInt8] {
     var json = JSONWriter()
     json.beginObject()
-    json.key("code")
-    json.string("\(code)")
-    json.key("message")
-    json.string(message)
+    json.member("code", text: code)
+    json.member("message", message)
     json.endObject()
     return json.bytes
 }

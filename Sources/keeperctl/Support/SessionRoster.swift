@@ -7,12 +7,19 @@ import KeeperShared
 /// them, and where that goes.
 class SessionRoster {
     /// A folder that was there at the last look.
-    private struct Known {
+    private final class Known {
         let id: SessionID
-        var folder: FileMetadata
+        let folder: FolderIdentity
         /// The one that was there before.
-        var previous: FileMetadata?
+        let previous: FolderIdentity
         var isOver: Bool
+
+        init(_ id: SessionID, _ folder: FolderIdentity, previous: FolderIdentity, isOver: Bool) {
+            self.id = id
+            self.folder = folder
+            self.previous = previous
+            self.isOver = isOver
+        }
     }
 
     final let directory: FileDescriptor
@@ -219,30 +226,38 @@ class SessionRoster {
     private final func lookAtFolder(_ names: SessionNames, hasSidecar: Bool) throws(SystemError) {
         let id = names.id
         let place = place(of: id)
-        var old: Known?
-        if place < known.count && known[place].id == id { old = known[place] }
-        guard let folder = try directory.metadata(of: names.folder), folder.isDirectory else {
-            if old != nil { known.remove(at: place) }
+        let old = place < known.count && known[place].id == id ? known[place] : nil
+        let folder = try FolderIdentity(names.folder, in: directory)
+        if folder.isNone {
+            if old != nil { forget(place) }
             if !hasSidecar { end(id) }
             return
         }
-        if let old, old.folder.isSameFile(as: folder),
-            !old.isOver || !hasSidecar || !isOfLiveKeeper(names)
-        {
-            known[place].isOver = !hasSidecar
-            if !hasSidecar { end(id) }
-            return
+        if old == nil || old!.folder != folder || (old!.isOver && hasSidecar && isOfLiveKeeper(names)) {
+            // Another session under this id; that it has come means that those before it are over.
+            end(id, but: folder)
+            if let old { try openMissed(names, old) }
+            let new = Known(id, folder, previous: old?.folder ?? FolderIdentity(), isOver: !hasSidecar)
+            if old == nil { insert(new, at: place) } else { known[place] = new }
+            if tail(of: folder) == nil { try open(id, names.folder, isOver: !hasSidecar) }
         }
-        // Another session under this id; that it has come means that those before it are over.
-        end(id, but: folder)
-        if let old {
-            try openMissed(names, old)
-            known[place] = Known(id: id, folder: folder, previous: old.folder, isOver: !hasSidecar)
-        } else {
-            known.insert(Known(id: id, folder: folder, isOver: !hasSidecar), at: place)
-        }
-        if tail(of: folder) == nil { try open(id, names.folder, isOver: !hasSidecar) }
+        known[place].isOver = !hasSidecar
         if !hasSidecar { end(id) }
+    }
+
+    private final func insert(_ new: Known, at place: Int) {
+        known.append(new)
+        var index = known.count - 1
+        while index > place {
+            known[index] = known[index - 1]
+            index -= 1
+        }
+        known[place] = new
+    }
+
+    private final func forget(_ place: Int) {
+        for index in (place + 1)..<known.count { known[index - 1] = known[index] }
+        known.removeLast()
     }
 
     /// Whether the folder is that of the keeper that lives now.
@@ -255,10 +270,9 @@ class SessionRoster {
 
     /// Opens a session that came and ended between two looks.
     private final func openMissed(_ names: SessionNames, _ old: Known) throws(SystemError) {
-        guard let folder = try directory.metadata(of: names.previousFolder),
-            !folder.isSameFile(as: old.folder), !(old.previous?.isSameFile(as: folder) ?? false),
-            tail(of: folder) == nil,
-            let status = SessionStatus.read(names.previousFolder, in: directory),
+        let folder = try FolderIdentity(names.previousFolder, in: directory)
+        if folder.isNone || folder == old.folder || folder == old.previous || tail(of: folder) != nil { return }
+        guard let status = SessionStatus.read(names.previousFolder, in: directory),
             status.keeper.startedAt.nanoseconds >= startedAt.nanoseconds
         else { return }
         try open(names.id, names.previousFolder, isOver: true)
@@ -266,18 +280,18 @@ class SessionRoster {
 
     /// Opens the folder of a session that is being started: it may be gone before it gets its name.
     private final func lookForStart(_ names: SessionNames) throws(SystemError) {
-        guard let folder = try directory.metadata(of: names.newFolder), folder.isDirectory,
-            tail(of: folder) == nil,
-            // With a status it may be the one that is being replaced.
-            try directory.metadata(of: concat(names.newFolder, "/", SessionNames.status)) == nil
-        else { return }
+        let folder = try FolderIdentity(names.newFolder, in: directory)
+        if folder.isNone || tail(of: folder) != nil { return }
+        // With a status it may be the one that is being replaced.
+        if knows(names.id) {
+            let status = concat(names.newFolder, "/", SessionNames.status)
+            if try directory.metadata(of: status) != nil { return }
+        }
         try open(names.id, names.newFolder, isOver: false)
     }
 
-    private final func tail(of folder: FileMetadata) -> EventTail? {
-        for tail in tails {
-            if let identity = tail.identity, identity.isSameFile(as: folder) { return tail }
-        }
+    private final func tail(of folder: FolderIdentity) -> EventTail? {
+        for tail in tails where tail.identity == folder { return tail }
         return nil
     }
 
@@ -306,9 +320,8 @@ class SessionRoster {
     }
 
     /// Nothing more comes of an id's sessions, but of the one in this folder.
-    private final func end(_ id: SessionID, but folder: FileMetadata? = nil) {
-        for tail in tails where tail.id == id && !tail.isOver {
-            if let folder, let identity = tail.identity, identity.isSameFile(as: folder) { continue }
+    private final func end(_ id: SessionID, but folder: FolderIdentity = FolderIdentity()) {
+        for tail in tails where !tail.isOver && tail.id == id && tail.identity != folder {
             tail.isOver = true
             tail.hasChanged = true
         }
@@ -320,4 +333,27 @@ class SessionRoster {
         case .none: break
         }
     }
+}
+
+/// Which folder it is, whatever its name.
+struct FolderIdentity: Equatable {
+    private var device: UInt = 0
+    private var inode: UInt = 0
+
+    /// None.
+    init() {}
+
+    init(_ metadata: FileMetadata?) {
+        guard let metadata, metadata.isDirectory else { return }
+        device = metadata.device
+        inode = metadata.inode
+    }
+
+    /// What has a name; none when nothing has.
+    @inline(never)
+    init(_ name: String, in directory: borrowing FileDescriptor) throws(SystemError) {
+        self.init(try directory.metadata(of: name))
+    }
+
+    var isNone: Bool { inode == 0 }
 }

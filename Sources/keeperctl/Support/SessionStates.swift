@@ -18,12 +18,15 @@ final class SessionStates {
         var data: [UInt8] {
             var json = JSONWriter()
             json.beginObject()
-            json.key("state")
-            json.string("\(state.name)")
-            json.key("exitCode")
-            if case .some(.exited(let code)) = end { json.integer(code) } else { json.null() }
-            json.key("signal")
-            if case .some(.signalled(let signal)) = end { json.string(signalName(signal)) } else { json.null() }
+            json.member("state", text: state.name)
+            var code: Int?
+            if case .some(.exited(let number)) = end { code = Int(number) }
+            json.member("exitCode", code)
+            if case .some(.signalled(let signal)) = end {
+                json.member("signal", signalName(signal))
+            } else {
+                json.member("signal", nil)
+            }
             json.endObject()
             return json.bytes
         }

@@ -2,7 +2,7 @@
 /// and ends in order; commas and escapes are done here.
 package struct JSONWriter {
     /// What has been written.
-    package private(set) var bytes: [UInt8]
+    package internal(set) var bytes: [UInt8]
     /// True after a complete value: whatever comes next in the same array or object follows a comma.
     private var needsComma = false
 

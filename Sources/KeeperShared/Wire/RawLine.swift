@@ -137,19 +137,33 @@ extension JSONWriter {
     ///
     /// - Returns: whether they are UTF-8.
     @inline(never)
-    package mutating func text(_ content: [UInt8]) -> Bool {
-        var isText = false
-        let quoted = [UInt8](unsafeUninitializedCapacity: RawLine.room(for: content.count) + 2) { space, count in
-            var line = RawLine(at: UnsafeMutableRawPointer(space.baseAddress!))
-            line.put("\"")
-            content.withUnsafeBytes { bytes in
-                isText = line.putText(bytes)
-                if !isText { line.putBase64(bytes) }
+    package mutating func text(_ content: UnsafeRawBufferPointer) -> Bool {
+        raw([UInt8(ascii: "\"")])
+        let start = bytes.count
+        var isText = true
+        var position = 0
+        while position < content.count {
+            // A multiple of three, for base64.
+            var end = min(position + 48 << 10, content.count)
+            if isText && end < content.count {
+                while end > position + 3, content[end] & 0xC0 == 0x80 { end -= 1 }
             }
-            line.put("\"")
-            count = line.count
+            let part = UnsafeRawBufferPointer(rebasing: content[position..<end])
+            var isPutAsText = false
+            bytes += [UInt8](unsafeUninitializedCapacity: RawLine.room(for: part.count)) { space, count in
+                var line = RawLine(at: UnsafeMutableRawPointer(space.baseAddress!))
+                if isText { isPutAsText = line.putText(part) } else { line.putBase64(part) }
+                count = line.count
+            }
+            if isText && !isPutAsText {
+                isText = false
+                position = 0
+                bytes.removeLast(bytes.count - start)
+            } else {
+                position = end
+            }
         }
-        raw(quoted)
+        bytes.append(UInt8(ascii: "\""))
         return isText
     }
 }

@@ -11,10 +11,11 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
                 ExitStatus.badUsage, "run shows what the journal keeps: leave out --no-journal, or use spawn")
         }
         let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
+        let oneShot = try OneShot(context)
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
         let keeper = try starter.start(deadline: nil)
-        let run = try Run(context, starter, keeper, signals)
+        let run = try Run(context, starter, keeper, signals, oneShot)
         return try run.finish()
     } catch {
         // docker's numbers for troubles that are not the command's.
@@ -41,12 +42,14 @@ private final class Run {
     private let keeper: StartedKeeper
     private let signals: SignalReader
     private let follower: Follower
+    private let oneShot: OneShot
+    private let output: StandardOutput
     private var input: InputClient?
     private let what: String
 
     init(
         _ context: Context, _ starter: SessionStarter, _ keeper: StartedKeeper,
-        _ signals: consuming SignalReader
+        _ signals: consuming SignalReader, _ oneShot: OneShot
     ) throws(CommandFailure) {
         guard let directory = try context.openDirectory() else {
             throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
@@ -55,14 +58,15 @@ private final class Run {
         what = concat("session ", keeper.id.string)
         self.keeper = keeper
         self.signals = signals
+        self.oneShot = oneShot
+        output = context.output
         let gaps = GapRecord(what)
         let names = names
         follower = try system(what) { () throws(SystemError) in
             let folder = try directory.descriptor.openDirectory(names.folder)
             let watch = try SessionWatch(names, in: directory, folder: folder)
             let streams = [
-                FollowedStream(.stdout, to: try FollowedOutput(STDOUT_FILENO, patient: false)),
-                FollowedStream(.stderr, to: try FollowedOutput(STDERR_FILENO, patient: false)),
+                try oneShot.stream(.stdout, STDOUT_FILENO), try oneShot.stream(.stderr, STDERR_FILENO),
             ]
             return try Follower(folder: folder, streams: streams, watch: watch) { stream, gap in
                 gaps.note(stream, gap)
@@ -88,14 +92,21 @@ private final class Run {
             set.clear()
             follower.prepare(set)
             input?.prepare(set)
+            oneShot.prepare(set)
             set.add(signals.descriptor, .input)
             try system(what) { () throws(SystemError) in try set.wait() }
             while let signal = signals.next() { pass(signal) }
+            if !(try oneShot.turn(keeper.id, follower.status, in: directory.descriptor)) { break }
             try turn(set)
         }
         let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
+        let gaps = gaps
+        let result = try oneShot.finish(names, status, in: directory.descriptor, output) { stream, gap in
+            gaps.note(stream, gap)
+        }
         // Only when the keeper is gone the id is free for the next session.
-        keeper.release()
+        if !oneShot.isStuck { keeper.release() }
+        if let result { return result }
         guard let status, status.state.isFinal, let exit = status.exit, exit.end != .unknown else {
             throw CommandFailure(
                 ExitStatus.failed, concat(what, ": its keeper died; the command's exit status can't be known")

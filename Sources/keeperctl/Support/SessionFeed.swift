@@ -141,14 +141,10 @@ final class SessionFeed: EventTail {
         findKeeper()
         if isFresh { return }
         // What was before is for those who ask for events.
-        let present = states.present ?? status.map { SessionFeed.change(of: $0) }
-        states.forget()
-        guard let present else { return }
-        if present.state.isFinal || !request.follows {
-            states.add(present)
-        } else {
-            try tell(present)
-        }
+        guard let present = states.present ?? status.map({ SessionFeed.change(of: $0) }) else { return }
+        states.begin(with: present)
+        // The end comes behind all else.
+        if request.follows && !present.state.isFinal { try tell(present) }
     }
 
     private func readStatus() -> SessionStatus? {

@@ -50,8 +50,11 @@ final class SessionStates {
         waiting.append(change)
     }
 
-    /// Forgets those that wait.
-    func forget() { waiting.removeAll() }
+    /// Begins with the present state; what was before is not passed on.
+    func begin(with change: Change) {
+        present = change
+        waiting = []
+    }
 
     /// The first that waits, if it happened at a time or before; the end waits for everything else.
     func next(until time: Int64) -> Change? {

@@ -13,6 +13,8 @@ _keeperctl_command() {
     status) command='status' ;;
     wait) command='wait' ;;
     logs) command='logs' ;;
+    follow) command='follow' ;;
+    peek) command='peek' ;;
     stats) command='stats' ;;
     top) command='top' ;;
     metrics) command='metrics' ;;
@@ -32,13 +34,15 @@ _keeperctl_options() {
     local options=''
     case $1 in
     spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    run) options='--json --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
-    logs) options='-f --follow --stderr --all -t --timestamps --previous -n --tail --since --until --from' ;;
+    logs) options='-f --follow --stderr --all --json -t --timestamps --previous -n --tail --since --until --from' ;;
+    follow) options='--all --label --from --metrics' ;;
+    peek) options='-n --lines' ;;
     stats) options='--json --no-stream' ;;
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
@@ -75,6 +79,7 @@ _keeperctl_value() {
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'run --timeout') kind=nothing ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
@@ -108,6 +113,10 @@ _keeperctl_value() {
     'logs --since') kind=nothing ;;
     'logs --until') kind=nothing ;;
     'logs --from') kind=nothing ;;
+    'follow --label') kind=labels ;;
+    'follow --from') kind=nothing ;;
+    'follow --metrics') kind=nothing ;;
+    'peek -n' | 'peek --lines') kind=nothing ;;
     'ls --filter') kind='words state=starting state=running state=paused state=backoff state=stopping state=exited state=failed state=stuck state=lost' ;;
     'ls --label') kind=labels ;;
     'ls --sort') kind='words name age state size' ;;
@@ -130,12 +139,14 @@ _keeperctl_operand() {
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
+    'follow '*) kind=sessions ;;
+    'peek 0') kind=sessions ;;
     'stats '*) kind=live ;;
     'inspect '*) kind=sessions ;;
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'help 0') kind='words spawn run write eof kill discover status wait logs follow peek stats top metrics ls inspect events label prune version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -253,7 +264,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop discover status wait logs follow peek stats top metrics ls ps inspect events label prune version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

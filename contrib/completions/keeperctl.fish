@@ -7,7 +7,7 @@ function __keeperctl_takes_value
             return 0
         case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
             return 0
-        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --timeout' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
@@ -16,6 +16,10 @@ function __keeperctl_takes_value
         case 'wait --for' 'wait --timeout'
             return 0
         case 'logs -n' 'logs --tail' 'logs --since' 'logs --until' 'logs --from'
+            return 0
+        case 'follow --label' 'follow --from' 'follow --metrics'
+            return 0
+        case 'peek -n' 'peek --lines'
             return 0
         case 'ls --filter' 'ls --label' 'ls --sort'
             return 0
@@ -137,6 +141,8 @@ complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions a
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
 complete -c keeperctl -n '__keeperctl_at -' -a logs -d 'Print what a session has written'
+complete -c keeperctl -n '__keeperctl_at -' -a follow -d 'Tell what sessions write and how they are, as a stream of JSON'
+complete -c keeperctl -n '__keeperctl_at -' -a peek -d 'Print the last lines of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a stats -d 'Show what sessions use: processor, memory, descriptors, input and output'
 complete -c keeperctl -n '__keeperctl_at -' -a top -d 'Watch all sessions in the terminal, and stop or peek into them'
 complete -c keeperctl -n '__keeperctl_at -' -a metrics -d 'Print figures of all sessions for Prometheus'
@@ -182,6 +188,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
 
+complete -c keeperctl -n '__keeperctl_at run' -l json -d 'Print output, exit and duration at the end, as one object (see keeper-sessions(5))'
+complete -c keeperctl -n '__keeperctl_at run' -l timeout -x -d 'End all that was started after this time'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
@@ -237,6 +245,7 @@ complete -c keeperctl -n '__keeperctl_at wait 0 more' -x -a '(__keeperctl_sessio
 complete -c keeperctl -n '__keeperctl_at logs' -s f -l follow -d 'Go on with new output until the session ends'
 complete -c keeperctl -n '__keeperctl_at logs' -l stderr -d 'Print stderr instead of stdout'
 complete -c keeperctl -n '__keeperctl_at logs' -l all -d 'Print both, merged by time'
+complete -c keeperctl -n '__keeperctl_at logs' -l json -d 'Print stream events, of both streams unless --stderr is given'
 complete -c keeperctl -n '__keeperctl_at logs' -s t -l timestamps -d 'Begin each line with its time'
 complete -c keeperctl -n '__keeperctl_at logs' -l previous -d 'Print the output of the session before this one under the ID'
 complete -c keeperctl -n '__keeperctl_at logs' -s n -l tail -x -d 'Only the last N lines'
@@ -244,6 +253,15 @@ complete -c keeperctl -n '__keeperctl_at logs' -l since -x -d 'Only lines of thi
 complete -c keeperctl -n '__keeperctl_at logs' -l until -x -d 'Only lines of this time or before'
 complete -c keeperctl -n '__keeperctl_at logs' -l from -x -d 'Start at this byte of the stream, or at a cursor INSTANCE:STDOUT:STDERR'
 complete -c keeperctl -n '__keeperctl_at logs 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at follow' -l all -d 'Follow all live sessions, and those to come'
+complete -c keeperctl -n '__keeperctl_at follow' -l label -x -a '(__keeperctl_labels)' -d 'Follow sessions that have this label, or get it'
+complete -c keeperctl -n '__keeperctl_at follow' -l from -x -d 'Start at \'oldest\', at \'now\', or behind the event that had this cursor: CURSOR, or ID=CURSOR of one session among several'
+complete -c keeperctl -n '__keeperctl_at follow' -l metrics -x -d 'Tell what the sessions use, this often'
+complete -c keeperctl -n '__keeperctl_at follow 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at peek' -s n -l lines -x -d 'Print this many'
+complete -c keeperctl -n '__keeperctl_at peek 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at stats' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at stats' -l no-stream -d 'Print once instead of every second'
@@ -275,6 +293,6 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs follow peek stats top metrics ls inspect events label prune version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

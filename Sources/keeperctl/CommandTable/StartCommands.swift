@@ -46,7 +46,7 @@ extension Commands {
         trailing: .required,
         groups: [
             OptionGroup(
-                "At the end",
+                "Result",
                 [
                     OptionSpec(
                         flag: "json",

@@ -13,6 +13,8 @@ class EventTail {
     var watch: Int32 = -1
     /// The folder may have something new.
     var hasChanged = true
+    /// The folder is not in its place yet: without an event its session has not begun.
+    var isStarting = false
     /// Nothing more comes to the folder.
     var isOver = false
     /// The session before this one under the same id, as long as it isn't finished.

@@ -118,7 +118,7 @@ final class SessionFeed: EventTail {
 
     /// Starts to tell of the session, if it is known and wanted by now.
     private func begin() throws(FollowFailure) {
-        if instance != nil && !states.hasNewLabels { return }
+        if instance != nil && !states.hasNewLabels || isStarting && states.instance == nil { return }
         states.hasNewLabels = false
         let status = readStatus()
         guard let instance = status?.instance ?? states.instance else { return }

@@ -239,7 +239,12 @@ class SessionRoster {
             if let old { try openMissed(names, old) }
             let new = Known(id, folder, previous: old?.folder ?? FolderIdentity(), isOver: !hasSidecar)
             if old == nil { insert(new, at: place) } else { known[place] = new }
-            if tail(of: folder) == nil { try open(id, names.folder, isOver: !hasSidecar) }
+            if let tail = tail(of: folder) {
+                tail.isStarting = false
+                tail.hasChanged = true
+            } else {
+                try open(id, names.folder, isOver: !hasSidecar)
+            }
         }
         known[place].isOver = !hasSidecar
         if !hasSidecar { end(id) }
@@ -288,6 +293,7 @@ class SessionRoster {
             if try directory.metadata(of: status) != nil { return }
         }
         try open(names.id, names.newFolder, isOver: false)
+        tail(of: folder)?.isStarting = true
     }
 
     private final func tail(of folder: FolderIdentity) -> EventTail? {

@@ -67,6 +67,16 @@ struct FollowTests {
         }
     }
 
+    @Test("a start that fails is no session")
+    func failedStart() throws {
+        let reader = try follower("--all")
+        for _ in 0..<3 { #expect(try box.ctl("spawn", "a", "--", "no-such-program").status == 1) }
+        try box.spawn("a", "--", "echo", "real")
+        let seen = try reader.readEvents("the end") { $0.state == "exited" }
+        #expect(Set(seen.filter { $0.id == "a" }.map(\.instance)).count == 1)
+        seen.filter { $0.id == "a" }.expectToTile("stdout", of: [UInt8]("real\n".utf8))
+    }
+
     /// What its journal held is gone with its files: the events say how much that was.
     @Test("what a session removed before it could be read is counted")
     func removedUnread() throws {

@@ -56,7 +56,8 @@ import Testing
     @Test("random bytes and random text come back, on one line each", arguments: 1...4)
     func random(seed: Int) throws {
         var random = SplitMix64(state: UInt64(seed))
-        let alphabet = Array("a\"\\\n\r\t\0\u{1F}\u{7F}é€😀\u{2028}\u{2029}\u{FFFD}\u{FFFF}\u{10FFFF} zz".unicodeScalars)
+        let alphabet = Array(
+            "a\"\\\n\r\t\0\u{1F}\u{7F}é€😀\u{2028}\u{2029}\u{FFFD}\u{FFFF}\u{10FFFF} zz".unicodeScalars)
         for _ in 0..<1500 {
             var content: [UInt8] = []
             for _ in 0..<random.below(40) { content += [UInt8](String(random.pick(alphabet)).utf8) }
@@ -69,7 +70,9 @@ import Testing
         }
     }
 
-    @Test("long contents of run --json are put together from pieces", arguments: [0, 1, 2, 49_151, 49_152, 150_001])
+    @Test(
+        "long contents of run --json are put together from pieces",
+        arguments: [0, 1, 2, 49_151, 49_152, 150_001])
     func pieces(count: Int) throws {
         for unit in ["a", "é", "€", "😀"] {
             var content = [UInt8](String(repeating: "x", count: count % 7).utf8)
@@ -86,7 +89,8 @@ import Testing
                 let object = try JSON(parsing: json.bytes)
                 #expect(wasText == isText && object["after"]?.int == 2)
                 let text = try #require(object["text"]?.string)
-                #expect((isText ? [UInt8](text.utf8) : [UInt8](Data(base64Encoded: text) ?? Data())) == content)
+                #expect(
+                    (isText ? [UInt8](text.utf8) : [UInt8](Data(base64Encoded: text) ?? Data())) == content)
             }
         }
     }

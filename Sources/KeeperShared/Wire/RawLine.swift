@@ -36,7 +36,9 @@ struct RawLine {
         repeat {
             place -= 1
             let tenth = rest / 10
-            start.storeBytes(of: UInt8(truncatingIfNeeded: rest &- tenth &* 10) | 0x30, toByteOffset: place, as: UInt8.self)
+            start.storeBytes(
+                of: UInt8(truncatingIfNeeded: rest &- tenth &* 10) | 0x30, toByteOffset: place, as: UInt8.self
+            )
             rest = tenth
         } while rest > 0
     }
@@ -55,7 +57,8 @@ struct RawLine {
                 // Eight bytes at once: copied as they are, and counted up to the first that can't stay so. A byte
                 // has its high bit set afterwards if it is below a space, a quote, a backslash or not ASCII; what
                 // is borrowed from a higher byte comes after one of these.
-                let word = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+                let word = UInt64(
+                    littleEndian: source.loadUnaligned(fromByteOffset: position, as: UInt64.self))
                 (start + count).storeBytes(of: word.littleEndian, as: UInt64.self)
                 let low = word &- 0x2020_2020_2020_2020
                 let quote = (word ^ 0x2222_2222_2222_2222) &- 0x0101_0101_0101_0101
@@ -158,7 +161,7 @@ extension JSONWriter {
             if isText && !isPutAsText {
                 isText = false
                 position = 0
-                bytes.removeLast(bytes.count - start)
+                bytes = Array(bytes[..<start])
             } else {
                 position = end
             }

@@ -61,7 +61,8 @@ package final class StreamEventLines {
     /// - Parameter extent: of the content and the line feed behind it, if there is one.
     /// - Parameter place: behind it.
     package func appendOutput(
-        _ stream: StreamName, _ content: UnsafeRawBufferPointer, isPartial: Bool, time: Int64, _ extent: Extent,
+        _ stream: StreamName, _ content: UnsafeRawBufferPointer, isPartial: Bool, time: Int64,
+        _ extent: Extent,
         _ place: Place, to buffer: inout PageBuffer
     ) throws(SystemError) {
         let room = try buffer.room(for: RawLine.room(for: content.count) + fixedRoom)

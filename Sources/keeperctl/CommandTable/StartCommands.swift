@@ -50,7 +50,9 @@ extension Commands {
                 [
                     OptionSpec(
                         flag: "json",
-                        help: "Print output, exit and duration at the end, as one object (see keeper-sessions(5))"),
+                        help:
+                            "Print output, exit and duration at the end, as one object (see keeper-sessions(5))"
+                    ),
                     Shared.timeout("End all that was started after this time"),
                 ]),
             environmentOptions,

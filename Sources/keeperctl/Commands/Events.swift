@@ -40,7 +40,8 @@ private final class EventFeed: SessionRoster {
     private let output: StandardOutput
 
     init(
-        _ directory: borrowing FileDescriptor, _ ids: [SessionID], _ batch: EventBatch, _ output: StandardOutput
+        _ directory: borrowing FileDescriptor, _ ids: [SessionID], _ batch: EventBatch,
+        _ output: StandardOutput
     ) throws(SystemError) {
         self.batch = batch
         self.output = output

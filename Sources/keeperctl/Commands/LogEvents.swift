@@ -19,6 +19,11 @@ func runLogEvents(_ context: Context) throws(CommandFailure) -> Int32 {
     for id in ids {
         let names = SessionNames(id)
         let folder = try openFolder(names, isOfPrevious: isOfPrevious, in: directory)
+        if (try? folder.metadata(of: SessionNames.status)) == nil {
+            throw CommandFailure(
+                ExitStatus.failed,
+                concat("logs of ", id.string, ": it has no status, and so no events; leave out --json"))
+        }
         do throws(SystemError) {
             // Without --follow one after the other.
             try feed.add(names, folder, isOver: isOfPrevious, inTurn: !request.follows)

@@ -67,7 +67,7 @@ final class OneShot {
     /// - Returns: the exit status; nil for that of the command.
     func finish(
         _ names: SessionNames, _ status: SessionStatus?, in directory: borrowing FileDescriptor,
-        _ output: StandardOutput, gap: (StreamName, JournalGap) -> Void
+        _ output: StandardOutput, gap: @escaping (StreamName, JournalGap) -> Void
     ) throws(CommandFailure) -> Int32? {
         if !showsOutput {
             var json = JSONWriter()
@@ -80,7 +80,9 @@ final class OneShot {
             json.member("durationMs", Int((monotonicNow() - startedAt) / .milliseconds(1)))
             if !survivors.isEmpty {
                 json.key("survivors")
-                json.value(.array(survivors))
+                json.beginArray()
+                for pid in survivors { json.integer(pid.intValue ?? 0) }
+                json.endArray()
             }
             do throws(SystemError) {
                 let folder = try directory.openDirectory(names.folder)
@@ -96,26 +98,29 @@ final class OneShot {
         }
         if !hasTimedOut { return nil }
         printError(
-            concat("session ", names.id.string, ": timed out after ", limit, survivors.isEmpty ? "" : "; not all of it could be ended"))
+            concat(
+                "session ", names.id.string, ": timed out after ", limit,
+                survivors.isEmpty ? "" : "; not all of it could be ended"))
         return ExitStatus.timedOut
     }
 
+    @inline(never)
     private func write(
-        _ name: StreamName, in folder: borrowing FileDescriptor, _ gap: (StreamName, JournalGap) -> Void,
-        _ encodingKey: StaticString, _ lostKey: StaticString, to json: inout JSONWriter
+        _ name: StreamName, in folder: borrowing FileDescriptor,
+        _ gap: @escaping (StreamName, JournalGap) -> Void, _ encodingKey: StaticString,
+        _ lostKey: StaticString,
+        to json: inout JSONWriter
     ) throws(SystemError) {
         let reader = JournalReader(name)
-        var lost = 0
+        // Not the reader itself: its code would be there twice.
+        let merge = JournalMerge([reader])
         var content = PageBuffer()
-        while true {
-            let count = try reader.look(in: folder) {
-                lost += $0.count
-                gap(name, $0)
-            }
-            if count == 0 { break }
-            let space = try content.room(for: count)
-            content.grow(by: try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<count])))
+        while let next = try merge.next(in: folder, gap: gap) {
+            let space = try content.room(for: next.count)
+            content.grow(
+                by: try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<next.count])))
         }
+        let lost = reader.position - content.count
         json.key(name.text)
         if !json.text(content.bytes) { json.member(encodingKey, text: "base64") }
         if lost > 0 { json.member(lostKey, lost) }

@@ -132,7 +132,9 @@ final class OutputEvents {
                 guard let end = ends.map({ $0.position(of: stream.name) }) else { continue }
                 let position = place.position(of: stream.name)
                 // Removed with the session's files before it could be read.
-                if position < end { try tell(JournalGap(from: position, to: end), of: stream.name, in: folder) }
+                if position < end {
+                    try tell(JournalGap(from: position, to: end), of: stream.name, in: folder)
+                }
             }
         } catch {
             throw .journal(error)
@@ -155,7 +157,8 @@ final class OutputEvents {
         while let change = states.next(until: time) { try append("status", change.time, change.data) }
         place.set(stream.name, end)
         try lines.appendOutput(
-            stream.name, content, isPartial: isPartial, time: time, StreamEventLines.Extent(seq: start, next: end),
+            stream.name, content, isPartial: isPartial, time: time,
+            StreamEventLines.Extent(seq: start, next: end),
             place, to: &sink.output.waiting)
     }
 
@@ -170,7 +173,8 @@ final class OutputEvents {
         json.member("bytes", gap.count)
         json.endObject()
         try lines.append(
-            "gap", time: Timestamp.now().nanoseconds, StreamEventLines.Extent(seq: gap.from, next: gap.to), place,
+            "gap", time: Timestamp.now().nanoseconds, StreamEventLines.Extent(seq: gap.from, next: gap.to),
+            place,
             json.bytes, to: &sink.output.waiting)
     }
 }

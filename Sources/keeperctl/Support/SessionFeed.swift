@@ -19,7 +19,9 @@ final class SessionFeed: EventTail {
     private var keeper: ProcessHandle?
     private var keeperIsGone = false
     /// The keeper as the session's status describes it.
-    private var owner: SessionStatus.Keeper?
+    private var owner: ProcessIdentity?
+    /// Whether its PID means here what it means there.
+    private var ownerIsHere = false
     /// When to look for a keeper that can't be waited for.
     private var nextLook = Int64.max
     private var isThrough = false
@@ -131,13 +133,17 @@ final class SessionFeed: EventTail {
             var place = StreamEventLines.Place(stdout: 0, stderr: 0)
             isRight = try request.place(starts, of: id, instance, isFresh: isFresh, in: folder, &place)
             output = try OutputEvents(
-                StreamEventLines(id, instance: instance), starts, place, follows: request.follows, states, sink,
+                StreamEventLines(id, instance: instance), starts, place, follows: request.follows, states,
+                sink,
                 in: folder)
         } catch {
             throw .journal(error)
         }
         if !isRight { try tellError("otherSession", "\(LogRange.otherSession)") }
-        owner = status?.keeper
+        if let status {
+            owner = status.keeper.identity
+            ownerIsHere = equalUTF8(status.keeper.pidNamespace, pidNamespace())
+        }
         findKeeper()
         if isFresh { return }
         // What was before is for those who ask for events.
@@ -165,14 +171,13 @@ final class SessionFeed: EventTail {
         switch try? SidecarState.read(names.sidecar, in: directory) {
         case .some(.live(let pid)):
             // The id has a new owner, and this folder is of the session before.
-            if pid != owner.identity.pid { return keeperHasEnded() }
+            if pid != owner.pid { return keeperHasEnded() }
             if !request.follows { return }
             // PIDs of another namespace mean nothing here; its lock does, and is looked at again and again.
-            if equalUTF8(owner.pidNamespace, pidNamespace()) {
-                keeper = ProcessHandle.open(pid: pid, startTime: owner.identity.startTime)
-            }
+            if ownerIsHere { keeper = ProcessHandle.open(pid: pid, startTime: owner.startTime) }
             switch keeper {
-            case .some(let process): if (try? sink.keepers.add(process.descriptor, .input, token: number)) != nil { return }
+            case .some(let process):
+                if (try? sink.keepers.add(process.descriptor, .input, token: number)) != nil { return }
             case .none: break
             }
             keeper = nil

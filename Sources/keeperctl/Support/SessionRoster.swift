@@ -34,6 +34,8 @@ class SessionRoster {
     private final var changes: FolderWatch?
     /// Whether the directory is looked at, not only the folders of the first tails.
     private final var looks = false
+    /// Mostly the next change is of the same one.
+    private final var lastChanged: EventTail?
     private final let startedAt = Timestamp.now()
 
     /// How often to look for sessions where the kernel won't tell, in milliseconds, and how often into folders.
@@ -48,7 +50,9 @@ class SessionRoster {
     // MARK: For subclasses
 
     /// What reads a folder; nil when nobody wants that.
-    func makeTail(_ id: SessionID, _ folder: consuming FileDescriptor, isOver: Bool) throws(SystemError) -> EventTail? {
+    func makeTail(_ id: SessionID, _ folder: consuming FileDescriptor, isOver: Bool) throws(SystemError)
+        -> EventTail?
+    {
         nil
     }
 
@@ -114,6 +118,7 @@ class SessionRoster {
             // While an id is looked at, its folder is kept open: its inode would be another's otherwise.
             if tail.isFinished && (tail.isOver || !looks) {
                 unwatch(tail)
+                lastChanged = nil
             } else {
                 tails[kept] = tail
                 kept += 1
@@ -145,28 +150,31 @@ class SessionRoster {
 
     private final func takeChanges(_ set: PollSet) throws(SystemError) {
         var isBehind = false
-        var found: [SessionID] = []
         switch changes {
         case .some(let watch):
             if set.readiness(of: watch.descriptor).isEmpty { return }
-            var last: Int32 = -1
+            let first = watch.first
             watch.drain { event in
                 if event.isOverflow {
                     isBehind = true
-                } else if event.watch == watch.first {
-                    if let id = Census.id(of: event.name), found.last != id { found.append(id) }
-                } else if event.watch != last {
-                    last = event.watch
-                    for tail in tails where tail.watch == last { tail.hasChanged = true }
+                } else if event.watch == first {
+                    if let id = Census.id(of: event.name), isWanted(id) { look(id, hasSidecar: nil) }
+                } else {
+                    noteChange(event.watch)
                 }
             }
         case .none: isBehind = true
         }
-        if isBehind {
-            for tail in tails { tail.hasChanged = true }
-            if looks { try refresh() }
-        } else {
-            for id in found where isWanted(id) { look(id, hasSidecar: nil) }
+        if !isBehind { return }
+        for tail in tails { tail.hasChanged = true }
+        if looks { try refresh() }
+    }
+
+    private final func noteChange(_ watch: Int32) {
+        if let last = lastChanged, last.watch == watch { return last.hasChanged = true }
+        for tail in tails where tail.watch == watch {
+            tail.hasChanged = true
+            lastChanged = tail
         }
     }
 
@@ -276,7 +284,9 @@ class SessionRoster {
     /// Opens a session that came and ended between two looks.
     private final func openMissed(_ names: SessionNames, _ old: Known) throws(SystemError) {
         let folder = try FolderIdentity(names.previousFolder, in: directory)
-        if folder.isNone || folder == old.folder || folder == old.previous || tail(of: folder) != nil { return }
+        if folder.isNone || folder == old.folder || folder == old.previous || tail(of: folder) != nil {
+            return
+        }
         guard let status = SessionStatus.read(names.previousFolder, in: directory),
             status.keeper.startedAt.nanoseconds >= startedAt.nanoseconds
         else { return }
@@ -339,27 +349,4 @@ class SessionRoster {
         case .none: break
         }
     }
-}
-
-/// Which folder it is, whatever its name.
-struct FolderIdentity: Equatable {
-    private var device: UInt = 0
-    private var inode: UInt = 0
-
-    /// None.
-    init() {}
-
-    init(_ metadata: FileMetadata?) {
-        guard let metadata, metadata.isDirectory else { return }
-        device = metadata.device
-        inode = metadata.inode
-    }
-
-    /// What has a name; none when nothing has.
-    @inline(never)
-    init(_ name: String, in directory: borrowing FileDescriptor) throws(SystemError) {
-        self.init(try directory.metadata(of: name))
-    }
-
-    var isNone: Bool { inode == 0 }
 }

@@ -58,7 +58,8 @@ struct FollowTests {
     func removed() throws {
         let reader = try follower("--all")
         for round in 1...5 {
-            try box.spawn("r\(round)", "--rm", "--", "sh", "-c", "seq \(round) 2000; sleep 0.2; echo last; exit 9")
+            try box.spawn(
+                "r\(round)", "--rm", "--", "sh", "-c", "seq \(round) 2000; sleep 0.2; echo last; exit 9")
             let seen = try reader.readEvents("round \(round)") { $0.state == "failed" }
             let own = seen.filter { $0.id == "r\(round)" }
             let whole = (round...2000).map { "\($0)\n" }.joined() + "last\n"
@@ -97,7 +98,8 @@ struct FollowTests {
     func labels() throws {
         let reader = try follower("--label", "of=test")
         for id in ["a", "b"] {
-            try box.spawn(id, "--label", id == "a" ? "of=test" : "of=none", "--", "sh", "-c", "echo \(id); exec cat")
+            try box.spawn(
+                id, "--label", id == "a" ? "of=test" : "of=none", "--", "sh", "-c", "echo \(id); exec cat")
         }
         var seen = try reader.readEvents("a") { $0.content == "a" }
         #expect(!seen.contains { $0.id == "b" })
@@ -143,7 +145,8 @@ struct FollowTests {
 
     @Test("a follower that stops holds up nobody, and then has everything or its count")
     func stopped() throws {
-        try box.spawn("--journal-size", "256K", "a", "--", "sh", "-c", "read x; seq 400000; read y; echo over")
+        try box.spawn(
+            "--journal-size", "256K", "a", "--", "sh", "-c", "read x; seq 400000; read y; echo over")
         let reader = try box.startCtl("follow", "a")
         _ = try reader.readEvents("the start") { $0.state == "running" }
         kill(reader.pid, SIGSTOP)

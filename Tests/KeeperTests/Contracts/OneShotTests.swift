@@ -22,7 +22,8 @@ struct OneShotTests {
     @Test("output, exit and duration as one object, the command's own status, nothing left")
     func object() throws {
         let (outcome, object) = try run(
-            "--timeout", "30s", "--", "sh", "-c", "cat; echo \"oops\" >&2; exit 42", input: [UInt8]("é\n2\n".utf8))
+            "--timeout", "30s", "--", "sh", "-c", "cat; echo \"oops\" >&2; exit 42",
+            input: [UInt8]("é\n2\n".utf8))
         #expect(outcome.status == 42 && outcome.err == "", outcome.why)
         #expect(object["stdout"]?.string == "é\n2\n" && object["stderr"]?.string == "oops\n")
         #expect(object["exitCode"]?.int == 42 && object["timedOut"]?.bool == false)
@@ -37,7 +38,8 @@ struct OneShotTests {
 
     @Test("what is not UTF-8 is base64, each stream for itself; a signal has its name")
     func encodings() throws {
-        let (outcome, object) = try run("--", "sh", "-c", "printf 'a\\377\\000'; echo text >&2; kill -TERM $$")
+        let (outcome, object) = try run(
+            "--", "sh", "-c", "printf 'a\\377\\000'; echo text >&2; kill -TERM $$")
         #expect(outcome.status == 143, outcome.why)
         #expect(object["stdoutEncoding"]?.string == "base64")
         #expect(Data(base64Encoded: object["stdout"]?.string ?? "") == Data([97, 255, 0]))
@@ -59,7 +61,8 @@ struct OneShotTests {
     @Test("one that ignores TERM is killed; without --json the output comes as it is")
     func killed() throws {
         let outcome = try box.ctl(
-            "run", "--timeout", "200ms", "--", "sh", "-c", "trap '' TERM; echo here; while :; do sleep 1; done")
+            "run", "--timeout", "200ms", "--", "sh", "-c",
+            "trap '' TERM; echo here; while :; do sleep 1; done")
         #expect(outcome.status == 4 && outcome.out == "here\n", outcome.why)
         try expectNothingLeft()
     }
@@ -83,9 +86,12 @@ struct OneShotTests {
         #expect(box.state("a") == "exited")
     }
 
-    @Test("what can't be started says so on stderr alone, with run's own statuses") func cannotStart() throws {
+    @Test("what can't be started says so on stderr alone, with run's own statuses") func cannotStart() throws
+    {
         let missing = try box.ctl("run", "--json", "--timeout", "1s", "--", "no-such-program")
-        #expect(missing.status == 127 && missing.out == "" && missing.err.contains("no-such-program"), missing.why)
+        #expect(
+            missing.status == 127 && missing.out == "" && missing.err.contains("no-such-program"), missing.why
+        )
         let bad = try box.ctl("run", "--json", "--timeout", "soon", "--", "true")
         #expect(bad.status == 125 && bad.out == "", bad.why)
     }

@@ -57,11 +57,14 @@ struct ResumeTests {
         let reader = try box.startCtl("follow", "a")
         try box.ctl("write", "a", "go")
         let all = try reader.readEvents("the end") { $0.state == "exited" }
-        #expect(all.expectToTile("stdout", of: script.stdout) + all.expectToTile("stderr", of: script.stderr) >= 0)
+        #expect(
+            all.expectToTile("stdout", of: script.stdout) + all.expectToTile("stderr", of: script.stderr) >= 0
+        )
         #expect(box.segments("a").first != "stdout.00000000000000000000.log", "nothing has gone")
 
         let whole = try StreamEvent.list(try box.ctl("logs", "--json", "a").stdout)
-        let gone = whole.expectToTile("stdout", of: script.stdout) + whole.expectToTile("stderr", of: script.stderr)
+        let gone =
+            whole.expectToTile("stdout", of: script.stdout) + whole.expectToTile("stderr", of: script.stderr)
         #expect(gone > 0)
         var cursors = Set(all.map(\.cursor))
         cursors.formUnion(whole.map(\.cursor))
@@ -116,7 +119,9 @@ struct ResumeTests {
         #expect(collected.expectToTile("stderr", of: script.stderr) == 0)
     }
 
-    @Test("a cursor of the session before the present one: its rest comes first, and then the present one whole")
+    @Test(
+        "a cursor of the session before the present one: its rest comes first, and then the present one whole"
+    )
     func acrossInstances() throws {
         try box.spawn("a", "--", "sh", "-c", "echo one; echo two; echo three")
         try box.ctl("wait", "a")

@@ -17,7 +17,9 @@ struct StreamEvent {
         cursor = try #require(json["cursor"]?.string, "\(json)")
     }
 
-    static func list(_ bytes: [UInt8]) throws -> [StreamEvent] { try JSON.lines(bytes).map { try StreamEvent($0) } }
+    static func list(_ bytes: [UInt8]) throws -> [StreamEvent] {
+        try JSON.lines(bytes).map { try StreamEvent($0) }
+    }
 
     var data: JSON? { json["data"] }
     var stream: String? { data?["stream"]?.string }
@@ -31,7 +33,8 @@ struct StreamEvent {
     var bytes: [UInt8] {
         let text = content ?? ""
         let line =
-            data?["encoding"]?.string == "base64" ? [UInt8](Data(base64Encoded: text) ?? Data()) : [UInt8](text.utf8)
+            data?["encoding"]?.string == "base64"
+            ? [UInt8](Data(base64Encoded: text) ?? Data()) : [UInt8](text.utf8)
         return isPartial ? line : line + [10]
     }
 }
@@ -55,7 +58,8 @@ extension [StreamEvent] {
         for event in self where event.stream == stream {
             guard event.seq == position, event.next > position, event.next <= whole.count else {
                 Issue.record(
-                    "\(stream) is at \(position) of \(whole.count): \(event.json)", sourceLocation: sourceLocation)
+                    "\(stream) is at \(position) of \(whole.count): \(event.json)",
+                    sourceLocation: sourceLocation)
                 return missing
             }
             switch event.type {

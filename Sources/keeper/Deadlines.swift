@@ -20,6 +20,8 @@ enum DeadlineKind: Int, CaseIterable {
     case idle
     /// The log's size is looked at.
     case logSize
+    /// The service manager wants a sign of life.
+    case serviceWatchdog
     /// A child that is not ready has had its time.
     case start
     /// The child is started again.
@@ -43,9 +45,13 @@ enum DeadlineKind: Int, CaseIterable {
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
     // Room for every kind: a test counts them.
-    private var times = InlineArray<17, Int64>(repeating: .max)
+    private var times = InlineArray<18, Int64>(repeating: .max)
 
-    mutating func set(_ kind: DeadlineKind, in delay: Int64) { times[kind.rawValue] = monotonicNow() + delay }
+    /// One that is further away than the clock goes is never due.
+    mutating func set(_ kind: DeadlineKind, in delay: Int64) {
+        let (time, isTooLate) = monotonicNow().addingReportingOverflow(delay)
+        times[kind.rawValue] = isTooLate ? .max : time
+    }
     /// On the monotonic clock; nil when nothing is due.
     func time(of kind: DeadlineKind) -> Int64? { isSet(kind) ? times[kind.rawValue] : nil }
     mutating func set(_ kind: DeadlineKind, at time: Int64) { times[kind.rawValue] = time }

@@ -23,6 +23,11 @@ final class InputRouter {
     /// Told about what writers should know of later. A cycle, for as long as the process.
     var session: Session?
 
+    /// Set when a terminal takes the pipe's place: ``stdin`` is its master then.
+    var terminal: TerminalEnd?
+    /// The child's end of its terminal, held as long as it runs: one that closes its own may open it again, and its
+    /// last moments are no hang-up.
+    var peer: FileDescriptor?
     var target = Target.away
     var stdin: FileDescriptor?
     var connections: [UInt64: InputConnection] = [:]
@@ -60,6 +65,14 @@ final class InputRouter {
         }
     }
 
+    /// Whether nobody's lines go anywhere just now.
+    private var isBlocked: Bool {
+        switch target {
+        case .full, .away: true
+        case .open, .closed: false
+        }
+    }
+
     // MARK: Lines
 
     /// Puts a line of the keeper's own, without its end, behind what is queued.
@@ -87,8 +100,11 @@ final class InputRouter {
     /// Closes stdin at once; lines that are not through are refused from now on.
     func closeNow(_ why: StaticString) {
         if case .full = target, stdin != nil { unwatchStdin() }
+        if isClosing {
+            wasClosedByRequest = true
+            keepReadingEnd()
+        }
         stdin = nil
-        if isClosing { wasClosedByRequest = true }
         target = .closed(why)
         isClosing = false
         for connection in connections.values {
@@ -101,7 +117,10 @@ final class InputRouter {
     /// Closes stdin when every line that has come by now is through.
     func closeWhenThrough(_ reply: Reply) {
         closeReplies.append(reply)
-        if case .closed = target { return notifyClosed() }
+        if case .closed = target {
+            wasClosedByRequest = true
+            return notifyClosed()
+        }
         // A second request closes behind what the first one does.
         if isClosing { return }
         isClosing = true
@@ -112,7 +131,7 @@ final class InputRouter {
         }
     }
 
-    private func notifyClosed() {
+    func notifyClosed() {
         let waiting = closeReplies
         closeReplies = []
         for reply in waiting { session?.control.answer(reply) { $0.value(.object([])) } }
@@ -121,9 +140,12 @@ final class InputRouter {
     // MARK: The writers' side
 
     /// Takes a new connection and gives it its first turn.
-    func adopt(_ socket: consuming FileDescriptor) {
+    ///
+    /// - Parameter stream: the first bytes of one that carries no lines, but what is typed at a terminal.
+    func adopt(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
         nextSerial += 1
         let connection = InputConnection(token: Token.input(nextSerial), socket: socket)
+        if let stream { connection.becomeStream(stream) }
         if isClosing { connection.allowance = 0 }
         connection.lastProgress = Int64(nextSerial)
         connections[connection.token] = connection
@@ -138,6 +160,7 @@ final class InputRouter {
     }
 
     func enqueue(_ connection: InputConnection) {
+        connection.mayBeThrough = true
         if connection.isQueued { return }
         connection.isQueued = true
         queue.append(connection)
@@ -147,8 +170,7 @@ final class InputRouter {
     func process() {
         var turns = queue.count
         while turns > 0, !queue.isEmpty {
-            if case .full = target { return watchAll() }
-            if case .away = target { return watchAll() }
+            if isBlocked { return waitTogether() }
             turns -= 1
             let connection = queue[0]
             if connection.isClosed {
@@ -162,19 +184,30 @@ final class InputRouter {
                 fail(connection, .failed(error))
                 again = false
             }
-            if case .full = target { return watchAll() }
+            // What is in the pipe in part keeps its place.
+            if isBlocked { return waitTogether() }
             queue.removeFirst()
             connection.isQueued = false
             if connection.isClosed { continue }
             watch(connection)
             if again { enqueue(connection) }
         }
-        if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
+        if isClosing, queue.isEmpty, !isAway { finishClosing() }
     }
 
-    /// New connections are watched only once they turn out not to be done in their first turn.
-    private func watchAll() {
-        for connection in queue { watch(connection) }
+    /// Nobody's lines go anywhere: who has none left gets the receipt all the same.
+    ///
+    /// New connections are watched only now that they turn out not to be done in their first turn.
+    private func waitTogether() {
+        var someAreThrough = false
+        for connection in queue where connection.mayBeThrough {
+            watch(connection)
+            connection.mayBeThrough = false
+            if connection.isClosed || !connection.isThrough { continue }
+            close(connection)
+            someAreThrough = true
+        }
+        if someAreThrough { queue.removeAll { $0.isClosed } }
     }
 
     func watch(_ connection: InputConnection) {
@@ -231,7 +264,12 @@ final class InputRouter {
             return false
         }
         while connection.completeCount > 0 {
-            let lines = connection.buffer.bytes[connection.sentCount..<connection.completeCount]
+            let end = admissibleCount(connection)
+            if end == 0 {
+                fail(connection, .tooLongForTerminal)
+                return false
+            }
+            let lines = connection.buffer.bytes[connection.sentCount..<end]
             let count = writeToStdin(UnsafeRawBufferPointer(rebasing: lines))
             guard let count else { return true }
             if count == 0 {
@@ -241,8 +279,18 @@ final class InputRouter {
             connection.advance(by: count)
             session?.inputWasDelivered()
         }
+        if connection.completion != nil {
+            // At once: the answer may come before another turn does.
+            close(connection)
+            return false
+        }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
+        // Not in its next turn: a quick child's answer to a line of the keeper's own comes before that.
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, nil)
+        }
         return true
     }
 

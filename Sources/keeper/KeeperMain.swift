@@ -9,24 +9,35 @@ import KeeperShared
 /// be started; 2 bad usage or the session could not be set up; 5 the id is taken.
 func runKeeper() -> Int32 {
     csys_fill_standard_streams()
+    if let failure = startFromFile() {
+        printError(failure)
+        return 2
+    }
     if let first = csys_argv(1), csys_argc() == 2, strcmp(first, "--check-state") == 0 {
         return TakeOver.check()
     }
     let log = KeeperLog()
     let settings: Settings
+    let arguments: ParsedArguments
     do throws(UsageError) {
         switch try parseCommandLine(processArguments(), for: keeperTable) {
         case .help: return printText(HelpRenderer.render(nil, of: keeperTable))
         case .version: return printText(Array(concat("keeper ", "\(keeperVersion)", "\n").utf8))
-        case .run(let arguments): settings = try makeSettings(arguments, log)
+        case .run(let parsed):
+            arguments = parsed
+            settings = try makeSettings(parsed, log)
         }
     } catch {
         printError(error.message)
         return 2
     }
     if let state = settings.takeOver { return resume(settings, state, log) }
-    closeInherited(keeping: settings.reportDescriptor)
+    closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
+    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() {
+        return status
+    }
+    if let number = settings.handoverDescriptor { close(number) }
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
         session.runLoop()

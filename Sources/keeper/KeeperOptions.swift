@@ -14,7 +14,7 @@ package var keeperTable: ProgramSpec {
             ],
             operands: [OperandSpec("ID", .sessionID)],
             trailing: .optional,
-            groups: SessionOptions.groups + [internalOptions],
+            groups: SessionOptions.groups + [SessionOptions.unit(hidden: true), internalOptions],
             examples: [
                 ExampleSpec(
                     "keeper calc -- bc -q",
@@ -41,6 +41,9 @@ private var internalOptions: OptionGroup {
             OptionSpec(
                 "report-fd", .integer(min: 3, max: Int(Int32.max)), "N",
                 help: "Report the start through descriptor N", hidden: true),
+            OptionSpec(
+                "handover-fd", .integer(min: 3, max: Int(Int32.max)), "N",
+                help: "Keep descriptor N open until it is settled who has the session", hidden: true),
             OptionSpec(
                 "take-over", .integer(min: 3, max: Int(Int32.max)), "N",
                 help: "Go on with the session whose state is in descriptor N", hidden: true),

@@ -139,25 +139,24 @@ struct Launch {
         openLog(place.names, in: place.directory)
         detachStandardStreams()
         report.started()
+        recorder.manager.tell(recorder.status, isStarted: settings.reportDescriptor != nil)
         return session
     }
 
     private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
         var instance: UInt64 = 0
         withUnsafeMutableBytes(of: &instance) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        let keeper = SessionStatus.Keeper(
+        var keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
-        return SessionStatus(
+        ServiceManager.locate(&keeper)
+        var status = SessionStatus(
             sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
             command: settings.command.bytes,
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)
-    }
-
-    private func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        status.isTerminal = settings.terminalSize != nil
+        return status
     }
 
     /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
@@ -175,4 +174,10 @@ func system<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(
     } catch {
         throw LaunchError(error)
     }
+}
+
+/// 16 digits.
+func hexadecimal(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
 }

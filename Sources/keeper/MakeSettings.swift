@@ -36,9 +36,21 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     } else if let bound = arguments.size("journal-size") {
         settings.output = .journals(bound: bound)
     }
+    if arguments.flag("tty") || arguments.flag("size") {
+        settings.terminalSize =
+            arguments.value("size").flatMap { TerminalSize.parse($0.bytes) } ?? .standard
+        // A terminal is one thing: what is written to it on either stream is what it shows.
+        settings.mergesStreams = true
+        if !arguments.flag("stop-steps") { settings.stopSteps = StopStep.terminal }
+        if arguments.trailing.isEmpty {
+            throw UsageError(
+                .missingOperand, "--tty needs a COMMAND: the output of the default one is not kept")
+        }
+    }
     settings.takeOver = arguments.integer("take-over").map { Int32($0) }
     settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
+    settings.handoverDescriptor = arguments.integer("handover-fd").map { Int32($0) }
     if arguments.trailing.isEmpty {
         var complaints: [String] = []
         settings.isDropIn = true
@@ -46,7 +58,25 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         settings.output = DropIn.output()
         for complaint in complaints { log.line(complaint) }
     }
+    if case .discard = settings.output { try checkNobodyReads(settings) }
     return settings
+}
+
+/// Refuses what looks at the output where nobody reads that.
+private func checkNobodyReads(_ settings: Settings) throws(UsageError) {
+    let why =
+        settings.isDropIn
+        ? " without PI_KEEPER_CAPTURE_PI_OUTPUT=1: nobody reads the output then"
+        : " with --no-journal: nobody reads the output then"
+    switch settings.ready {
+    case .output, .line:
+        throw UsageError(
+            .conflictingOptions, concat("--ready output and --ready line can't be given", why))
+    case .delay, .notify, .descriptor: break
+    }
+    if settings.limits.silenceTimeout != nil {
+        throw UsageError(.conflictingOptions, concat("--silence-timeout can't be given", why))
+    }
 }
 
 private func readSupervision(
@@ -56,21 +86,6 @@ private func readSupervision(
     settings.restartLimit = arguments.value("restart-limit").flatMap { RestartLimit.parse($0.bytes) }
     if let condition = arguments.value("ready") {
         settings.ready = ReadyCondition.parse(condition.bytes) ?? .standard
-    }
-    if arguments.flag("no-journal") {
-        switch settings.ready {
-        case .output, .line:
-            throw UsageError(
-                .conflictingOptions,
-                "--ready output and --ready line can't be given with --no-journal: nobody reads the output then"
-            )
-        case .delay, .notify, .descriptor: break
-        }
-        if arguments.flag("silence-timeout") {
-            throw UsageError(
-                .conflictingOptions,
-                "--silence-timeout can't be given with --no-journal: nobody reads the output then")
-        }
     }
     settings.limits.startTimeout = arguments.duration("start-timeout") ?? settings.limits.startTimeout
     settings.limits.watchdog = arguments.duration("watchdog")

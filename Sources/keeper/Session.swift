@@ -60,6 +60,7 @@ final class Session {
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
         input.session = self
+        input.terminal = settings.terminalSize.map { TerminalEnd(size: $0) }
         control.session = self
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
@@ -76,6 +77,7 @@ final class Session {
 
     /// Runs until the session is over.
     func runLoop() {
+        feedServiceWatchdog()
         while !isOver {
             turnTime = 0
             input.process()
@@ -87,7 +89,7 @@ final class Session {
             } catch {
                 // The loop can't go on without epoll; ending the child in order is what is left.
                 log.line("epoll failed: \(error.text)")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
             if upgrade != nil { tryUpgrade() }
@@ -113,6 +115,7 @@ final class Session {
     }
 
     private func handle(_ due: DeadlineKind) {
+        if due == .serviceWatchdog { return feedServiceWatchdog() }
         if due != .idle { noteActivity() }
         switch due {
         case .ready: becomeReady()
@@ -123,6 +126,7 @@ final class Session {
         case .accept: resumeAccepting()
         case .idle: becomeIdle()
         case .logSize: log.checkSize()
+        case .serviceWatchdog: break
         case .restart: startAgain()
         case .stuck: lookAtStuck()
         case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
@@ -137,7 +141,7 @@ final class Session {
             case SIGCHLD: reap()
             default:
                 log.line("keeper received \(signalName(signal))")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
         }
     }

@@ -6,6 +6,7 @@ import KeeperShared
 /// A disk that takes no more stops nothing: events wait here, and the status is written when it can be.
 final class SessionRecorder {
     var status: SessionStatus
+    var manager = ServiceManager()
     private var events: FileDescriptor?
     private var eventBytes = 0
     private var sequence = 0
@@ -105,8 +106,10 @@ final class SessionRecorder {
         _ details: (inout JSONWriter) -> Void = { _ in }
     ) -> Bool {
         let from = status.state
+        assert(SessionTransition.isKnown(from, name, state), "\(from.name) → \(state.name) (\(name))")
         status.state = state
         let isWritten = writeStatus(in: folder)
+        manager.tell(status)
         event(name, in: folder) { json in
             json.key("from")
             json.string("\(from.name)")

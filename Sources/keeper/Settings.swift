@@ -49,6 +49,8 @@ struct Settings {
     /// Whoever holds the other end of the report pipe reads the files to the end first.
     var awaitsReader = false
     var mergesStreams = false
+    /// The first size of the child's terminal; nil for pipes.
+    var terminalSize: TerminalSize?
     var maximumLine = 16 << 20
     var maximumPending = 64 << 20
     var leftovers = Leftovers.end
@@ -62,6 +64,8 @@ struct Settings {
     var output = OutputMode.journals(bound: 64 << 20)
     /// A pipe to whoever spawned this keeper.
     var reportDescriptor: Int32?
+    /// Closed as soon as it is settled whose session it is; for a starter that waits for nothing else.
+    var handoverDescriptor: Int32?
     /// Another binary of this process left its state there.
     var takeOver: Int32?
     /// This binary handed over, and the other one could not go on.

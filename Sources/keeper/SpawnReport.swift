@@ -19,7 +19,7 @@ final class SpawnReport {
     var number: Int32 { rawNumber(of: pipe) }
 
     /// The child runs and the session is in place.
-    func started() { _ = send("started") }
+    func started() { _ = send("started \(getpid())") }
 
     /// The child is ready.
     func ready() {
@@ -39,6 +39,20 @@ final class SpawnReport {
             case .some(let file): try? file.writeAll(line)
             case .none: break
             }
+        }
+    }
+
+    /// Something that whoever started this should know, though the session starts.
+    func warn(_ text: String) {
+        let line = concat("warning: ", text)
+        if !send(line) { printError(line) }
+    }
+
+    /// Gives another keeper the pipe, and standard error as it was inherited.
+    func share(over connection: borrowing FileDescriptor) {
+        switch pipe {
+        case .none: break
+        case .some(let pipe): _ = csys_send_descriptors(connection.raw, pipe.raw, STDERR_FILENO)
         }
     }
 

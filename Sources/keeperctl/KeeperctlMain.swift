@@ -61,6 +61,9 @@ private var commands: [(String, Command)] {
         ("follow", runFollow), ("peek", runPeek),
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
-        ("label", runLabel),
+        ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
+        ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
+        ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
+        ("exec", runExec), ("doctor", runDoctor),
     ]
 }

@@ -9,6 +9,17 @@ _keeperctl_command() {
     write) command='write' ;;
     eof) command='eof' ;;
     kill | stop) command='kill' ;;
+    restart) command='restart' ;;
+    pause) command='pause' ;;
+    resume) command='resume' ;;
+    upgrade) command='upgrade' ;;
+    watch) command='watch' ;;
+    sync) command='sync' ;;
+    call) command='call' ;;
+    turn) command='turn' ;;
+    attach) command='attach' ;;
+    send-keys) command='send-keys' ;;
+    resize) command='resize' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -23,6 +34,8 @@ _keeperctl_command() {
     events) command='events' ;;
     label) command='label' ;;
     prune) command='prune' ;;
+    exec) command='exec' ;;
+    doctor) command='doctor' ;;
     version) command='version' ;;
     help) command='help' ;;
     *) return 1 ;;
@@ -33,10 +46,20 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--json --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    run) options='--json --timeout --watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
+    restart) options='--timeout' ;;
+    pause) options='--timeout' ;;
+    resume) options='--timeout' ;;
+    upgrade) options='--all --path --timeout' ;;
+    watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
+    sync) options='--watch --debounce --dry-run --json' ;;
+    call) options='--raw --batch --timeout --progress --max-timeout --full --notifications' ;;
+    turn) options='--protocol --until --json --wait --echo-timeout --silence-timeout' ;;
+    attach) options='--read-only --detach-keys' ;;
+    send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -47,6 +70,8 @@ _keeperctl_options() {
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
     prune) options='--older --keep --dry-run' ;;
+    exec) options='--config' ;;
+    doctor) options='--json' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
 }
@@ -62,6 +87,7 @@ _keeperctl_value() {
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
     'spawn --limit') kind=nothing ;;
+    'spawn --size') kind=nothing ;;
     'spawn --restart') kind='words no on-failure always' ;;
     'spawn --restart-limit') kind=nothing ;;
     'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -79,12 +105,18 @@ _keeperctl_value() {
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'spawn --isolate') kind='words auto none systemd' ;;
+    'spawn --cpu-quota') kind=nothing ;;
+    'spawn --tasks-max') kind=nothing ;;
+    'spawn --property') kind=nothing ;;
     'run --timeout') kind=nothing ;;
+    'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
     'run --limit') kind=nothing ;;
+    'run --size') kind=nothing ;;
     'run --restart') kind='words no on-failure always' ;;
     'run --restart-limit') kind=nothing ;;
     'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -102,11 +134,33 @@ _keeperctl_value() {
     'run --journal-size') kind=nothing ;;
     'run --max-line') kind=nothing ;;
     'run --max-pending') kind=nothing ;;
+    'run --isolate') kind='words auto none systemd' ;;
+    'run --cpu-quota') kind=nothing ;;
+    'run --tasks-max') kind=nothing ;;
+    'run --property') kind=nothing ;;
     'write --attempts') kind=nothing ;;
     'write --timeout') kind=nothing ;;
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;
+    'restart --timeout') kind=nothing ;;
+    'pause --timeout') kind=nothing ;;
+    'resume --timeout') kind=nothing ;;
+    'upgrade --path') kind=files ;;
+    'upgrade --timeout') kind=nothing ;;
+    'watch --include') kind=nothing ;;
+    'watch --exclude') kind=nothing ;;
+    'watch --debounce') kind=nothing ;;
+    'sync --debounce') kind=nothing ;;
+    'call --raw') kind=nothing ;;
+    'call --timeout') kind=nothing ;;
+    'call --progress') kind=nothing ;;
+    'call --max-timeout') kind=nothing ;;
+    'turn --protocol') kind='words stream-json codex lines' ;;
+    'turn --until') kind=nothing ;;
+    'turn --echo-timeout') kind=nothing ;;
+    'turn --silence-timeout') kind=nothing ;;
+    'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -123,6 +177,7 @@ _keeperctl_value() {
     'events --since') kind=nothing ;;
     'prune --older') kind=nothing ;;
     'prune --keep') kind=nothing ;;
+    'exec --config') kind=files ;;
     *) return 1 ;;
     esac
 }
@@ -136,6 +191,22 @@ _keeperctl_operand() {
     'write '*) kind=nothing ;;
     'eof 0') kind=live ;;
     'kill '*) kind=live ;;
+    'restart '*) kind=sessions ;;
+    'pause '*) kind=sessions ;;
+    'resume '*) kind=sessions ;;
+    'upgrade '*) kind=sessions ;;
+    'watch '*) kind=nothing ;;
+    'sync 0') kind=files ;;
+    'call 0') kind=live ;;
+    'call 1') kind=nothing ;;
+    'call 2') kind=nothing ;;
+    'turn 0') kind=live ;;
+    'turn 1') kind=nothing ;;
+    'attach 0') kind=sessions ;;
+    'send-keys 0') kind=sessions ;;
+    'send-keys '*) kind=nothing ;;
+    'resize 0') kind=sessions ;;
+    'resize 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -146,7 +217,8 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill discover status wait logs follow peek stats top metrics ls inspect events label prune version help' ;;
+    'exec 0') kind=sessions ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls inspect events label prune exec doctor version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -264,7 +336,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop discover status wait logs follow peek stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls ps inspect events label prune exec doctor version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

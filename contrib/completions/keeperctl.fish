@@ -5,13 +5,31 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
             return 0
-        case 'run --timeout' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --timeout' 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'restart --timeout'
+            return 0
+        case 'pause --timeout'
+            return 0
+        case 'resume --timeout'
+            return 0
+        case 'upgrade --path' 'upgrade --timeout'
+            return 0
+        case 'watch --include' 'watch --exclude' 'watch --debounce'
+            return 0
+        case 'sync --debounce'
+            return 0
+        case 'call --raw' 'call --timeout' 'call --progress' 'call --max-timeout'
+            return 0
+        case 'turn --protocol' 'turn --until' 'turn --echo-timeout' 'turn --silence-timeout'
+            return 0
+        case 'attach --detach-keys'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -26,6 +44,8 @@ function __keeperctl_takes_value
         case 'events --since'
             return 0
         case 'prune --older' 'prune --keep'
+            return 0
+        case 'exec --config'
             return 0
     end
     return 1
@@ -137,6 +157,17 @@ complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session
 complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
 complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
 complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
+complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
+complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
+complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
+complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a call -d 'Ask a session by JSON-RPC and print the answer'
+complete -c keeperctl -n '__keeperctl_at -' -a turn -d 'Have one turn of a conversation with an agent'
+complete -c keeperctl -n '__keeperctl_at -' -a attach -d 'Use a session from this terminal, or by standard input and output'
+complete -c keeperctl -n '__keeperctl_at -' -a send-keys -d 'Type at a session\'s terminal'
+complete -c keeperctl -n '__keeperctl_at -' -a resize -d 'Change the size of a session\'s terminal'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -152,6 +183,8 @@ complete -c keeperctl -n '__keeperctl_at -' -a inspect -d 'Print all that is kno
 complete -c keeperctl -n '__keeperctl_at -' -a events -d 'Print what happened to sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a label -d 'Set or remove labels of a live session'
 complete -c keeperctl -n '__keeperctl_at -' -a prune -d 'Remove the files of ended sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a exec -d 'Become the keeper of a session that a file describes'
+complete -c keeperctl -n '__keeperctl_at -' -a doctor -d 'Look for what could harm sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a version -d 'Print the version'
 complete -c keeperctl -n '__keeperctl_at -' -a help -d 'Explain a command, or list all of them'
 
@@ -168,6 +201,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_d
 complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at spawn' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at spawn' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at spawn' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at spawn' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -187,9 +222,14 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l no-journal -d 'Discard the ou
 complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at spawn' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at spawn' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at spawn' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at spawn' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
 complete -c keeperctl -n '__keeperctl_at run' -l json -d 'Print output, exit and duration at the end, as one object (see keeper-sessions(5))'
 complete -c keeperctl -n '__keeperctl_at run' -l timeout -x -d 'End all that was started after this time'
+complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
@@ -197,6 +237,8 @@ complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_dir
 complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at run' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at run' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at run' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at run' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at run' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at run' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -216,6 +258,10 @@ complete -c keeperctl -n '__keeperctl_at run' -l no-journal -d 'Discard the outp
 complete -c keeperctl -n '__keeperctl_at run' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at run' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at run' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at run' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at run' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at run' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at run' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
 complete -c keeperctl -n '__keeperctl_at write' -l attempts -x -d 'Try this often to connect; what may have been taken is never sent twice'
 complete -c keeperctl -n '__keeperctl_at write' -l timeout -x -d 'Stop waiting for the receipt after this time'
@@ -230,6 +276,58 @@ complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
 complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
 complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
 complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at restart' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at restart 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at pause' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at upgrade' -l all -d 'Upgrade every live session'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l path -r -F -d 'Go on as this keeper'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at upgrade 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
+complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
+complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
+complete -c keeperctl -n '__keeperctl_at watch' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at watch' -l json -d 'Print JSON, one object per line'
+
+complete -c keeperctl -n '__keeperctl_at sync' -l watch -d 'Go on, and do it again whenever DIR changes'
+complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
+complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
+
+complete -c keeperctl -n '__keeperctl_at call' -l raw -x -d 'Send this message'
+complete -c keeperctl -n '__keeperctl_at call' -l batch -d 'Send the messages on standard input, one on each line, as they come; print whole answers as they come'
+complete -c keeperctl -n '__keeperctl_at call' -l timeout -x -d 'Give up when there is no answer after this time'
+complete -c keeperctl -n '__keeperctl_at call' -l progress -x -d 'Wait 60s from each notification of this name on, if that is longer'
+complete -c keeperctl -n '__keeperctl_at call' -l max-timeout -x -d 'But never longer than this'
+complete -c keeperctl -n '__keeperctl_at call' -l full -d 'Print the whole answer, also if it is an error'
+complete -c keeperctl -n '__keeperctl_at call' -l notifications -d 'Print what else the session says meanwhile, as JSON on stderr'
+complete -c keeperctl -n '__keeperctl_at call 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at turn' -l protocol -x -a 'stream-json codex lines' -d 'What the agent speaks'
+complete -c keeperctl -n '__keeperctl_at turn' -l until -x -d 'With lines: the line that ends the turn, or a prompt at the end without line feed'
+complete -c keeperctl -n '__keeperctl_at turn' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at turn' -l wait -d 'Wait while somebody else has a turn'
+complete -c keeperctl -n '__keeperctl_at turn' -l echo-timeout -x -d 'Give up when there is no output at all after this time'
+complete -c keeperctl -n '__keeperctl_at turn' -l silence-timeout -x -d 'Give up when there is no more output for this time'
+complete -c keeperctl -n '__keeperctl_at turn 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at attach' -l read-only -d 'Only look: send nothing, and leave the size as it is'
+complete -c keeperctl -n '__keeperctl_at attach' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
+complete -c keeperctl -n '__keeperctl_at attach 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at send-keys' -s l -l literal -d 'Type everything as it is: no names of keys'
+complete -c keeperctl -n '__keeperctl_at send-keys 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resize 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -292,7 +390,12 @@ complete -c keeperctl -n '__keeperctl_at prune' -l older -x -d 'Only those that 
 complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of those that ended last'
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
+complete -c keeperctl -n '__keeperctl_at exec' -l config -r -F -d 'Take the options from FILE'
+complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs follow peek stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'
+
+
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls inspect events label prune exec doctor version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

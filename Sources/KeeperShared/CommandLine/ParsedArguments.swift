@@ -81,7 +81,8 @@ package final class ParsedArguments: Sendable {
 }
 
 extension CommandSpec {
-    func option(long name: [UInt8]) -> OptionSpec? {
+    /// The option of this name, in bytes.
+    package func option(long name: [UInt8]) -> OptionSpec? {
         for group in groups {
             if let option = group.options.named(long: name) { return option }
         }

@@ -24,6 +24,10 @@ package struct SessionNames {
     package var newChildSidecar: String { ".\(id.string).rpc.sock.pi-pid" }
     package var newFolder: String { ".\(id.string).d.new" }
 
+    // Only while a service manager starts a keeper: what the keeper has to know, and where it gets its report pipe.
+    package static func startFile(_ number: String) -> String { concat(".", number, ".start") }
+    package static func startSocket(_ number: String) -> String { concat(".", number, ".report") }
+
     package static let lock = ".lock"
     package static let sidecarSuffix: StaticString = ".rpc.sock.pid"
 
@@ -32,10 +36,12 @@ package struct SessionNames {
     package static let status = "status.json"
     package static let events = "events.jsonl"
     package static let olderEvents = "events.1.jsonl"
+    /// Made and locked by whoever has a turn with the child.
+    package static let turn = "turn.json"
 
     /// Whether a name is one that keepers make inside a session's folder.
     package static func isInFolder(_ name: String) -> Bool {
-        for known in [controlSocket, status, ".status.json.tmp", events, olderEvents]
+        for known in [controlSocket, status, ".status.json.tmp", events, olderEvents, turn]
         where equalUTF8(name, known) { return true }
         for stream in ["stdout.", "stderr.", ".stdout.", ".stderr."]
         where name.utf8.starts(with: stream.utf8) { return true }

@@ -82,6 +82,10 @@ package struct SessionStatus {
         package var pidNamespace: String
         package var version: String
         package var startedAt: Timestamp
+        /// The service whose main process the keeper is, if any.
+        package var unit: String?
+        /// Its control group; only below a service manager.
+        package var cgroup: String?
 
         package init(
             identity: ProcessIdentity, bootID: String, pidNamespace: String, version: String,
@@ -140,6 +144,15 @@ package struct SessionStatus {
     package var note: [UInt8]?
     /// The end of stderr, only after a failure.
     package var stderrTail: [UInt8]?
+
+    /// Whether the child that runs has been ready. One that is being ended, or has ended, may be followed by one that
+    /// has not.
+    package var isReady: Bool {
+        switch state {
+        case .running, .paused: true
+        case .starting, .backoff, .stopping, .exited, .failed, .stuck, .lost: false
+        }
+    }
 
     package init(
         sessionID: String, instance: String, state: SessionState, keeper: Keeper, command: [[UInt8]],

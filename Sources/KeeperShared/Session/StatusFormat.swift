@@ -31,6 +31,8 @@ extension SessionStatus {
         json.key("version")
         json.string(keeper.version)
         write("startedAt", keeper.startedAt, to: &json)
+        write("unit", keeper.unit, to: &json)
+        write("cgroup", keeper.cgroup, to: &json)
         json.endObject()
         if let child {
             json.key("child")
@@ -69,6 +71,12 @@ extension SessionStatus {
             json.string(utf8: stderrTail)
         }
         json.endObject()
+    }
+
+    private func write(_ name: StaticString, _ text: String?, to json: inout JSONWriter) {
+        guard let text else { return }
+        json.key(name)
+        json.string(text)
     }
 
     private func write(_ identity: ProcessIdentity, to json: inout JSONWriter) {
@@ -111,6 +119,8 @@ extension SessionStatus {
             labels: (json["labels"]?.members ?? []).map {
                 Label(name: $0.name, value: $0.value.stringValue ?? "")
             })
+        self.keeper.unit = keeper["unit"]?.stringValue
+        self.keeper.cgroup = keeper["cgroup"]?.stringValue
         reason = json["reason"]?.stringValue
         isTerminal = json["tty"]?.boolValue ?? false
         if let child = json["child"], let identity = ProcessIdentity(child) {

@@ -155,7 +155,7 @@ package struct FileMetadata {
         modifiedTime = 0
     }
 
-    init(_ record: stat) {
+    package init(_ record: stat) {
         device = UInt(record.st_dev)
         inode = UInt(record.st_ino)
         mode = record.st_mode
@@ -167,6 +167,7 @@ package struct FileMetadata {
 
     package var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
     package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
+    package var isLink: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFLNK) }
     package var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
 
     /// Whether both are the same file.

@@ -4,25 +4,37 @@ import CSystem
 package struct FolderWatch: ~Copyable {
     /// Readable when something has changed.
     package let descriptor: FileDescriptor
-    /// What the events of the folder that it was opened for are known by; -1 without one.
+    /// What the events of the folder that it was opened for are known by.
     package let first: Int32
-
-    /// Watches nothing yet; nil when there are no more instances.
-    package static func open() -> FolderWatch? {
-        if Faults.next("inotify", "") != nil { return nil }
-        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        return number < 0 ? nil : FolderWatch(descriptor: FileDescriptor(adopting: number), first: -1)
-    }
 
     /// Watches an open folder; nil when the user's watches are used up, or can't be had for another reason.
     package static func open(_ folder: borrowing FileDescriptor, deletions: Bool = false) -> FolderWatch? {
-        guard let watch = open(), let first = add(folder, to: watch.descriptor, deletions: deletions) else {
-            return nil
-        }
-        return FolderWatch(descriptor: watch.takeDescriptor(), first: first)
+        if Faults.next("inotify", "") != nil { return nil }
+        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        if number < 0 { return nil }
+        let descriptor = FileDescriptor(adopting: number)
+        guard let first = add(folder, to: descriptor, deletions: deletions) else { return nil }
+        return FolderWatch(descriptor: descriptor, first: first)
     }
 
-    private consuming func takeDescriptor() -> FileDescriptor { descriptor }
+    /// Watches nothing yet.
+    package static func make() throws(SystemError) -> FolderWatch {
+        if let code = Faults.next("inotify", "") { throw SystemError("inotify_init", "", code) }
+        let number = try check("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
+        return FolderWatch(descriptor: FileDescriptor(adopting: number), first: -1)
+    }
+
+    /// Watches a folder for these events, and where it is watched already for these as well.
+    ///
+    /// - Returns: what its events are known by: the same as before where it is watched already.
+    /// - Throws: ENOSPC when the user's watches are used up.
+    package borrowing func add(
+        _ folder: borrowing FileDescriptor, events: UInt32
+    ) throws(SystemError) -> Int32 {
+        let watch = FolderWatch.add(folder, to: descriptor, events | UInt32(IN_MASK_ADD))
+        if watch < 0 { throw SystemError("inotify_add_watch", "", csys_errno()) }
+        return watch
+    }
 
     /// Watches another folder too.
     ///
@@ -34,10 +46,20 @@ package struct FolderWatch: ~Copyable {
     private static func add(
         _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, deletions: Bool
     ) -> Int32? {
-        if Faults.next("inotify", "add") != nil { return nil }
         let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO) | (deletions ? UInt32(IN_DELETE) : 0)
-        let watch = inotify_add_watch(descriptor.raw, "/proc/self/fd/\(folder.raw)", events)
+        let watch = add(folder, to: descriptor, events)
         return watch < 0 ? nil : watch
+    }
+
+    /// - Returns: -1 and errno, as the kernel's own call.
+    @inline(never) private static func add(
+        _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, _ events: UInt32
+    ) -> Int32 {
+        if let code = Faults.next("inotify", "add") {
+            csys_set_errno(code)
+            return -1
+        }
+        return inotify_add_watch(descriptor.raw, concat("/proc/self/fd/", String(folder.raw)), events)
     }
 
     /// Watches a folder no longer.
@@ -68,14 +90,19 @@ package struct FolderWatch: ~Copyable {
         package let name: UnsafeRawBufferPointer
 
         /// Whether other events were dropped.
-        package var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+        package var isOverflow: Bool { has(UInt32(IN_Q_OVERFLOW)) }
+
+        /// Whether it is one of these.
+        package func has(_ events: UInt32) -> Bool { mask & events != 0 }
     }
 
     /// Takes what has been reported, and calls `body` with each.
-    package borrowing func drain(_ body: (Event) -> Void) {
+    ///
+    /// - Parameter limit: reads no more often than this: where much happens, there may be no end to it.
+    package borrowing func drain(limit: Int = .max, _ body: (Event) -> Void) {
         let number = descriptor.raw
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { space in
-            while true {
+            for _ in 0..<limit {
                 let count = read(number, space.baseAddress, space.count)
                 if count <= 0 { return }
                 FolderWatch.parse(UnsafeRawBufferPointer(rebasing: space[..<count]), body)

@@ -109,6 +109,8 @@ package struct SpawnRequest {
     package var mask: mode_t
     /// Sent to the new process when this one dies; 0 for none.
     package var deathSignal: Int32 = 0
+    /// Whether what becomes 0 is a terminal, and the new process's own.
+    package var takesTerminal = false
 
     package init(
         file: UnsafePointer<CChar>, arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
@@ -133,6 +135,7 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.directory = request.directory
     record.mask = request.mask
     record.death_signal = request.deathSignal
+    record.terminal = request.takesTerminal ? 1 : 0
     record.parent = getpid()
     record.extra = request.extraNumber
     record.executes_extra = request.executesExtra ? 1 : 0

@@ -64,11 +64,15 @@ extension FileDescriptor {
     }
 
     /// Who is at the other end of a Unix socket.
-    package borrowing func peerUser() -> uid_t? {
+    package borrowing func peerUser() -> uid_t? { peer()?.uid }
+
+    /// The process at the other end; 0 for one of another PID namespace.
+    package borrowing func peerProcess() -> pid_t? { peer()?.pid }
+
+    private borrowing func peer() -> ucred? {
         var credentials = ucred()
         var size = socklen_t(MemoryLayout<ucred>.size)
-        guard getsockopt(raw, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 else { return nil }
-        return credentials.uid
+        return getsockopt(raw, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 ? credentials : nil
     }
 
     /// Bytes that can be received now.
@@ -142,6 +146,11 @@ package func makePipe() throws(SystemError) -> Pipe {
 package struct Pipe: ~Copyable {
     package let reading: FileDescriptor
     package let writing: FileDescriptor
+
+    package init(reading: consuming FileDescriptor, writing: consuming FileDescriptor) {
+        self.reading = reading
+        self.writing = writing
+    }
 
     /// Keeps one end and closes the other.
     package consuming func takeReading() -> FileDescriptor { reading }

@@ -6,11 +6,14 @@ package let keeperctlTable = ProgramSpec(
     globalOptions: [SessionOptions.directory, SessionOptions.help, SessionOptions.version],
     commands: [
         Commands.spawn, Commands.run,
-        Commands.write, Commands.eof, Commands.kill,
+        Commands.write, Commands.eof, Commands.kill, Commands.restart, Commands.pause, Commands.resume,
+        Commands.upgrade, Commands.watch, Commands.sync, Commands.call, Commands.turn,
+        Commands.attach, Commands.sendKeys, Commands.resize,
         Commands.discover, Commands.status, Commands.wait, Commands.logs, Commands.follow,
         Commands.peek,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,
+        Commands.exec, Commands.doctor,
         Commands.version, Commands.help,
     ],
     exitStatuses: [
@@ -21,6 +24,7 @@ package let keeperctlTable = ProgramSpec(
         ExitStatusSpec("4", "Timed out."),
         ExitStatusSpec("5", "Conflict: already running, or busy."),
         ExitStatusSpec("6", "The outcome is unknown."),
+        ExitStatusSpec("7-10", "A turn went wrong: see turn."),
     ])
 
 /// The commands, each a constant; the files beside this one hold them by subject.

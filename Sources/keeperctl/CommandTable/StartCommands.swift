@@ -21,7 +21,7 @@ extension Commands {
                     Shared.timeout("Stop waiting after this time"),
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
             ExampleSpec(
@@ -51,12 +51,22 @@ extension Commands {
                     OptionSpec(
                         flag: "json",
                         help:
-                            "Print output, exit and duration at the end, as one object (see keeper-sessions(5))"
-                    ),
-                    Shared.timeout("End all that was started after this time"),
+                            "Print output, exit and duration at the end, as one object (see keeper-sessions(5))",
+                        excludes: ["tty", "size"]),
+                    OptionSpec(
+                        "timeout", .duration, "DURATION", help: "End all that was started after this time",
+                        default: .described("no limit"), excludes: ["tty", "size"]),
+                ]),
+            OptionGroup(
+                "Watching",
+                [
+                    OptionSpec(
+                        "watch", .path, "PATH",
+                        help: "Restart the command when a file at or below PATH changes",
+                        repeatable: true)
                 ]),
             environmentOptions,
-        ] + SessionOptions.groups,
+        ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),
@@ -66,6 +76,9 @@ extension Commands {
             ExampleSpec(
                 "keeperctl run build -- make -j4",
                 "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
+            ExampleSpec(
+                "keeperctl run --restart on-failure --watch src -- node src/server.js",
+                "Restarts a server as it is edited, mistakes included."),
         ],
         exitStatuses: [
             ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),

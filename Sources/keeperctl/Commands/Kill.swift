@@ -9,22 +9,23 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
-    let killing = Killing(directory, context)
+    // The session's own steps, unless somebody says otherwise.
+    let steps = context.arguments.duration("grace").map { grace in
+        let time = formatDuration(grace)
+        return concat(":", time, ",TERM:", time, ",KILL:2s")
+    }
+    let killing = Killing(
+        directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)
     if let signal = context.arguments.signal("signal") {
         for id in ids { killing.signal(id, signal) }
         return killing.status
     }
-    let atOnce = raiseDescriptorLimit()
-    var next = 0
-    while next < ids.count {
-        let end = min(ids.count, next + atOnce)
-        killing.end(ids[next..<end])
-        next = end
-    }
+    killing.end(ids)
     return killing.status
 }
 
-private func liveSessions(
+/// Sessions of ours that are live, or whose keepers have died.
+func liveSessions(
     in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> [SessionID] {
     do throws(SystemError) {
@@ -41,28 +42,43 @@ private func liveSessions(
     }
 }
 
-private final class Killing {
+/// Ends sessions together.
+final class Killing {
     /// The first failure's.
     private(set) var status = ExitStatus.done
     private let directory: SessionsDirectory
     private let isNow: Bool
+    /// Behind the first step's name, which depends on the session.
     private let steps: String?
     private let deadline: Int64?
 
-    init(_ directory: consuming SessionsDirectory, _ context: Context) {
+    /// - Parameter steps: how, if not as the session's own settings say.
+    /// - Parameter deadline: when to stop waiting, on the monotonic clock.
+    init(
+        _ directory: consuming SessionsDirectory, isNow: Bool = false, steps: String? = nil,
+        deadline: Int64? = nil
+    ) {
         self.directory = directory
-        isNow = context.arguments.flag("now")
-        deadline = context.deadline
-        steps = context.arguments.duration("grace").map { grace in
-            let time = formatDuration(grace)
-            return concat("eof:", time, ",TERM:", time, ",KILL:2s")
-        }
+        self.isNow = isNow
+        self.steps = steps
+        self.deadline = deadline
     }
 
     // MARK: Ending
 
+    /// Ends as many at a time as there are descriptors for.
+    func end(_ ids: [SessionID]) {
+        let atOnce = raiseDescriptorLimit()
+        var next = 0
+        while next < ids.count {
+            let end = min(ids.count, next + atOnce)
+            endTogether(ids[next..<end])
+            next = end
+        }
+    }
+
     /// Asks all of them to end, and then waits for each.
-    func end(_ ids: ArraySlice<SessionID>) {
+    private func endTogether(_ ids: ArraySlice<SessionID>) {
         var asked: [(SessionID, ControlClient)] = []
         var orphaned: [SessionID] = []
         for id in ids {
@@ -72,8 +88,12 @@ private final class Killing {
                 case .foreign(let pid): throw otherMake(id, pid)
                 case .over: printError(concat(id.string, ": already ended"))
                 case .dead: orphaned.append(id)
-                case .live:
-                    if let client = try ask(id) { asked.append((id, client)) } else { orphaned.append(id) }
+                case .live(_, let status):
+                    if let client = try ask(id, inTerminal: status?.isTerminal ?? false) {
+                        asked.append((id, client))
+                    } else {
+                        orphaned.append(id)
+                    }
                 }
             } catch {
                 fail(error)
@@ -93,7 +113,7 @@ private final class Killing {
     }
 
     /// nil when there is no keeper to ask any more.
-    private func ask(_ id: SessionID) throws(CommandFailure) -> ControlClient? {
+    private func ask(_ id: SessionID, inTerminal: Bool) throws(CommandFailure) -> ControlClient? {
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, "stop") { json in
                 if isNow {
@@ -101,7 +121,7 @@ private final class Killing {
                     json.bool(true)
                 } else if let steps {
                     json.key("steps")
-                    json.string(steps)
+                    json.string(concat(inTerminal ? "HUP" : "eof", steps))
                 }
             }
         } catch {

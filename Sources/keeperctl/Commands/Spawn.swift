@@ -72,7 +72,11 @@ final class SessionStarter {
 
     private func start(_ id: SessionID, deadline: Int64?) throws(CommandFailure) -> StartedKeeper {
         let keeper = try launcher.start(id, in: directory)
-        if !launcher.isWaitedFor { return keeper }
+        if !launcher.isWaitedFor {
+            // Only until it is settled which process has the session: what ends the caller would end the others.
+            _ = try keeper.next(deadline: deadline)
+            return keeper
+        }
         switch try keeper.next(deadline: deadline) {
         case .started, .ready: return keeper
         case .none:

@@ -123,7 +123,7 @@ private final class Waiting {
                 if let before = session.keeper, before != keeper {
                     return end(session, recorded(of: session))
                 }
-                if untilReady, status?.child?.readyAt != nil { return session.isDone = true }
+                if untilReady, let status, status.isReady { return session.isDone = true }
                 // PIDs of another namespace mean nothing here.
                 if let status, !equalUTF8(status.keeper.pidNamespace, pidNamespace()) {
                     return session.keeper = keeper

@@ -24,7 +24,6 @@ enum ControlFailure: Error {
         case .timedOut: CommandFailure(ExitStatus.timedOut, concat(id.string, ": timed out"))
         case .refused(let code, let message):
             switch code {
-            case 1: CommandFailure(ExitStatus.conflict, concat(id.string, ": ", message))
             case -32601:
                 CommandFailure(
                     ExitStatus.failed,
@@ -38,7 +37,8 @@ enum ControlFailure: Error {
 
 /// A connection to a keeper's control socket, for one request.
 final class ControlClient {
-    private let socket: FileDescriptor
+    let socket: FileDescriptor
+    private let method: StaticString
     private var received: [UInt8] = []
 
     /// Connects to the keeper of a session and asks.
@@ -58,6 +58,7 @@ final class ControlClient {
         _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
         parameters: [UInt8] = Array("{}".utf8)
     ) throws(ControlFailure) {
+        self.method = method
         do throws(SystemError) {
             let folder = try directory.openDirectory(SessionNames(id).folder)
             socket = try FileDescriptor.connected(
@@ -68,6 +69,11 @@ final class ControlClient {
             default: throw .failed(error)
             }
         }
+        try send(method, parameters)
+    }
+
+    /// Asks once more on the same connection.
+    func send(_ method: StaticString, _ parameters: [UInt8]) throws(ControlFailure) {
         var json = JSONWriter()
         json.beginObject()
         json.key("jsonrpc")
@@ -92,24 +98,58 @@ final class ControlClient {
     /// - Parameter deadline: on the monotonic clock; nil waits as long as the connection lasts.
     func result(deadline: Int64? = nil) throws(ControlFailure) -> JSONValue {
         while true {
-            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = Array(received[..<end])
-                received.removeSubrange(...end)
-                if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
-                    return try ControlClient.result(of: answer)
-                }
-                continue
-            }
+            if let result = try takeResult() { return result }
             try waitForBytes(deadline)
             try receive()
         }
     }
 
-    private static func result(of answer: JSONValue) throws(ControlFailure) -> JSONValue {
+    /// Waits for the answer as a part of a loop, together with ``turn(_:)``.
+    func prepare(_ set: PollSet) { set.add(socket, .input) }
+
+    /// The answer, if it has come; nil otherwise.
+    func turn(_ set: PollSet) throws(ControlFailure) -> JSONValue? {
+        if set.readiness(of: socket).isEmpty { return nil }
+        try receive()
+        return try takeResult()
+    }
+
+    /// The answer, if it is there as a whole.
+    private func takeResult() throws(ControlFailure) -> JSONValue? {
+        while let end = received.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = Array(received[..<end])
+            received.removeSubrange(...end)
+            if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
+                return try result(of: answer)
+            }
+        }
+        return nil
+    }
+
+    private func result(of answer: JSONValue) throws(ControlFailure) -> JSONValue {
         if let result = answer["result"] { return result }
-        throw .refused(
-            code: Int(answer["error"]?["code"]?.intValue ?? 0),
-            message: answer["error"]?["message"]?.stringValue ?? "the keeper gave no reason")
+        let error = answer["error"] ?? .null
+        var message = ControlClient.text("message", error) ?? "the keeper gave no reason"
+        let data = error["data"] ?? .null
+        // wrong_state
+        if let state = ControlClient.text("state", data), let wanted = ControlClient.text("wanted", data) {
+            message = concat("can't ", method.description, ": the session is ", state, ", not ", wanted)
+        }
+        throw .refused(code: Int(error["code"]?.intValue ?? 0), message: message)
+    }
+
+    @inline(never) private static func text(_ name: String, _ value: JSONValue) -> String? {
+        value[name]?.stringValue
+    }
+
+    /// Forgets answers that nobody waits for.
+    func discard() {
+        var space = InlineArray<1024, UInt8>(repeating: 0)
+        let number = socket.raw
+        var bytes = space.mutableSpan
+        bytes.withUnsafeMutableBufferPointer {
+            _ = recv(number, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+        }
     }
 
     private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {
@@ -132,5 +172,30 @@ final class ControlClient {
         }
         if isAtEnd { throw .noAnswer }
         received += chunk
+    }
+}
+
+extension ControlClient {
+    /// Asks the keeper of a session that must be live.
+    @inline(never) static func ask(
+        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString,
+        parameters: [UInt8] = Array("{}".utf8)
+    ) throws(CommandFailure) -> ControlClient {
+        _ = try LiveSession(id, in: directory)
+        do throws(ControlFailure) {
+            return try ControlClient(id, in: directory.descriptor, method, parameters: parameters)
+        } catch {
+            throw error.commandFailure(id)
+        }
+    }
+
+    /// Waits for the answer on behalf of a command.
+    @discardableResult
+    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) -> JSONValue {
+        do throws(ControlFailure) {
+            return try result(deadline: deadline)
+        } catch {
+            throw error.commandFailure(id)
+        }
     }
 }

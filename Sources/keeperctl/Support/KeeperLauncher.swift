@@ -39,7 +39,7 @@ enum KeeperReport {
 /// A keeper that this process started.
 final class StartedKeeper {
     let id: SessionID
-    let process: ProcessHandle
+    private var process: ProcessHandle
     private var reports: FileDescriptor
     private let errors: FileDescriptor?
     private var received: [UInt8] = []
@@ -98,7 +98,19 @@ final class StartedKeeper {
     private func parse(_ line: [UInt8]) -> KeeperReport? {
         let words = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
         guard let first = words.first else { return nil }
-        if first.elementsEqual("started".utf8) { return .started }
+        if first.elementsEqual("started".utf8) {
+            // Another one than was started here, when a service manager has it in a unit of its own.
+            if words.count > 1, let pid = parsePID(Array(words[1])), pid != process.pid,
+                let keeper = ProcessHandle.open(pid: pid)
+            {
+                process = keeper
+            }
+            return .started
+        }
+        if first.elementsEqual("warning:".utf8) {
+            printError(String(decoding: line, as: UTF8.self))
+            return nil
+        }
         if first.elementsEqual("ready".utf8) { return .ready }
         if first.elementsEqual("ended".utf8) { return .ended }
         guard first.elementsEqual("failed".utf8), words.count == 4 else { return nil }
@@ -147,7 +159,7 @@ struct KeeperLauncher {
             let mask = umask(0)
             umask(mask)
             let process = try launch(
-                id, descriptors: (null.raw, null.raw, errors.raw, isWaitedFor ? pipe.writing.raw : -1),
+                id, descriptors: (null.raw, null.raw, errors.raw, pipe.writing.raw),
                 mask: mask)
             return StartedKeeper(id, process: process, reports: pipe.takeReading(), errors: errors)
         } catch {
@@ -164,6 +176,26 @@ struct KeeperLauncher {
         // It becomes a file only if there is something in it.
         return FileDescriptor(
             adopting: try check("memfd_create") { memfd_create("keeper-launch", UInt32(MFD_CLOEXEC)) })
+    }
+
+    /// Becomes the keeper instead of starting one: for a service manager, whose unit this process is.
+    ///
+    /// - Returns: why it can't.
+    func execute(_ id: SessionID) -> CommandFailure {
+        let program = keeperPath()
+        var arguments = makeArguments(id, isExecuted: true)
+        do throws(SystemError) {
+            var environment = try makeEnvironment(isExecuted: true)
+            let code = arguments.withPointer { arguments in
+                environment.withPointer { environment -> Int32 in
+                    execvpe(program, arguments, environment)
+                    return csys_errno()
+                }
+            }
+            throw SystemError("exec", program, code)
+        } catch {
+            return CommandFailure(ExitStatus.failed, error.text)
+        }
     }
 
     private func launch(
@@ -189,22 +221,13 @@ struct KeeperLauncher {
         return process
     }
 
-    /// The keeper beside this program; by its name alone when there is none.
-    private func keeperPath() -> String {
-        guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            return "keeper"
-        }
-        let path = concat(String(own[..<slash]), "/keeper")
-        return access(path, X_OK) == 0 ? path : "keeper"
-    }
-
-    private func makeArguments(_ id: SessionID) -> CStringList {
+    private func makeArguments(_ id: SessionID, isExecuted: Bool = false) -> CStringList {
         let given = context.arguments
         var list = CStringList()
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
-        for group in SessionOptions.groups {
+        for group in SessionOptions.groups + [SessionOptions.unit()] {
             for option in group.options where given.flag(option.long) && !equalUTF8(option.long, "rm") {
                 let name = concat("--", option.long)
                 if !option.takesValue { list.append(name) }
@@ -213,10 +236,16 @@ struct KeeperLauncher {
                 }
             }
         }
+        if given.flag("tty"), !given.flag("size"), let size = TerminalGuard.currentSize {
+            list.append(concat("--size=", size.text))
+        }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
-        // Nobody reads reports then: what goes wrong is said in the launch log.
-        if isWaitedFor { list.append("--report-fd=3") }
+        if !isExecuted {
+            if !given.flag("isolate") { list.append("--isolate=auto") }
+            // Nobody reads reports then: what goes wrong is said in the launch log.
+            list.append(isWaitedFor ? "--report-fd=3" : "--handover-fd=3")
+        }
         list.append(id.string)
         list.append("--")
         for argument in given.trailing { list.append(argument.bytes) }
@@ -224,13 +253,18 @@ struct KeeperLauncher {
     }
 
     /// This process's environment, or none, with what files and options set. The last one to set a name wins.
-    private func makeEnvironment() throws(SystemError) -> CStringList {
+    private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> CStringList {
         var entries: [[UInt8]] = []
-        if !context.arguments.flag("clear-env") {
-            var next = csys_environ()
-            while let place = next, let entry = place.pointee {
+        let isCleared = context.arguments.flag("clear-env")
+        var next = csys_environ()
+        while let place = next, let entry = place.pointee {
+            next = place + 1
+            // Between a service manager and this process: another keeper never gets it, this one always.
+            let isOwn =
+                strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 || strncmp(entry, "WATCHDOG_", 9) == 0
+                || strncmp(entry, "SYSTEMD_EXEC_PID=", 17) == 0
+            if isOwn ? isExecuted : !isCleared {
                 entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
-                next = place + 1
             }
         }
         var changes: [[UInt8]] = []
@@ -245,6 +279,15 @@ struct KeeperLauncher {
         for entry in entries { list.append(entry) }
         return list
     }
+}
+
+/// The keeper beside this program; by its name alone when there is none.
+func keeperPath() -> String {
+    guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+        return "keeper"
+    }
+    let path = concat(String(own[..<slash]), "/keeper")
+    return access(path, X_OK) == 0 ? path : "keeper"
 }
 
 /// The assignments in a file: `NAME=VALUE` a line, as docker reads them. Empty lines and comments are passed over; a

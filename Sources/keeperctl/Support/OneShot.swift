@@ -25,13 +25,6 @@ final class OneShot {
         limit = context.arguments.value("timeout")?.text ?? ""
     }
 
-    /// A stream that goes to standard output or standard error, or is left for the end.
-    func stream(_ name: StreamName, _ number: Int32) throws(SystemError) -> FollowedStream {
-        let stream = FollowedStream(name, to: try FollowedOutput(number, patient: false))
-        if !showsOutput { stream.limit = 0 }
-        return stream
-    }
-
     func prepare(_ set: PollSet) {
         if let deadline { set.limit(deadline: deadline) }
     }

@@ -71,7 +71,7 @@ class SessionRoster {
     // MARK: The loop
 
     /// Watches folders of tails that are added, and nothing else.
-    final func watchFolders() { changes = FolderWatch.open() }
+    final func watchFolders() { changes = try? FolderWatch.make() }
 
     /// Watches the directory too, and finds the sessions that are there.
     final func watchDirectory() throws(SystemError) {

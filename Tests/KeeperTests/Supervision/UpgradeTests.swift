@@ -72,6 +72,26 @@ struct UpgradeTests {
         #expect(try box.eventNames("a").filter { $0 == "upgraded" }.count == 48)
     }
 
+    @Test("a terminal crosses over with its size, its modes and those who type at it")
+    func terminal() throws {
+        try box.spawn(
+            "--tty", "--size", "100x30", "--wait", "ready", "a", "--", "sh", "-c",
+            "stty -echo; echo up; while read x; do echo got $x; stty size; done")
+        try eventually("sh") { box.journalText("a") == "up\r\n" }
+        let typist = try UnixClient(box.control("a"))
+        #expect(try typist.call("input")["result"] != nil)
+        try typist.send("half")
+        #expect(try UnixClient(box.control("a")).call("resize", ["cols": 90, "rows": 20])["result"] != nil)
+        for _ in 0..<2 { #expect(try upgrade()["result"] != nil) }
+        try typist.send(" a line\n")
+        try eventually("the line") { box.journalText("a") == "up\r\ngot half a line\r\n20 90\r\n" }
+        #expect(try UnixClient(box.control("a")).call("resize", ["cols": 80, "rows": 24])["result"] != nil)
+        #expect(try box.ctl("write", "a", "another").status == 0)
+        try eventually("the next") { box.journalText("a").hasSuffix("got another\r\n24 80\r\n") }
+        #expect(try box.ctl("eof", "a").status == 0)
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+    }
+
     @Test("queued lines, half lines and held bytes cross over; a receipt comes once")
     func queues() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
@@ -217,5 +237,35 @@ struct UpgradeFaultTests {
         #expect(try box.keeperPID("a") == keeper)
         #expect(box.log("a").contains("not upgraded"))
         #expect(try box.ctl("kill", "a").status == 0)
+    }
+}
+
+@Suite("keeperctl upgrade")
+struct UpgradeCommandTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    @Test("--all, by default to the keeper beside keeperctl; one line for each")
+    func all() throws {
+        for id in ["a", "b"] { try box.spawn("--wait", "ready", id, "--", "cat") }
+        let outcome = try box.ctl("upgrade", "--all")
+        #expect(outcome.status == 0, outcome.why)
+        #expect(outcome.out == "a \(keeperVersion)\nb \(keeperVersion)\n")
+        #expect(try box.eventNames("a").last == "upgraded")
+        try box.ctl("kill", "--all")
+        #expect(try box.ctl("upgrade", "--all").status == 0)
+    }
+
+    @Test("what can't be done is one line that says what and why; others are upgraded all the same")
+    func errors() throws {
+        try box.spawn("--wait", "ready", "a", "--", "cat")
+        let missing = try box.ctl("upgrade", "a", "--path", "no/such/keeper")
+        #expect(missing.status == 1, missing.why)
+        #expect(
+            missing.err.contains("\(box.root)/no/such/keeper") && missing.err.contains("--path"), missing.why)
+        let refused = try box.ctl("upgrade", "a", "--path", "/bin/true")
+        #expect(refused.status == 1 && refused.err.contains("can't take over"), refused.why)
+        let unknown = try box.ctl("upgrade", "nobody", "a")
+        #expect(unknown.status == 3 && unknown.out == "a \(keeperVersion)\n", unknown.why)
     }
 }

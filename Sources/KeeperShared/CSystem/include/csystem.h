@@ -46,6 +46,7 @@ char **csys_arguments(void);
 char **csys_environ(void);
 
 static inline int csys_errno(void) { return errno; }
+static inline void csys_set_errno(int code) { errno = code; }
 
 // Variadic calls.
 static inline int csys_openat(int dir, const char *path, int flags, mode_t mode) {
@@ -62,6 +63,11 @@ static inline void csys_restore(int number) { signal(number, SIG_DFL); }
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
+// One datagram to a socket, in the abstract namespace when its name begins with @; waits a second for room at most.
+int csys_send_datagram(const char *path, const char *text, size_t size);
+// Two descriptors over a connection; those that are received are close-on-exec.
+int csys_send_descriptors(int fd, int first, int second);
+int csys_receive_descriptors(int fd, int *first, int *second);
 // A datagram socket under an abstract name that tells who sent what (SO_PASSCRED).
 int csys_bind_notes(const char *name);
 // One datagram and its sender's user; -1 and EAGAIN when none is there. A longer one is cut.
@@ -74,8 +80,22 @@ static inline int csys_readable(int fd) {
     return ioctl(fd, FIONREAD, &count) < 0 ? -1 : count;
 }
 
+// The limit's type is an enumeration in one mode of the C library and an integer in another.
+static inline int csys_get_limit(int resource, struct rlimit *limit) { return getrlimit(resource, limit); }
+static inline int csys_set_limit(int resource, const struct rlimit *limit) { return setrlimit(resource, limit); }
+
 // The size of a terminal in characters.
 static inline int csys_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
+static inline int csys_set_window_size(int fd, const struct winsize *size) { return ioctl(fd, TIOCSWINSZ, size); }
+
+// The other end of a pseudo-terminal's master, which is unlocked first (TIOCGPTPEER, Linux 4.13): needs no path.
+static inline int csys_open_peer(int master) {
+    int locked = 0;
+    return ioctl(master, TIOCSPTLCK, &locked) < 0 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+// fork, which Swift hides; for a process that only waits and then makes a few system calls.
+static inline pid_t csys_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
 // Calls that the C library has no wrapper for in every supported version.
 // Opens a path below a directory for reading and follows no link on the way (openat2, Linux 5.6; where that is
@@ -139,6 +159,7 @@ struct csys_spawn {
     int directory;          // fchdir there, unless -1
     mode_t mask;            // umask
     int death_signal;       // sent when the parent dies; 0: none
+    int terminal;           // whether descriptor 0 becomes the controlling terminal
     pid_t parent;           // checked after death_signal is set
     int executes_extra;     // `extra` is the program: no path, and no shell for what is no program
     // Results.

@@ -18,7 +18,7 @@ package enum CompletionSource: Equatable, Sendable {
     case words([String])
 
     /// Commands that are of use for a live session only. Others may look at what an ended one left.
-    private static let forLiveSessions = ["write", "eof", "kill", "label", "top", "stats"]
+    private static let forLiveSessions = ["write", "eof", "kill", "label", "top", "stats", "turn"]
 
     /// What to offer for an option's value.
     package init(_ option: OptionSpec, of program: ProgramSpec) {
@@ -44,6 +44,8 @@ package enum CompletionSource: Equatable, Sendable {
             } else {
                 self = .sessions
             }
+        // Of `call`, which takes a method's name behind it too.
+        case .string where operand.name == "ID": self = .liveSessions
         case .string where operand.name == "NAME=VALUE", .keyValue: self = .labels
         default: self.init(operand.kind, of: program)
         }
@@ -52,7 +54,7 @@ package enum CompletionSource: Equatable, Sendable {
     private init(_ kind: ValueKind, of program: ProgramSpec) {
         switch kind {
         case .flag, .string, .duration, .size, .integer, .keyValue, .sessionID: self = .nothing
-        case .stopSteps, .restartLimit, .resourceLimit: self = .nothing
+        case .stopSteps, .restartLimit, .resourceLimit, .terminalSize: self = .nothing
         case .readiness: self = .words(["delay:300ms", "output", "output:", "notify", "fd:3", "line:"])
         case .path: self = .files
         case .choice(let words): self = .words(words)

@@ -1,0 +1,60 @@
+// Messages to a service manager, and between two keepers.
+#include "csystem.h"
+
+#include <stddef.h>
+
+int csys_send_datagram(const char *path, const char *text, size_t size) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t length = strlen(path);
+    if (length >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, length);
+    if (*path == '@')
+        address.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
+    const ssize_t sent = sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return sent < 0 ? -1 : 0;
+}
+
+union descriptors {
+    char space[CMSG_SPACE(2 * sizeof(int))];
+    struct cmsghdr header;
+};
+
+int csys_send_descriptors(int fd, int first, int second) {
+    union descriptors control = {.header = {
+        .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&control.header), (int[]){first, second}, 2 * sizeof(int));
+    struct iovec byte = {.iov_base = "", .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int csys_receive_descriptors(int fd, int *first, int *second) {
+    union descriptors control = {0};
+    char space;
+    struct iovec byte = {.iov_base = &space, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) < 0)
+        return -1;
+    if (!CMSG_FIRSTHDR(&message) || control.header.cmsg_len != CMSG_LEN(2 * sizeof(int))) {
+        errno = EPROTO;
+        return -1;
+    }
+    int received[2];
+    memcpy(received, CMSG_DATA(&control.header), sizeof received);
+    *first = received[0];
+    *second = received[1];
+    return 0;
+}

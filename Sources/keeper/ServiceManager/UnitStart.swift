@@ -1,0 +1,193 @@
+import CSystem
+import KeeperShared
+
+/// Starts another keeper, in a unit of its own, in place of this one: through systemd-run.
+struct UnitStart {
+    let manager: UnitManager
+    let settings: Settings
+    let properties: [String]
+
+    enum Outcome {
+        /// Another keeper has the session, or has said why not.
+        case started
+        /// Nothing was started, and why.
+        case refused(String)
+    }
+
+    /// So many starts of all that use a directory are under way at a time: a manager does one thing after the other,
+    /// and whoever else wants something of it would wait behind all of them.
+    private static let slots: Int64 = 4
+
+    func start(_ report: SpawnReport) throws(SystemError) -> Outcome {
+        let opened: SessionsDirectory?
+        do throws(SessionsDirectoryError) {
+            opened = try SessionsDirectory.open(path: settings.sessionsPath, create: true)
+        } catch {
+            return .refused(error.text)
+        }
+        guard let opened else { return .refused("the sessions directory vanished") }
+        let directory = opened.takeDescriptor()
+        let slot = try directory.open(SessionNames.lock, O_RDWR | O_CREAT)
+        try take(slot)
+        var outcome = try attempt(suffix: "", report, in: directory)
+        if case .refused = outcome {
+            // The name may be taken: by a unit whose session is over and that is being cleared away, or by a session
+            // of the same id in another directory.
+            outcome = try attempt(suffix: concat("-", randomNumber()), report, in: directory)
+        }
+        _ = consume slot
+        return outcome
+    }
+
+    /// Waits for its turn; the kernel keeps the queue.
+    private func take(_ slot: borrowing FileDescriptor) throws(SystemError) {
+        // Behind the bytes that stand for ids.
+        let first: Int64 = 1 << 62
+        let number = slot.raw
+        for offset in first..<(first + UnitStart.slots)
+        where csys_lock(number, Int16(F_WRLCK), off_t(offset), 1, 0) == 0 { return }
+        let offset = off_t(first + Int64(getpid()) % UnitStart.slots)
+        try check("lock", SessionNames.lock) { csys_lock(number, Int16(F_WRLCK), offset, 1, 1) }
+    }
+
+    private func attempt(
+        suffix: String, _ report: SpawnReport, in directory: borrowing FileDescriptor
+    ) throws(SystemError) -> Outcome {
+        let number = randomNumber()
+        let name = SessionNames.startFile(number)
+        let socket = settings.reportDescriptor == nil ? "" : SessionNames.startSocket(number)
+        do throws(SystemError) {
+            let file = try directory.open(name, O_WRONLY | O_CREAT | O_EXCL)
+            try file.writeAll(
+                StartFile.describeSelf(
+                    arguments: ownArguments(), socket: socket,
+                    errors: socket.isEmpty ? SessionNames(settings.id).launchLog : ""), name)
+            let path = concat("/proc/self/fd/", String(directory.raw), "/")
+            let listener = socket.isEmpty ? nil : try FileDescriptor.listening(at: concat(path, socket))
+            let errors = FileDescriptor(
+                adopting: try check("memfd_create") { memfd_create("systemd-run", UInt32(MFD_CLOEXEC)) })
+            let folder = processLink(concat("self/fd/", String(directory.raw))) ?? ""
+            let runner = try run(
+                unit: UnitManager.unitName(settings.id, suffix: suffix), file: concat(folder, "/", name),
+                errors: errors)
+            try wait(for: runner, report, listener)
+            if !socket.isEmpty { try directory.remove(socket) }
+            if end(of: runner) == .exited(0) { return .started }
+            // The file's name is the claim: without it no keeper can start, and one that has taken it has the pipe.
+            return unlinkat(directory.raw, name, 0) == 0 ? .refused(firstLine(errors)) : .started
+        } catch {
+            try? directory.remove(name)
+            if !socket.isEmpty { try? directory.remove(socket) }
+            throw error
+        }
+    }
+
+    /// This process's arguments, less what only matters to it.
+    private func ownArguments() -> [UnsafeMutablePointer<CChar>] {
+        var kept: [UnsafeMutablePointer<CChar>] = []
+        var isOptions = true
+        for index in 0..<Int(csys_argc()) {
+            guard let argument = csys_arguments()[index] else { continue }
+            if isOptions {
+                if strcmp(argument, "--") == 0 { isOptions = false }
+                if isForUnit(argument) { continue }
+            }
+            kept.append(argument)
+        }
+        return kept
+    }
+
+    private func isForUnit(_ argument: UnsafePointer<CChar>) -> Bool {
+        for option in [
+            "--isolate=", "--memory-max=", "--cpu-quota=", "--tasks-max=", "--property=", "--handover-fd=",
+        ] as [StaticString] {
+            let start = UnsafeRawPointer(option.utf8Start).assumingMemoryBound(to: CChar.self)
+            if strncmp(argument, start, option.utf8CodeUnitCount) == 0 { return true }
+        }
+        return false
+    }
+
+    private func run(
+        unit: String, file: String, errors: borrowing FileDescriptor
+    ) throws(SystemError) -> ProcessHandle {
+        var words = [
+            "systemd-run", manager.isUsers ? "--user" : "--system", "--quiet", "--collect",
+            "--slice=keeper.slice",
+            "--service-type=notify", "--property=TimeoutStartSec=infinity",
+            // The keeper decides what becomes of a command that ran out of memory.
+            "--property=OOMPolicy=continue", concat("--unit=", unit),
+            concat("--description=Session ", settings.id.string),
+        ]
+        switch settings.leftovers {
+        // Told to end, the keeper ends the others itself, in order.
+        case .end: words.append("--property=KillMode=mixed")
+        case .leave: words.append("--property=KillMode=process")
+        }
+        // Nobody waits for the session: it is enough that the manager knows of it.
+        if settings.reportDescriptor == nil { words.append("--no-block") }
+        for property in properties { words.append(concat("--property=", property)) }
+        words += ["--", withoutVariables(processLink("self/exe") ?? "keeper"), "\(StartFile.option)"]
+        words.append(withoutVariables(file))
+        // For systemd-run alone: the session's environment is in the file by now.
+        setenv("XDG_RUNTIME_DIR", manager.runtimeDirectory, 0)
+        let null = try FileDescriptor.open("/dev/null", O_RDWR)
+        let command = ChildCommand(words)
+        var request = SpawnRequest(
+            file: command.file, arguments: command.pointer, environment: UnsafePointer(csys_environ()!),
+            mask: 0o077)
+        request.descriptors = (null.raw, null.raw, errors.raw, -1)
+        return try spawn(request)
+    }
+
+    /// A service manager takes `$` for the beginning of a variable's name.
+    private func withoutVariables(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            bytes.append(byte)
+            if byte == UInt8(ascii: "$") { bytes.append(byte) }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Gives the new keeper the report pipe, and waits until the manager has done what it could.
+    private func wait(
+        for runner: borrowing ProcessHandle, _ report: SpawnReport, _ listener: borrowing FileDescriptor?
+    ) throws(SystemError) {
+        let set = PollSet()
+        while !runner.hasEnded() {
+            set.clear()
+            set.add(runner.descriptor, .input)
+            switch listener {
+            case .some(let listener): set.add(listener, .input)
+            case .none: break
+            }
+            try set.wait()
+            switch listener {
+            case .some(let listener):
+                if let connection = try listener.accept(), connection.peerUser() == geteuid() {
+                    report.share(over: connection)
+                }
+            case .none: break
+            }
+        }
+    }
+
+    private func end(of runner: borrowing ProcessHandle) -> ProcessEnd {
+        var record = csys_ended()
+        while csys_waitid(P_PID, id_t(runner.pid), WEXITED, &record) < 0, csys_errno() == EINTR {}
+        return ProcessEnd(record)
+    }
+
+    private func firstLine(_ errors: borrowing FileDescriptor) -> String {
+        lseek(errors.raw, 0, SEEK_SET)
+        let line = ((try? errors.readAll(limit: 4096)) ?? []).prefix { $0 != UInt8(ascii: "\n") }
+        return concat("systemd-run: ", line.isEmpty ? "failed" : String(decoding: line, as: UTF8.self))
+    }
+
+    /// A number that nobody else has.
+    private func randomNumber() -> String {
+        var number: UInt64 = 0
+        withUnsafeMutableBytes(of: &number) { _ = getrandom($0.baseAddress!, $0.count, 0) }
+        return hexadecimal(number)
+    }
+}

@@ -1,0 +1,234 @@
+import CSystem
+import KeeperShared
+
+/// `sync`: makes the executable files of a directory sessions, once or for good.
+func runSync(_ context: Context) throws(CommandFailure) -> Int32 {
+    let name = context.arguments.operands[0].bytes
+    let sync = Sync(context, WorkerDirectory(name, sessionsPath: try context.directoryPath()))
+    if context.arguments.flag("watch") { return try sync.follow(name) }
+    try sync.pass()
+    return sync.status
+}
+
+/// The sessions of a directory.
+private final class Sync {
+    private let place: WorkerDirectory
+    private let report: ActionReport
+    private let context: Context
+    private let isDry: Bool
+    /// What was there in the last pass: only what has changed since is looked at in the next, so that a session that
+    /// ended, or could not be started, isn't tried again and again.
+    private var known: [Worker] = []
+    private var ending = ExitStatus.done
+
+    init(_ context: Context, _ place: WorkerDirectory) {
+        self.context = context
+        self.place = place
+        report = ActionReport(context)
+        isDry = context.arguments.flag("dry-run")
+    }
+
+    /// The first failure's.
+    var status: Int32 { report.status != ExitStatus.done ? report.status : ending }
+
+    /// Passes whenever the directory has changed, until it is told to end.
+    func follow(_ name: [UInt8]) throws(CommandFailure) -> Int32 {
+        let tree = try TreeWatch()
+        let root = WatchedRoot(place.path, place.filter, isShallow: true)
+        try tree.add(root)
+        tree.begin()
+        let signals = try EndSignals()
+        try pass()
+        report.watching(tree)
+        var quiet = QuietTime(context.arguments.duration("debounce") ?? 0)
+        let set = PollSet()
+        while true {
+            set.clear()
+            tree.prepare(set)
+            if let deadline = quiet.deadline { set.limit(deadline: deadline) }
+            if try signals.wait(set) { return ExitStatus.done }
+            tree.turn(set)
+            let now = monotonicNow()
+            if root.takeNews() != nil { quiet.note(now) }
+            if !quiet.isOver(now) { continue }
+            if root.isPresent {
+                do throws(CommandFailure) { try pass() } catch { report.failed(error) }
+            } else {
+                // More likely on its way to being replaced than meant to end everything.
+                printError(
+                    concat(quoted(name), " is gone; its sessions stay as they are until it is there again"))
+            }
+        }
+    }
+
+    /// Does what is to be done.
+    ///
+    /// - Throws: when the directory can't be read.
+    func pass() throws(CommandFailure) {
+        let workers = try place.workers { report.failed($0) }
+        var removed: [SessionID] = []
+        // Not even the sessions directory is made for a dry run.
+        if !isDry { _ = try context.makeDirectory() }
+        if let directory = try context.openDirectory() {
+            removed = try ownSessions(directory, except: workers)
+            for worker in workers where !isKnown(worker) {
+                do throws(CommandFailure) {
+                    worker.action = try action(for: worker, directory)
+                } catch { report.failed(error, worker.id) }
+            }
+        } else {
+            for worker in workers { worker.action = .start }
+        }
+        known = workers
+        prepare(workers)
+        try end(removed, workers)
+        restart(workers)
+        start(workers)
+    }
+
+    // MARK: What is to be done
+
+    private func action(
+        for worker: Worker, _ directory: borrowing SessionsDirectory
+    ) throws(CommandFailure) -> Worker.Action {
+        switch try SessionLookup(worker.id, in: directory.descriptor) {
+        case .none, .over, .dead: return .start
+        case .foreign: break
+        case .live(_, let status):
+            guard let status, isOwn(status) else { break }
+            let version = status.label(Worker.versionLabel)
+            if equalUTF8(version, worker.version) { return .nothing }
+            return worker.hasOptions(of: version) ? .restart : .replace
+        }
+        throw CommandFailure(
+            ExitStatus.conflict,
+            concat(
+                worker.id.string,
+                ": left alone: a session of this name runs that was not started by 'keeperctl sync ",
+                place.pathText, "'"))
+    }
+
+    private func isKnown(_ worker: Worker) -> Bool {
+        for old in known where old.id == worker.id { return equalUTF8(old.version, worker.version) }
+        return false
+    }
+
+    private func isOwn(_ status: SessionStatus) -> Bool {
+        equalUTF8(status.label(Worker.directoryLabel), place.pathText)
+    }
+
+    /// Live sessions of this directory, and those whose keepers have died, that have no file any more.
+    private func ownSessions(
+        _ directory: borrowing SessionsDirectory, except workers: [Worker]
+    ) throws(CommandFailure) -> [SessionID] {
+        var ids: [SessionID] = []
+        for id in try liveSessions(in: directory.descriptor) {
+            var isWanted = false
+            for worker in workers where worker.id == id { isWanted = true }
+            if isWanted { continue }
+            let folder = SessionNames(id).folder
+            if let status = SessionStatus.read(folder, in: directory.descriptor), isOwn(status) {
+                ids.append(id)
+            }
+        }
+        return ids
+    }
+
+    /// Reads the options of those that are to be started; one with a mistake in them stays as it is.
+    private func prepare(_ workers: [Worker]) {
+        for worker in workers {
+            switch worker.action {
+            case .nothing, .restart: continue
+            case .start, .replace: break
+            }
+            do throws(CommandFailure) {
+                worker.context = try place.context(of: worker)
+            } catch {
+                worker.action = .nothing
+                report.failed(error, worker.id)
+            }
+        }
+    }
+
+    // MARK: Doing it
+
+    private func end(_ removed: [SessionID], _ workers: [Worker]) throws(CommandFailure) {
+        if !isDry {
+            var ids = removed
+            for worker in workers {
+                if case .replace = worker.action { ids.append(worker.id) }
+            }
+            let killing = Killing(try context.makeDirectory())
+            killing.end(ids)
+            if ending == ExitStatus.done { ending = killing.status }
+        }
+        for id in removed where isDry || !isLive(id) { report.done("stopped", id, isDry: isDry) }
+    }
+
+    private func isLive(_ id: SessionID) -> Bool {
+        guard let directory = try? context.openDirectory(),
+            let lookup = try? SessionLookup(id, in: directory.descriptor)
+        else { return false }
+        if case .live = lookup { return true }
+        return false
+    }
+
+    /// Asks all of them, and then waits for each.
+    private func restart(_ workers: [Worker]) {
+        for isAsking in [true, false] {
+            for worker in workers {
+                guard case .restart = worker.action else { continue }
+                do throws(CommandFailure) {
+                    if isDry {
+                        if isAsking { report.done("restarted", worker.id, isDry: true) }
+                    } else if isAsking {
+                        worker.request = try ControlClient.ask(
+                            worker.id, in: try context.makeDirectory(), "restart")
+                    } else if let request = worker.request {
+                        try request.commandResult(of: worker.id)
+                        try setVersion(worker)
+                        report.done("restarted", worker.id)
+                    }
+                } catch { report.failed(error, worker.id) }
+            }
+        }
+    }
+
+    private func setVersion(_ worker: Worker) throws(CommandFailure) {
+        let directory = try context.makeDirectory()
+        do throws(ControlFailure) {
+            let client = try ControlClient(worker.id, in: directory.descriptor, "label") { json in
+                json.key(Worker.versionLabel)
+                json.string(worker.version)
+            }
+            _ = try client.result()
+        } catch {
+            throw error.commandFailure(worker.id)
+        }
+    }
+
+    private func start(_ workers: [Worker]) {
+        for worker in workers {
+            guard let context = worker.context else { continue }
+            var isReplaced = false
+            if case .replace = worker.action { isReplaced = true }
+            do throws(CommandFailure) {
+                if !isDry {
+                    let starter = try SessionStarter(
+                        context, isWaitedFor: true, removesFiles: context.arguments.flag("rm"))
+                    _ = try starter.start(deadline: nil)
+                }
+                report.done(isReplaced ? "restarted" : "started", worker.id, isDry: isDry)
+            } catch { report.failed(error, worker.id) }
+            worker.context = nil
+        }
+    }
+}
+
+extension SessionStatus {
+    /// The value of a label; empty without it.
+    fileprivate func label(_ name: String) -> String {
+        for label in labels where equalUTF8(label.name, name) { return label.value }
+        return ""
+    }
+}

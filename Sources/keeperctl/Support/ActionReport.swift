@@ -1,0 +1,70 @@
+import KeeperShared
+
+/// Says on standard output what was done with sessions, and on standard error what could not be done.
+final class ActionReport {
+    /// The first failure's.
+    private(set) var status = ExitStatus.done
+    private let output: StandardOutput
+    private let isJSON: Bool
+
+    init(_ context: Context) {
+        output = context.output
+        isJSON = context.arguments.flag("json")
+    }
+
+    /// - Parameter path: what caused it, if that is to be said.
+    /// - Parameter isDry: whether it would be done, and was not.
+    func done(_ event: String, _ id: SessionID, path: [UInt8]? = nil, isDry: Bool = false) {
+        if isJSON { return write(event, id, path: path, isDry: isDry, error: nil) }
+        output.write(
+            concat(
+                isDry ? "would have " : "", event, " ", id.string,
+                path.map { concat(": ", quoted($0), " changed") } ?? "", "\n"))
+        output.flush()
+    }
+
+    /// The watch has begun: from now on no change is missed.
+    func watching(_ tree: TreeWatch) {
+        let count = String(tree.count)
+        output.write(
+            isJSON
+                ? concat("{\"event\":\"watching\",\"directories\":", count, "}\n")
+                : concat("watching ", count, " directories\n"))
+        output.flush()
+    }
+
+    func failed(_ failure: CommandFailure, _ id: SessionID? = nil, path: [UInt8]? = nil) {
+        printError(failure.text)
+        if status == ExitStatus.done { status = failure.status }
+        if isJSON, let id { write("failed", id, path: path, isDry: false, error: failure.text) }
+    }
+
+    private func write(
+        _ event: String, _ id: SessionID, path: [UInt8]?, isDry: Bool, error: String?
+    ) {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("time")
+        json.string(Timestamp.now().rfc3339)
+        json.key("sessionId")
+        json.string(id.string)
+        json.key("event")
+        json.string(event)
+        if let path {
+            json.key("path")
+            json.string(utf8: path)
+        }
+        if isDry {
+            json.key("dryRun")
+            json.bool(true)
+        }
+        if let error {
+            json.key("error")
+            json.string(error)
+        }
+        json.endObject()
+        json.endLine()
+        output.write(json.bytes)
+        output.flush()
+    }
+}

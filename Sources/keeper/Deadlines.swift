@@ -44,7 +44,8 @@ enum DeadlineKind: Int, CaseIterable {
 
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
-    // Room for every kind: a test counts them.
+    /// Room for every kind: a test counts them.
+    var count: Int { times.count }
     private var times = InlineArray<18, Int64>(repeating: .max)
 
     /// One that is further away than the clock goes is never due.

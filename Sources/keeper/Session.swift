@@ -245,7 +245,15 @@ final class Session {
         _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
     ) -> Int {
         outputHasCome()
-        lookForReadiness(bytes, of: stream.name)
+        let count = put(bytes, of: stream, &failure)
+        // Whoever waits for it finds it in the journal.
+        lookForReadiness(UnsafeRawBufferPointer(rebasing: bytes[..<count]), of: stream.name)
+        return count
+    }
+
+    private func put(
+        _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
+    ) -> Int {
         switch stream.sink {
         case .journal(let journal):
             if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }

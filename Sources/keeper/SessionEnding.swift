@@ -192,6 +192,11 @@ extension Session {
                     json.key("reason")
                     json.string(reason)
                 }
+                // For readers of a session that removes its files: how much there has been.
+                json.key("stdout")
+                json.integer(recorder.status.stdout.next)
+                json.key("stderr")
+                json.integer(recorder.status.stderr.next)
             }
             ending.exitStatus =
                 hasFailed || (settings.isDropIn && !supervision.hasBeenReady && !ending.wasStopped) ? 1 : 0

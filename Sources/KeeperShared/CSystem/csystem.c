@@ -176,6 +176,10 @@ static void execute(const struct csys_spawn *spawn) {
     errno = found;
 }
 
+void csys_become(const char *file, char *const *argv, char *const *envp) {
+    execute(&(const struct csys_spawn){.file = file, .argv = argv, .envp = envp});
+}
+
 // Runs in the parent's memory while the parent waits (CLONE_VM, CLONE_VFORK): only calls that
 // touch nothing but the stack and the kernel.
 static int child_main(void *argument) {

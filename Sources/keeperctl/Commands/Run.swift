@@ -15,6 +15,7 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
                 ExitStatus.badUsage, "--tty and --watch don't go together: run 'keeperctl watch' beside it")
         }
         let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
+        let oneShot = try OneShot(context)
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
         // Before the start: a PATH that isn't there starts nothing, and no change is missed.
@@ -22,7 +23,7 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         let keeper = try starter.start(deadline: nil)
         if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper) }
         restarter?.begin(for: keeper.id)
-        let run = try Run(context, starter, keeper, signals, restarter)
+        let run = try Run(context, starter, keeper, signals, restarter, oneShot)
         return try run.finish()
     } catch {
         // docker's numbers for troubles that are not the command's.
@@ -93,11 +94,13 @@ private final class Run {
     private var input: InputClient?
     private var isInputThrough = false
     private let restarter: Restarter?
+    private let oneShot: OneShot
+    private let output: StandardOutput
     private let what: String
 
     init(
         _ context: Context, _ starter: SessionStarter, _ keeper: StartedKeeper,
-        _ signals: consuming SignalReader, _ restarter: Restarter?
+        _ signals: consuming SignalReader, _ restarter: Restarter?, _ oneShot: OneShot
     ) throws(CommandFailure) {
         guard let directory = try context.openDirectory() else {
             throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
@@ -107,10 +110,14 @@ private final class Run {
         self.keeper = keeper
         self.signals = signals
         self.restarter = restarter
+        self.oneShot = oneShot
+        output = context.output
         let gaps = GapRecord(what)
         let names = names
         follower = try system(what) { () throws(SystemError) in
-            try followBoth(names, in: directory, fromNow: false) { stream, gap in gaps.note(stream, gap) }.0
+            try followBoth(
+                names, in: directory, fromNow: false, limit: oneShot.showsOutput ? Int.max : 0
+            ) { stream, gap in gaps.note(stream, gap) }.0
         }
         self.gaps = gaps
         // A child that ended at once is no trouble: its output and status are what counts.
@@ -133,14 +140,21 @@ private final class Run {
             follower.prepare(set)
             input?.prepare(set)
             restarter?.prepare(set)
+            oneShot.prepare(set)
             set.add(signals.descriptor, .input)
             try system(what) { () throws(SystemError) in try set.wait() }
             while let signal = signals.next() { pass(signal) }
+            if !(try oneShot.turn(keeper.id, follower.status, in: directory.descriptor)) { break }
             try turn(set)
         }
         let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
+        let gaps = gaps
+        let result = try oneShot.finish(names, status, in: directory.descriptor, output) { stream, gap in
+            gaps.note(stream, gap)
+        }
         // Only when the keeper is gone the id is free for the next session.
-        keeper.release()
+        if !oneShot.isStuck { keeper.release() }
+        if let result { return result }
         let own = try exitStatus(what, status?.end)
         if gaps.isEmpty { return own }
         throw CommandFailure(ExitStatus.failed, concat(what, ": the output above is incomplete"))

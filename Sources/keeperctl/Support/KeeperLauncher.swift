@@ -188,7 +188,7 @@ struct KeeperLauncher {
             var environment = try makeEnvironment(isExecuted: true)
             let code = arguments.withPointer { arguments in
                 environment.withPointer { environment -> Int32 in
-                    execvpe(program, arguments, environment)
+                    csys_become(program, arguments, environment)
                     return csys_errno()
                 }
             }

@@ -100,8 +100,9 @@ final class PipeView {
 /// Copies both streams of a session to standard output and standard error, as they come.
 ///
 /// - Parameter fromNow: leaves out what is there already.
+/// - Parameter limit: the position to stop at in each; 0 copies nothing and only waits for the end.
 @inline(never) func followBoth(
-    _ names: SessionNames, in directory: borrowing SessionsDirectory, fromNow: Bool,
+    _ names: SessionNames, in directory: borrowing SessionsDirectory, fromNow: Bool, limit: Int = Int.max,
     gap: @escaping (StreamName, JournalGap) -> Void
 ) throws(SystemError) -> (Follower, [FollowedOutput]) {
     let folder = try directory.descriptor.openDirectory(names.folder)
@@ -110,6 +111,7 @@ final class PipeView {
         try FollowedOutput(STDOUT_FILENO, patient: false), try FollowedOutput(STDERR_FILENO, patient: false),
     ]
     let streams = [FollowedStream(.stdout, to: outputs[0]), FollowedStream(.stderr, to: outputs[1])]
+    for stream in streams { stream.limit = limit }
     if fromNow {
         for stream in streams { stream.position = try JournalReader(stream.name).journalEnd(in: folder) }
     }

@@ -105,6 +105,8 @@ static inline int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_ope
 static inline int csys_pidfd_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
+// Executes a program, found in PATH if it has no slash, in this process. Returns only with an error.
+void csys_become(const char *file, char *const *argv, char *const *envp);
 // Executes the program that a descriptor is open on, in this process.
 static inline int csys_execute(int fd, char *const *argv, char *const *envp) {
     return execveat(fd, "", argv, envp, AT_EMPTY_PATH);

@@ -2,6 +2,7 @@
 
 #ifdef KEEPER_STANDALONE
 #include <stdarg.h>
+#include <sys/vfs.h>
 
 static inline long kernel(long number, long a, long b, long c, long d, long e, long f) {
     register long fourth __asm__("r10") = d, fifth __asm__("r8") = e, sixth __asm__("r9") = f;
@@ -104,6 +105,16 @@ int stat(const char *path, struct stat *status) { return (int)CALL(SYS_stat, pat
 int lstat(const char *path, struct stat *status) { return (int)CALL(SYS_lstat, path, status); }
 int fstatat(int directory, const char *path, struct stat *status, int flags) {
     return (int)CALL(SYS_newfstatat, directory, path, status, flags);
+}
+int fstatvfs(int fd, struct statvfs *status) {
+    struct statfs kernel;
+    if (CALL(SYS_fstatfs, fd, &kernel) < 0)
+        return -1;
+    *status = (struct statvfs){
+        .f_bsize = (unsigned long)kernel.f_bsize, .f_frsize = (unsigned long)kernel.f_frsize, .f_blocks = kernel.f_blocks,
+        .f_bfree = kernel.f_bfree, .f_bavail = kernel.f_bavail, .f_files = kernel.f_files, .f_ffree = kernel.f_ffree,
+        .f_favail = kernel.f_ffree, .f_flag = (unsigned long)kernel.f_flags, .f_namemax = (unsigned long)kernel.f_namelen};
+    return 0;
 }
 int fchmod(int fd, mode_t mode) { return (int)CALL(SYS_fchmod, fd, mode); }
 int chmod(const char *path, mode_t mode) { return (int)CALL(SYS_chmod, path, mode); }

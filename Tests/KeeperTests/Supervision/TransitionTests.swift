@@ -3,7 +3,7 @@ import KeeperShared
 import Testing
 
 /// The table of the changes of state against the code: all there is happens, and nothing else.
-@Suite("Transitions", requires(Programs.python))
+@Suite("Transitions")
 struct TransitionTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
@@ -165,7 +165,7 @@ extension Sandbox {
 @Suite("The table of transitions in keeper-sessions(5)")
 struct TransitionPageTests {
     private static let path = "\(RenderedFiles.repository)/contrib/man/keeper-sessions.5"
-    private static let head = ".Sh LIFE\n"
+    private static let head = ".Sh TRANSITIONS\n"
     private static let tail = ".Sh EVENTS\n"
 
     private var rendered: String {
@@ -181,9 +181,19 @@ struct TransitionPageTests {
         for row in SessionTransition.all {
             let from = row.from.map { ".It Cm \($0.name) No to Cm" } ?? ".It No to Cm"
             text += "\(from) \(row.to.name) No by Cm \(row.event)\n"
-            text += "\(row.when.prefix(1).uppercased())\(row.when.dropFirst()).\n"
+            text += wrapped("\(row.when.prefix(1).uppercased())\(row.when.dropFirst()).")
         }
         return text + ".El\n"
+    }
+
+    /// In lines of at most 80 bytes.
+    private func wrapped(_ text: String) -> String {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.utf8.count + word.utf8.count > 79 { lines.append("") }
+            lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     /// `KEEPER_TEST_UPDATE_GOLDEN=1` writes it.

@@ -110,8 +110,7 @@ extension Session {
         guard child != nil, !run.wasReady, !run.isBeingEnded else { return }
         let now = monotonicNow()
         run.readyAt = now
-        // Said once: whoever reads the report may have stopped reading.
-        if !supervision.hasBeenReady { report.ready() }
+        let isFirst = !supervision.hasBeenReady
         supervision.hasBeenReady = true
         supervision.match = nil
         deadlines.clear(.ready)
@@ -122,6 +121,8 @@ extension Session {
         updateExtents()
         log.line("keeper ready: \(settings.id.string)")
         recorder.transition(to: .running, "ready", in: place.folder)
+        // Behind the record: whoever waits for it looks there next. Said once: the reader may have stopped reading.
+        if isFirst { report.ready() }
         supervision.lastWatchdog = now
         if let watchdog = settings.limits.watchdog { deadlines.set(.watchdog, in: watchdog) }
         scheduleRetry()

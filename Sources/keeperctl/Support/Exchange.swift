@@ -164,7 +164,10 @@ final class Exchange {
     /// Whether the child that was talked with has ended, or has no ear: asked after ``next()`` had no more, no answer
     /// will come.
     var isOver: Bool {
-        if watch.isOver || refusal != nil { return true }
+        if refusal != nil { return true }
+        // The end may be faster than the receipt, which tells whether the child had the line.
+        if let client, client.isThrough { return false }
+        if watch.isOver { return true }
         guard let child, let status = watch.status else { return false }
         guard let now = status.child?.identity else { return true }
         return status.state == .backoff || now.pid != child.pid || now.startTime != child.startTime

@@ -68,7 +68,7 @@ final class InputRouter {
     ///   - isFirst: before what is queued; only for a child that has got nothing yet.
     ///   - completion: what follows once it is delivered or can't be.
     func send(
-        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion
+        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion?
     ) throws(SystemError) {
         nextSerial += 1
         // To the loop it is a writer that has said all it had to say, and gone.
@@ -87,7 +87,7 @@ final class InputRouter {
     /// Closes stdin at once; lines that are not through are refused from now on.
     func closeNow(_ why: StaticString) {
         if case .full = target, stdin != nil { unwatchStdin() }
-        stdin = nil
+        closeStdin()
         if isClosing { wasClosedByRequest = true }
         target = .closed(why)
         isClosing = false

@@ -27,8 +27,14 @@ extension InputRouter {
             closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
         case .none: break
         }
-        stdin = nil
+        closeStdin()
         target = .away
+    }
+
+    func closeStdin() {
+        // The child must see the end.
+        if stdin != nil { session?.stdinIsClosing() }
+        stdin = nil
     }
 
     /// The child has ended, and another will follow.
@@ -79,6 +85,7 @@ extension InputRouter {
     /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
     func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let result: Int
+        let bytes = session?.resilience?.bound(bytes) ?? bytes
         switch stdin {
         case .none: return 0
         case .some(let pipe):
@@ -98,9 +105,10 @@ extension InputRouter {
                 result = 0
             }
             if result > 0, result < bytes.count { growPipe(pipe) }
+            if result == bytes.count { session?.resilience?.linesAreWhole() }
         }
         if result == 0 {
-            stdin = nil
+            closeStdin()
             target = .closed("the child closed its stdin")
             for connection in connections.values { enqueue(connection) }
         }

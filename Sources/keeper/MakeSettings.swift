@@ -30,6 +30,8 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     if !arguments.flag("max-pending") {
         settings.maximumPending = max(settings.maximumPending, settings.maximumLine)
     }
+    settings.isResilient = arguments.flag("resilient")
+    if settings.isResilient { try checkResilience(arguments) }
     try readSupervision(arguments, into: &settings)
     if arguments.flag("no-journal") {
         settings.output = .discard
@@ -48,6 +50,19 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         for complaint in complaints { log.line(complaint) }
     }
     return settings
+}
+
+/// What survives a keeper is what is in journals, and somebody has to keep what is open.
+private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
+    if arguments.trailing.isEmpty || arguments.flag("report-fd") {
+        throw UsageError(.conflictingOptions, "--resilient is for a unit of a service manager, with a command")
+    }
+    if !DescriptorStore.isThere {
+        throw UsageError(
+            .conflictingOptions,
+            "--resilient needs a service manager that keeps what is open (NOTIFY_SOCKET is not set): "
+                + "start the session as keeper-resilient@ID.service")
+    }
 }
 
 private func readSupervision(

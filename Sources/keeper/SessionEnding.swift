@@ -205,11 +205,12 @@ extension Session {
 
     /// Learns who ended, and reaps: the child, or an orphan that became ours.
     func reap() {
+        if run.isAdopted, adoptedChildHasEnded { childHasEnded(.unknown) }
         while true {
             var record = csys_ended()
             if csys_waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &record) < 0 {
                 // Somebody else has reaped our child: how it ended can't be known.
-                if csys_errno() == ECHILD, child != nil { childHasEnded(.unknown) }
+                if csys_errno() == ECHILD, child != nil, !run.isAdopted { childHasEnded(.unknown) }
                 break
             }
             if record.pid == 0 { break }
@@ -226,8 +227,9 @@ extension Session {
         checkOver()
     }
 
-    private func childHasEnded(_ end: ProcessEnd) {
+    func childHasEnded(_ end: ProcessEnd) {
         child = nil
+        resilience?.note(end)
         run.end = end
         recorder.status.exit = SessionStatus.Exit(end: end, at: Timestamp.now())
         deadlines.clear(.ready)
@@ -253,6 +255,7 @@ extension Session {
                 log.line("ending processes that the child left behind: \(left?.count ?? 0)")
                 for pid in left ?? [] { signalLeftover(pid, SIGTERM) }
                 deadlines.set(.leftovers, in: run.leftoverGrace)
+                if run.isAdopted { watch(left ?? []) }
             }
         }
     }
@@ -274,12 +277,13 @@ extension Session {
             if !stat.isZombie { found.append(pid) }
             open += children(of: pid)
         }
+        if run.isAdopted { addStrays(to: &found) }
         return found
     }
 
     private func signalLeftover(_ pid: pid_t, _ signal: Int32) {
         // Opened first and then looked at: a descendant that ended may have left its PID to a stranger.
-        guard let handle = ProcessHandle.open(pid: pid), descends(pid) else { return }
+        guard let handle = ProcessHandle.open(pid: pid), descends(pid) || isStray(pid) else { return }
         try? handle.signal(signal)
         if signal != SIGKILL { try? handle.signal(SIGCONT) }
     }
@@ -441,6 +445,7 @@ extension Session {
             ending.isAwaitingReader = report.awaitReader(poller)
             if ending.isAwaitingReader { return }
         }
+        resilience?.page[.isOver] = 1 + Int64(ending.exitStatus)
         place.removeSocket()
         acceptWaiting()
         input.end("the session has ended")
@@ -448,6 +453,7 @@ extension Session {
         place.removeChildSidecar()
         if settings.removesFiles { place.removeFiles() }
         place.removeSidecar()
+        resilience?.forgetAll()
         answerStops(survivors: [])
         isOver = true
     }

@@ -79,6 +79,7 @@ extension Session {
         } catch {
             return cannotStart(error)
         }
+        resilience?.keepChild(self)
         do throws(SystemError) {
             if let pid = childPID { try place.recordChild(pid) }
         } catch {

@@ -1,0 +1,133 @@
+import CSystem
+import KeeperShared
+
+// What a keeper does first that goes on with another one's session.
+extension Session {
+    /// Owns the shared page, where there is one.
+    func adoptResilience(_ state: SavedState) throws(SystemError) {
+        if state.page >= 0 { resilience = Resilience(log, try SharedPage(adopting: state.page)) }
+        run.isAdopted = state.isAdopted
+        switch state.cause {
+        case 1: run.cause = .stop
+        case 2: run.cause = .restart
+        case 3, 4: run.cause = .limit(endsSession: state.cause == 4)
+        default: break
+        }
+        if run.isAdopted { try watchAdoptedChild() }
+    }
+
+    func adoptStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
+        guard let resilience, state.stage >= 0 else { return nil }
+        do throws(SystemError) {
+            return try OutputStage(state.isStderr ? .stderr : .stdout, resilience.page, adopting: state.stage)
+        } catch {
+            problem = error
+            return nil
+        }
+    }
+
+    /// Goes on from where another keeper was killed.
+    func goOn(isNewChild: Bool) throws(SystemError) {
+        let before = recorder.status.keeper.identity.pid
+        let now = Timestamp.now()
+        recorder.status.keeper.identity = ProcessIdentity(
+            pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0)
+        recorder.status.keeper.version = "\(keeperVersion)"
+        if isNewChild, let pid = childPID { try place.recordChild(pid) }
+        // Output first: what is in the stages came before all that is recorded now.
+        for stream in outputs { try recoverStage(stream) }
+        resumeMatch()
+        for stream in outputs { read(stream.name) }
+        updateExtents()
+        let isNew = isNewChild && childPID != nil
+        if isNew { recorder.status.state = .starting }
+        recorder.writeStatus(in: place.folder)
+        // Readers take the status for that of the keeper in the sidecar: until here that was the other one.
+        try place.rewriteSidecar()
+        log.line("goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
+        recorder.event("recovered", in: place.folder) { json in
+            json.key("pid")
+            json.integer(getpid())
+            json.key("previousPid")
+            json.integer(before)
+            guard let last = resilience?.page[.lastTurn], last > 0 else { return }
+            json.key("lastTurn")
+            json.string(Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last)).rfc3339)
+        }
+        if isNew { noteStart() }
+        resumeInput()
+        forgivePause()
+        for kind in [.drain, .leftovers, .stopStep, .accept, .idle, .logSize] as [DeadlineKind] {
+            deadlines.clear(kind)
+        }
+        if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
+        deadlines.setIfUnset(.idle, in: .milliseconds(100))
+        resilience?.checkpoint(self)
+        recorder.manager.tell(recorder.status, isStarted: true)
+        resumeRun()
+    }
+
+    private func noteStart() {
+        recorder.event("started", in: place.folder) { json in
+            json.key("to")
+            json.string("starting")
+            json.key("pid")
+            json.integer(childPID ?? 0)
+            json.key("restarts")
+            json.integer(recorder.status.child?.restarts ?? 0)
+        }
+    }
+
+    /// What was looked for may have come in part.
+    private func resumeMatch() {
+        guard let match = supervision.match else { return }
+        if case .output(let text) = settings.ready, text.count > 1 {
+            var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
+            for stream in outputs {
+                guard case .journal(let journal) = stream.sink else { continue }
+                let tail = journal.tail(text.count - 1, in: place.folder)
+                if stream.name == .stdout { tails.stdout = tail } else { tails.stderr = tail }
+            }
+            supervision.match?.resume(isArmed: true, tails: tails)
+        }
+        if case .line(let line) = settings.ready, !match.isArmed {
+            try? input.send(line, isFirst: true, then: .armMatch)
+        }
+    }
+
+    /// A line that was torn is ended: the child gets it as it is, and what follows is not part of it.
+    private func resumeInput() {
+        input.hold(recorder.status.state == .paused)
+        guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin != nil else { return }
+        log.line("a line of input may have been torn")
+        recorder.event("dropped", in: place.folder) { json in
+            json.key("why")
+            json.string("torn")
+        }
+        try? input.send([], isFirst: true, then: nil)
+    }
+
+    /// Takes up what was under way.
+    private func resumeRun() {
+        if run.isSettled {
+            run.end = run.end ?? resilience?.childEnd ?? .unknown
+            // Whoever killed the keeper between two children waits no longer for the next.
+            recorder.status.state = .backoff
+            return deadlines.setIfUnset(.restart, in: 0)
+        }
+        if let end = recorder.status.exit?.end ?? resilience?.childEnd {
+            // The other keeper had learned of it.
+            if adoptedChildHasEnded || childPID != nil { childHasEnded(end) }
+            return reap()
+        }
+        switch recorder.status.state {
+        case .stopping:
+            if !run.isBeingEnded { run.cause = .stop }
+            if case .stop = run.cause { ending.urgency = .orderly }
+            endRun(settings.stopSteps)
+        case .stuck: deadlines.set(.stuck, in: .seconds(1))
+        case .starting, .running, .paused, .backoff, .exited, .failed, .lost: break
+        }
+        reap()
+    }
+}

@@ -243,6 +243,11 @@ final class InputRouter {
         }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
+        // Not in its next turn: a quick child's answer to a line of the keeper's own comes before that.
+        if let completion = connection.completion {
+            connection.completion = nil
+            session?.complete(completion, nil)
+        }
         return true
     }
 

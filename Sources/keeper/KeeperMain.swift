@@ -35,7 +35,9 @@ func runKeeper() -> Int32 {
     if settings.isResilient { return runResilient(settings, log) }
     closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
-    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() { return status }
+    if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() {
+        return status
+    }
     if let number = settings.handoverDescriptor { close(number) }
     return launch(settings, log, report)
 }

@@ -440,6 +440,7 @@ extension Session {
 
     /// Takes the session's names away, once nobody needs its files any more.
     private func conclude() {
+        recorder.manager.tellEnd()
         if settings.awaitsReader, settings.removesFiles, ending.urgency != .now, !ending.readerHasGone {
             // Whoever started this session still reads it; its end of the pipe tells when it has done.
             ending.isAwaitingReader = report.awaitReader(poller)

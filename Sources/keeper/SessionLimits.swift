@@ -71,7 +71,8 @@ extension Session {
         case .watchdog:
             guard let limit = limits.watchdog, !isLater(supervision.lastWatchdog, limit, kind) else { return }
             exceed("watchdog: no WATCHDOG=1 for \(formatDuration(limit))")
-        case .ready, .stopStep, .leftovers, .drain, .disk, .accept, .idle, .logSize, .serviceWatchdog, .restart, .stuck,
+        case .ready, .stopStep, .leftovers, .drain, .disk, .accept, .idle, .logSize, .serviceWatchdog,
+            .restart, .stuck,
             .sample,
             .note:
             break

@@ -61,6 +61,6 @@ private var commands: [(String, Command)] {
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
         ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
-        ("watch", runWatch), ("sync", runSync),
+        ("watch", runWatch), ("sync", runSync), ("exec", runExec), ("doctor", runDoctor),
     ]
 }

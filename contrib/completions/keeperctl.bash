@@ -9,6 +9,11 @@ _keeperctl_command() {
     write) command='write' ;;
     eof) command='eof' ;;
     kill | stop) command='kill' ;;
+    restart) command='restart' ;;
+    pause) command='pause' ;;
+    resume) command='resume' ;;
+    watch) command='watch' ;;
+    sync) command='sync' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -21,6 +26,8 @@ _keeperctl_command() {
     events) command='events' ;;
     label) command='label' ;;
     prune) command='prune' ;;
+    exec) command='exec' ;;
+    doctor) command='doctor' ;;
     version) command='version' ;;
     help) command='help' ;;
     *) return 1 ;;
@@ -31,10 +38,15 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
-    run) options='--env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
+    restart) options='--timeout' ;;
+    pause) options='--timeout' ;;
+    resume) options='--timeout' ;;
+    watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
+    sync) options='--watch --debounce --dry-run --json' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -43,6 +55,8 @@ _keeperctl_options() {
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
     prune) options='--older --keep --dry-run' ;;
+    exec) options='--config' ;;
+    doctor) options='--json' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
 }
@@ -75,6 +89,11 @@ _keeperctl_value() {
     'spawn --journal-size') kind=nothing ;;
     'spawn --max-line') kind=nothing ;;
     'spawn --max-pending') kind=nothing ;;
+    'spawn --isolate') kind='words auto none systemd' ;;
+    'spawn --cpu-quota') kind=nothing ;;
+    'spawn --tasks-max') kind=nothing ;;
+    'spawn --property') kind=nothing ;;
+    'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
@@ -97,11 +116,22 @@ _keeperctl_value() {
     'run --journal-size') kind=nothing ;;
     'run --max-line') kind=nothing ;;
     'run --max-pending') kind=nothing ;;
+    'run --isolate') kind='words auto none systemd' ;;
+    'run --cpu-quota') kind=nothing ;;
+    'run --tasks-max') kind=nothing ;;
+    'run --property') kind=nothing ;;
     'write --attempts') kind=nothing ;;
     'write --timeout') kind=nothing ;;
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;
+    'restart --timeout') kind=nothing ;;
+    'pause --timeout') kind=nothing ;;
+    'resume --timeout') kind=nothing ;;
+    'watch --include') kind=nothing ;;
+    'watch --exclude') kind=nothing ;;
+    'watch --debounce') kind=nothing ;;
+    'sync --debounce') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -114,6 +144,7 @@ _keeperctl_value() {
     'events --since') kind=nothing ;;
     'prune --older') kind=nothing ;;
     'prune --keep') kind=nothing ;;
+    'exec --config') kind=files ;;
     *) return 1 ;;
     esac
 }
@@ -127,6 +158,11 @@ _keeperctl_operand() {
     'write '*) kind=nothing ;;
     'eof 0') kind=live ;;
     'kill '*) kind=live ;;
+    'restart '*) kind=sessions ;;
+    'pause '*) kind=sessions ;;
+    'resume '*) kind=sessions ;;
+    'watch '*) kind=nothing ;;
+    'sync 0') kind=files ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -135,7 +171,8 @@ _keeperctl_operand() {
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
-    'help 0') kind='words spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help' ;;
+    'exec 0') kind=sessions ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune exec doctor version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -253,7 +290,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop discover status wait logs stats top metrics ls ps inspect events label prune version help'
+        kind='words spawn run write eof kill stop restart pause resume watch sync discover status wait logs stats top metrics ls ps inspect events label prune exec doctor version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

@@ -5,13 +5,23 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
             return 0
-        case 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending'
+        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
+            return 0
+        case 'restart --timeout'
+            return 0
+        case 'pause --timeout'
+            return 0
+        case 'resume --timeout'
+            return 0
+        case 'watch --include' 'watch --exclude' 'watch --debounce'
+            return 0
+        case 'sync --debounce'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -22,6 +32,8 @@ function __keeperctl_takes_value
         case 'events --since'
             return 0
         case 'prune --older' 'prune --keep'
+            return 0
+        case 'exec --config'
             return 0
     end
     return 1
@@ -133,6 +145,11 @@ complete -c keeperctl -n '__keeperctl_at -' -a write -d 'Send lines to a session
 complete -c keeperctl -n '__keeperctl_at -' -a eof -d 'Close a session\'s standard input'
 complete -c keeperctl -n '__keeperctl_at -' -a kill -d 'End sessions, or send them a signal'
 complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send them a signal'
+complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
+complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
+complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
+complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -146,6 +163,8 @@ complete -c keeperctl -n '__keeperctl_at -' -a inspect -d 'Print all that is kno
 complete -c keeperctl -n '__keeperctl_at -' -a events -d 'Print what happened to sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a label -d 'Set or remove labels of a live session'
 complete -c keeperctl -n '__keeperctl_at -' -a prune -d 'Remove the files of ended sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a exec -d 'Become the keeper of a session that a file describes'
+complete -c keeperctl -n '__keeperctl_at -' -a doctor -d 'Look for what could harm sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a version -d 'Print the version'
 complete -c keeperctl -n '__keeperctl_at -' -a help -d 'Explain a command, or list all of them'
 
@@ -181,7 +200,12 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l no-journal -d 'Discard the ou
 complete -c keeperctl -n '__keeperctl_at spawn' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at spawn' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at spawn' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at spawn' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at spawn' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at spawn' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
+complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
@@ -208,6 +232,10 @@ complete -c keeperctl -n '__keeperctl_at run' -l no-journal -d 'Discard the outp
 complete -c keeperctl -n '__keeperctl_at run' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeperctl -n '__keeperctl_at run' -l max-line -x -d 'Refuse longer lines'
 complete -c keeperctl -n '__keeperctl_at run' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeperctl -n '__keeperctl_at run' -l isolate -x -a 'auto none systemd' -d 'Start the session in a systemd unit of its own, so that it doesn\'t end with its caller\'s'
+complete -c keeperctl -n '__keeperctl_at run' -l cpu-quota -x -d 'Let the unit have so much time of one CPU'
+complete -c keeperctl -n '__keeperctl_at run' -l tasks-max -x -d 'Let the unit have so many processes and threads'
+complete -c keeperctl -n '__keeperctl_at run' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
 complete -c keeperctl -n '__keeperctl_at write' -l attempts -x -d 'Try this often to connect; what may have been taken is never sent twice'
 complete -c keeperctl -n '__keeperctl_at write' -l timeout -x -d 'Stop waiting for the receipt after this time'
@@ -222,6 +250,27 @@ complete -c keeperctl -n '__keeperctl_at kill' -l now -d 'Send KILL at once'
 complete -c keeperctl -n '__keeperctl_at kill' -s s -l signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' -d 'Only send this signal, and don\'t wait'
 complete -c keeperctl -n '__keeperctl_at kill' -l timeout -x -d 'Stop waiting for the end after this time'
 complete -c keeperctl -n '__keeperctl_at kill 0 more' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at restart' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at restart 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at pause' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
+complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
+complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
+complete -c keeperctl -n '__keeperctl_at watch' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at watch' -l json -d 'Print JSON, one object per line'
+
+complete -c keeperctl -n '__keeperctl_at sync' -l watch -d 'Go on, and do it again whenever DIR changes'
+complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until nothing has changed for so long'
+complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
+complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -274,7 +323,12 @@ complete -c keeperctl -n '__keeperctl_at prune' -l older -x -d 'Only those that 
 complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of those that ended last'
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
+complete -c keeperctl -n '__keeperctl_at exec' -l config -r -F -d 'Take the options from FILE'
+complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill discover status wait logs stats top metrics ls inspect events label prune version help'
+complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'
+
+
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune exec doctor version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

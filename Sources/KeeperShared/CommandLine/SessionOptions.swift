@@ -134,15 +134,18 @@ package enum SessionOptions {
             [
                 OptionSpec(
                     "isolate", .choice(["auto", "none", "systemd"]), "auto|none|systemd",
-                    help: "Start the session in a systemd unit of its own, so that it doesn't end with its caller's",
+                    help:
+                        "Start the session in a systemd unit of its own, so that it doesn't end with its caller's",
                     default: .described("auto: where the caller is in a service"), hidden: hidden),
                 OptionSpec(
-                    "cpu-quota", .string, "PERCENT", help: "Let the unit have so much time of one CPU", hidden: hidden),
+                    "cpu-quota", .string, "PERCENT", help: "Let the unit have so much time of one CPU",
+                    hidden: hidden),
                 OptionSpec(
                     "tasks-max", .integer(min: 1, max: Int(Int32.max)), "N",
                     help: "Let the unit have so many processes and threads", hidden: hidden),
                 OptionSpec(
-                    "property", .keyValue, "NAME=VALUE", help: "Set a property of the unit, as systemd-run does",
+                    "property", .keyValue, "NAME=VALUE",
+                    help: "Set a property of the unit, as systemd-run does",
                     repeatable: true, hidden: hidden),
             ])
     }

@@ -17,6 +17,8 @@ package struct Census {
         package static let previousFolder = Traces(rawValue: 16)
         /// The keeper's log or the launch log.
         package static let log = Traces(rawValue: 32)
+        /// Of a start through a service manager; the id is only a number.
+        package static let unitStart = Traces(rawValue: 64)
     }
 
     private struct Entry {
@@ -80,6 +82,7 @@ package struct Census {
             for suffix: StaticString in [".rpc.sock", ".rpc.sock.pid", ".rpc.sock.pi-pid", ".d.new"] {
                 if let end = end(suffix), end > 1 { return (1, end, .unfinished) }
             }
+            if let end = end(".start") ?? end(".report"), end > 1 { return (1, end, .unitStart) }
             return nil
         }
         if let end = end(".d") { return (0, end, .folder) }

@@ -12,6 +12,8 @@ package struct Discovery {
     package private(set) var sessions: [Session] = []
     /// Ids without a sidecar that have a socket or dot-names: what a killed starter leaves, or a starter at work.
     package private(set) var leftovers: [SessionID] = []
+    /// Numbers of starts through a service manager.
+    package private(set) var unitStarts: [SessionID] = []
     /// What could not be looked at.
     package private(set) var failures: [(id: SessionID, error: SystemError)] = []
 
@@ -22,10 +24,13 @@ package struct Discovery {
 
     /// Looks at every sidecar.
     package init(of directory: borrowing FileDescriptor) throws(SystemError) {
-        let census = try Census(of: directory, [.sidecar, .socket, .unfinished])
+        let census = try Census(of: directory, [.sidecar, .socket, .unfinished, .unitStart])
         for index in census.indices {
             let id = census.id(index)
-            if !census.traces(index).contains(.sidecar) {
+            let traces = census.traces(index)
+            if traces.contains(.unitStart) { unitStarts.append(id) }
+            if traces == .unitStart { continue }
+            if !traces.contains(.sidecar) {
                 leftovers.append(id)
                 continue
             }

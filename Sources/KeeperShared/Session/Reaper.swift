@@ -74,6 +74,20 @@ package enum Reaper {
         return outcomes
     }
 
+    /// Removes what is left of starts through a service manager whose starter died: nobody will come for it any more.
+    package static func removeUnitStarts(_ numbers: [SessionID], in directory: borrowing FileDescriptor) {
+        for number in numbers {
+            for name in [SessionNames.startFile(number.string), SessionNames.startSocket(number.string)] {
+                if let file = try? directory.metadata(of: name), time(nil) - file.modified > unitStartTime {
+                    try? directory.remove(name)
+                }
+            }
+        }
+    }
+
+    /// In seconds; a manager that is busy may take its time.
+    private static let unitStartTime = 600
+
     private final class Held {
         let lock: IDLock
         let session: DeadSession

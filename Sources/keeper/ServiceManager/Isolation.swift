@@ -24,13 +24,17 @@ struct Isolation {
             let isMarked = quota.bytes.last == UInt8(ascii: "%")
             properties.append(concat("CPUQuota=", quota.text, isMarked ? "" : "%"))
         }
-        if let count = arguments.integer("tasks-max") { properties.append(concat("TasksMax=", String(count))) }
+        if let count = arguments.integer("tasks-max") {
+            properties.append(concat("TasksMax=", String(count)))
+        }
         // The user's last: they may say otherwise.
         for property in arguments.values("property") { properties.append(property.text) }
         needsUnit = !properties.isEmpty
         insists = needsUnit || wish.equals("systemd")
         // Without a unit the keeper looks after this one itself.
-        if let size = arguments.size("memory-max") { properties.insert(concat("MemoryMax=", String(size)), at: 0) }
+        if let size = arguments.size("memory-max") {
+            properties.insert(concat("MemoryMax=", String(size)), at: 0)
+        }
     }
 
     /// Starts the session in a unit where that is wanted and can be had.
@@ -66,7 +70,7 @@ struct Isolation {
             report.warn(
                 concat(
                     "session ", settings.id.string, " is part of ", service,
-                    " and ends when that stops or is restarted: ", reason))
+                    " and ends when that stops or is restarted (unless KillMode=process): ", reason))
         }
         return nil
     }

@@ -39,19 +39,21 @@ struct ServiceManager {
         case .starting: if isStarted { text = concat(text, announcement) }
         case .failed, .stopping, .stuck, .lost, .backoff: break
         }
-        switch status.state {
-        case .stopping, .exited, .failed: text = concat(text, "\nSTOPPING=1")
-        case .starting, .running, .paused, .backoff, .stuck, .lost: break
-        }
         ServiceManager.send(text)
     }
+
+    /// The keeper is about to end. Not earlier: who has said so once is sent no signal any more, and a session that
+    /// stops its child may only start it again.
+    func tellEnd() { if ServiceManager.isMain { ServiceManager.send("STOPPING=1") } }
 
     /// A sign of life.
     func feedWatchdog() { ServiceManager.send("WATCHDOG=1") }
 
     /// Notes where the keeper lives, when a service manager has started it or whoever did.
     static func locate(_ keeper: inout SessionStatus.Keeper) {
-        guard getenv("INVOCATION_ID") != nil, let group = ControlGroup(of: "self") else { return }
+        guard getenv("INVOCATION_ID") != nil || getenv("SYSTEMD_EXEC_PID") != nil,
+            let group = ControlGroup(of: "self")
+        else { return }
         keeper.cgroup = String(decoding: group.path, as: UTF8.self)
         if number("SYSTEMD_EXEC_PID") == Int(getpid()) { keeper.unit = group.unit }
     }

@@ -68,7 +68,8 @@ struct UnitStart {
                 adopting: try check("memfd_create") { memfd_create("systemd-run", UInt32(MFD_CLOEXEC)) })
             let folder = processLink(concat("self/fd/", String(directory.raw))) ?? ""
             let runner = try run(
-                unit: UnitManager.unitName(settings.id, suffix: suffix), file: concat(folder, "/", name), errors: errors)
+                unit: UnitManager.unitName(settings.id, suffix: suffix), file: concat(folder, "/", name),
+                errors: errors)
             try wait(for: runner, report, listener)
             if !socket.isEmpty { try directory.remove(socket) }
             if end(of: runner) == .exited(0) { return .started }
@@ -110,7 +111,8 @@ struct UnitStart {
         unit: String, file: String, errors: borrowing FileDescriptor
     ) throws(SystemError) -> ProcessHandle {
         var words = [
-            "systemd-run", manager.isUsers ? "--user" : "--system", "--quiet", "--collect", "--slice=keeper.slice",
+            "systemd-run", manager.isUsers ? "--user" : "--system", "--quiet", "--collect",
+            "--slice=keeper.slice",
             "--service-type=notify", "--property=TimeoutStartSec=infinity",
             // The keeper decides what becomes of a command that ran out of memory.
             "--property=OOMPolicy=continue", concat("--unit=", unit),
@@ -131,7 +133,8 @@ struct UnitStart {
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
         let command = ChildCommand(words)
         var request = SpawnRequest(
-            file: command.file, arguments: command.pointer, environment: UnsafePointer(csys_environ()!), mask: 0o077)
+            file: command.file, arguments: command.pointer, environment: UnsafePointer(csys_environ()!),
+            mask: 0o077)
         request.descriptors = (null.raw, null.raw, errors.raw, -1)
         return try spawn(request)
     }

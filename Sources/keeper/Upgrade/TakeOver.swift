@@ -131,6 +131,8 @@ enum TakeOver {
         let signals = try SignalReader(Session.signals)
         ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
         umask(0o077)
+        // Executed through a descriptor, the process would be called by its number.
+        "keeper".withCString { _ = csys_prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
         if case .log(let bound, _) = settings.output { log.bound = bound }
         log.adopt(state.log, bound: log.bound)
         let place = SessionPlace(SessionNames(settings.id), adopting: state)

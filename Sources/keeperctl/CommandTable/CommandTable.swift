@@ -11,6 +11,7 @@ package let keeperctlTable = ProgramSpec(
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,
+        Commands.exec, Commands.doctor,
         Commands.version, Commands.help,
     ],
     exitStatuses: [

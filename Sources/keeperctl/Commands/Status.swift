@@ -115,6 +115,8 @@ private struct StatusCard {
         line("session", id.string)
         line("state", "\(status.state.name)")
         if let reason = status.reason { line("reason", reason) }
+        if let note = status.note { line("note", printable(note)) }
+        if let next = status.nextStartAt { line("next start", next.rfc3339) }
         let started = status.keeper.startedAt
         line(
             "started",
@@ -128,7 +130,7 @@ private struct StatusCard {
                 var text = concat(
                     "PID ", String(child.identity.pid), child.readyAt == nil ? ", not ready" : ", ready")
                 if child.restarts > 0 {
-                    text = concat(text, ", restarted ", String(child.restarts), " times")
+                    text = concat(text, ", restarts: ", String(child.restarts))
                 }
                 line("child", text)
             }

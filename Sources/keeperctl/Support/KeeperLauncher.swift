@@ -178,6 +178,26 @@ struct KeeperLauncher {
             adopting: try check("memfd_create") { memfd_create("keeper-launch", UInt32(MFD_CLOEXEC)) })
     }
 
+    /// Becomes the keeper instead of starting one: for a service manager, whose unit this process is.
+    ///
+    /// - Returns: why it can't.
+    func execute(_ id: SessionID) -> CommandFailure {
+        let program = keeperPath()
+        var arguments = makeArguments(id, isExecuted: true)
+        do throws(SystemError) {
+            var environment = try makeEnvironment(isExecuted: true)
+            let code = arguments.withPointer { arguments in
+                environment.withPointer { environment -> Int32 in
+                    execvpe(program, arguments, environment)
+                    return csys_errno()
+                }
+            }
+            throw SystemError("exec", program, code)
+        } catch {
+            return CommandFailure(ExitStatus.failed, error.text)
+        }
+    }
+
     private func launch(
         _ id: SessionID, descriptors: (Int32, Int32, Int32, Int32), mask: mode_t
     ) throws(SystemError) -> ProcessHandle {
@@ -201,16 +221,7 @@ struct KeeperLauncher {
         return process
     }
 
-    /// The keeper beside this program; by its name alone when there is none.
-    private func keeperPath() -> String {
-        guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            return "keeper"
-        }
-        let path = concat(String(own[..<slash]), "/keeper")
-        return access(path, X_OK) == 0 ? path : "keeper"
-    }
-
-    private func makeArguments(_ id: SessionID) -> CStringList {
+    private func makeArguments(_ id: SessionID, isExecuted: Bool = false) -> CStringList {
         let given = context.arguments
         var list = CStringList()
         list.append("keeper")
@@ -227,9 +238,11 @@ struct KeeperLauncher {
         }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
-        if !given.flag("isolate") { list.append("--isolate=auto") }
-        // Nobody reads reports then: what goes wrong is said in the launch log.
-        list.append(isWaitedFor ? "--report-fd=3" : "--handover-fd=3")
+        if !isExecuted {
+            if !given.flag("isolate") { list.append("--isolate=auto") }
+            // Nobody reads reports then: what goes wrong is said in the launch log.
+            list.append(isWaitedFor ? "--report-fd=3" : "--handover-fd=3")
+        }
         list.append(id.string)
         list.append("--")
         for argument in given.trailing { list.append(argument.bytes) }
@@ -237,14 +250,17 @@ struct KeeperLauncher {
     }
 
     /// This process's environment, or none, with what files and options set. The last one to set a name wins.
-    private func makeEnvironment() throws(SystemError) -> CStringList {
+    private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> CStringList {
         var entries: [[UInt8]] = []
-        if !context.arguments.flag("clear-env") {
-            var next = csys_environ()
-            while let place = next, let entry = place.pointee {
-                next = place + 1
-                // The socket of this process's service manager is never the new keeper's.
-                if strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 { continue }
+        let isCleared = context.arguments.flag("clear-env")
+        var next = csys_environ()
+        while let place = next, let entry = place.pointee {
+            next = place + 1
+            // Between a service manager and this process: another keeper never gets it, this one always.
+            let isOwn =
+                strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 || strncmp(entry, "WATCHDOG_", 9) == 0
+                || strncmp(entry, "SYSTEMD_EXEC_PID=", 17) == 0
+            if isOwn ? isExecuted : !isCleared {
                 entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
             }
         }
@@ -260,6 +276,15 @@ struct KeeperLauncher {
         for entry in entries { list.append(entry) }
         return list
     }
+}
+
+/// The keeper beside this program; by its name alone when there is none.
+func keeperPath() -> String {
+    guard let own = processLink("self/exe"), let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+        return "keeper"
+    }
+    let path = concat(String(own[..<slash]), "/keeper")
+    return access(path, X_OK) == 0 ? path : "keeper"
 }
 
 /// The assignments in a file: `NAME=VALUE` a line, as docker reads them. Empty lines and comments are passed over; a

@@ -97,126 +97,17 @@ struct WorkerDirectory {
 
     /// What `spawn` would be told to start a worker.
     func context(of worker: Worker) throws(CommandFailure) -> Context {
-        var options: [Argument] = []
-        var arguments: [Argument] = []
-        var hasDirectory = false
-        let file = concat(worker.id.string, ".json")
-        for member in try readOptions(file) {
-            do throws(OptionFailure) {
-                let name = try optionName(member.name)
-                if equalUTF8(name, "cwd") { hasDirectory = true }
-                try add(member.value, name, to: &options, &arguments)
-            } catch {
-                throw CommandFailure(
-                    ExitStatus.failed,
-                    concat(quoted(path(of: file)), ": ", quoted(member.name), ": ", error.text))
-            }
-        }
+        let name = concat(pathText, "/", worker.id.string, ".json")
+        var file = OptionFile(path: name, folder: path)
+        try file.read()
         var line = [
-            Argument("--sessions-dir"), Argument(sessionsPath), Argument("spawn"),
             Argument(concat("--label=", Worker.directoryLabel, "=", pathText)),
             Argument(concat("--label=", Worker.versionLabel, "=", worker.version)),
         ]
-        if !hasDirectory { line.append(Argument(bytes: Array("--cwd=".utf8) + path)) }
-        line += options
-        line += [Argument(worker.id.string), Argument("--"), Argument(bytes: path(of: worker.id.string))]
-        line += arguments
-        do throws(UsageError) {
-            if case .run(let parsed) = try parseCommandLine(line, for: keeperctlTable) {
-                return Context(arguments: parsed)
-            }
-        } catch {
-            throw CommandFailure(ExitStatus.failed, concat(quoted(path(of: file)), ": ", error.message))
-        }
-        throw CommandFailure(ExitStatus.failed, concat(quoted(path(of: file)), ": it asks for help"))
-    }
-
-    /// The members of a file of options; none when there is no such file.
-    private func readOptions(_ file: String) throws(CommandFailure) -> [JSONMember] {
-        let bytes: [UInt8]
-        let name = quoted(path(of: file))
-        do throws(SystemError) {
-            bytes = try FileDescriptor.open(concat(pathText, "/", file), O_RDONLY | O_NONBLOCK).readAll(
-                limit: 1 << 20)
-        } catch {
-            if error.code == ENOENT { return [] }
-            throw CommandFailure(name, error)
-        }
-        do throws(JSONError) {
-            if let members = try JSONValue.parse(bytes).members { return members }
-        } catch {
-            throw CommandFailure(ExitStatus.failed, concat(name, ": not JSON: ", error.message))
-        }
-        throw CommandFailure(ExitStatus.failed, concat(name, ": not an object of options"))
-    }
-
-    /// An option that can't be taken, and why.
-    private struct OptionFailure: Error {
-        let text: String
-    }
-
-    /// `journalSize` and `journal-size` are the same; `labels` is what the command line calls `label`.
-    private func optionName(_ key: String) throws(OptionFailure) -> String {
-        var name: [UInt8] = []
-        for byte in key.utf8 {
-            if byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") {
-                name += [UInt8(ascii: "-"), byte | 0x20]
-            } else {
-                name.append(byte)
-            }
-        }
-        if name.elementsEqual("args".utf8) || Worker.isOption(name) {
-            return String(decoding: name, as: UTF8.self)
-        }
-        if name.last == UInt8(ascii: "s") {
-            name.removeLast()
-            if Worker.isOption(name) { return String(decoding: name, as: UTF8.self) }
-        }
-        throw OptionFailure(text: "no such option; 'keeperctl help sync' says which there are")
-    }
-
-    private func add(
-        _ value: JSONValue, _ name: String, to options: inout [Argument], _ arguments: inout [Argument]
-    ) throws(OptionFailure) {
-        if equalUTF8(name, "args") {
-            guard let elements = value.arrayValue else {
-                throw OptionFailure(text: "not an array of strings")
-            }
-            for element in elements { arguments.append(Argument(try text(of: element))) }
-            return
-        }
-        guard let spec = Commands.spawn.option(long: Array(name.utf8)) else { return }
-        switch value {
-        case .null, .bool(false): return
-        case .bool(true) where !spec.takesValue: options.append(Argument(concat("--", name)))
-        case .array(let elements):
-            for element in elements { options.append(try option(spec, try text(of: element))) }
-        case .object(let members):
-            for member in members {
-                options.append(try option(spec, concat(member.name, "=", try text(of: member.value))))
-            }
-        case .bool, .integer, .number, .string: options.append(try option(spec, try text(of: value)))
-        }
-    }
-
-    private func option(_ spec: OptionSpec, _ value: String) throws(OptionFailure) -> Argument {
-        if !spec.takesValue { throw OptionFailure(text: "neither true nor false") }
-        var bytes = Array(value.utf8)
-        if case .path = spec.kind, let first = bytes.first, first != UInt8(ascii: "/") {
-            bytes = path + [UInt8(ascii: "/")] + bytes
-        }
-        return Argument(bytes: Array(concat("--", spec.long, "=").utf8) + bytes)
-    }
-
-    private func text(of value: JSONValue) throws(OptionFailure) -> String {
-        switch value {
-        case .string(let text), .number(let text):
-            // No argument can hold it.
-            if text.utf8.contains(0) { throw OptionFailure(text: "there is a NUL in it") }
-            return text
-        case .integer(let number): return String(Int(number))
-        case .null, .bool, .array, .object: throw OptionFailure(text: "neither a string nor a number")
-        }
+        if !file.setsDirectory { line.append(Argument(bytes: Array("--cwd=".utf8) + path)) }
+        file.options = line + file.options
+        file.command.insert(Argument(bytes: path(of: worker.id.string)), at: 0)
+        return try file.context(for: worker.id, sessionsPath: sessionsPath)
     }
 }
 
@@ -225,10 +116,4 @@ extension Worker {
     static let directoryLabel = "sync.dir"
     /// The label that says from which files it was started.
     static let versionLabel = "sync.version"
-
-    /// Whether `spawn` has such an option, and it is about the session, not about waiting for it.
-    fileprivate static func isOption(_ name: [UInt8]) -> Bool {
-        Commands.spawn.option(long: name) != nil && !name.elementsEqual("wait".utf8)
-            && !name.elementsEqual("timeout".utf8)
-    }
 }

@@ -62,6 +62,43 @@ import Testing
         #expect(tree(root) == (before + others).sorted())
     }
 
+    @Test(requires("bash")) func unitsAreInstalledWithTheProgramsPathAndRemovedAgain() throws {
+        let sandbox = try Sandbox()
+        let root = "\(sandbox.root)/d"
+        let common = ["--prefix", "/opt/a b", "--executables", Executables.directory]
+        func installed(_ more: [String]) throws -> Outcome {
+            try sandbox.run(["bash", install] + common + more, setting: ["DESTDIR": root])
+        }
+        #expect(try installed([]).status == 0)
+        let before = tree(root)
+        let outcome = try installed(["--systemd", "user", "--systemd=system"])
+        #expect(outcome.status == 0 && outcome.err.isEmpty, outcome.why)
+        #expect(outcome.out.contains("next: systemctl --user daemon-reload"), outcome.why)
+        let units = tree(root).filter { !before.contains($0) }
+        for manager in ["user", "system"] {
+            let folder = "\(RenderedFiles.repository)/contrib/systemd/\(manager)"
+            let names = directoryEntries(folder).filter { !$0.hasSuffix(".sysusers") }
+            #expect(names.count == 6)
+            for name in names {
+                let path = "opt/a b/\(manager == "user" ? "share" : "lib")/systemd/\(manager)/\(name)"
+                #expect(units.contains(path))
+                let text = String(decoding: readFile("\(root)/\(path)") ?? [], as: UTF8.self)
+                let source = String(decoding: readFile("\(folder)/\(name)") ?? [], as: UTF8.self)
+                #expect(text == source.replacing("@bindir@", with: "/opt/a b/bin"))
+            }
+        }
+        #expect(units.contains("opt/a b/lib/sysusers.d/keeper.conf"))
+        // Installed anew they stay, though nobody says so again.
+        #expect(try installed([]).status == 0)
+        #expect(tree(root) == (before + units).sorted())
+        let removed = try sandbox.run(
+            ["bash", install, "--prefix", "/opt/a b", "--uninstall"], setting: ["DESTDIR": root])
+        #expect(removed.status == 0, removed.why)
+        #expect(tree(root).isEmpty)
+        let wrong = try installed(["--systemd", "both"])
+        #expect(wrong.status == 2 && wrong.err.contains("--systemd is for 'user' or 'system'"), wrong.why)
+    }
+
     @Test(requires("bash")) func theInstalledProgramRuns() throws {
         let sandbox = try Sandbox()
         let prefix = "\(sandbox.root)/a b"

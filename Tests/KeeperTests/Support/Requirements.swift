@@ -49,7 +49,7 @@ func requiresRoot() -> ConditionTrait {
     .enabled("needs root") { try geteuid() == 0 || skip("must run as root") }
 }
 
-private func skip(_ reason: String) throws -> Bool {
+func skip(_ reason: String) throws -> Bool {
     if environmentValue("KEEPER_TEST_NO_SKIP") == "1" { throw MissingProgram(description: reason) }
     return false
 }

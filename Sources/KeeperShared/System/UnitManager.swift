@@ -1,31 +1,34 @@
 import CSystem
-import KeeperShared
 
 /// A service manager that starts keepers in units of their own: the user's or the system's.
-struct UnitManager {
-    let isUsers: Bool
+package struct UnitManager {
+    package let isUsers: Bool
     /// Where the user's manager has its sockets.
-    let runtimeDirectory: String
+    package let runtimeDirectory: String
 
-    /// The manager for somebody who sits in this control group, if it answers.
-    static func find(for group: ControlGroup?) -> UnitManager? {
-        let system = UnitManager(isUsers: false, runtimeDirectory: "/run")
-        let user = UnitManager(
+    package static var system: UnitManager { UnitManager(isUsers: false, runtimeDirectory: "/run") }
+    package static var users: UnitManager {
+        UnitManager(
             isUsers: true,
             runtimeDirectory: environment("XDG_RUNTIME_DIR") ?? concat("/run/user/", String(geteuid())))
+    }
+
+    /// The manager for somebody who sits in this control group, if it answers.
+    package static func find(for group: ControlGroup?) -> UnitManager? {
         // Below the user's manager one stays there; root's services are the system's, and only root may add to those.
         if geteuid() == 0, !(group.map { contains($0.path, "/user@") } ?? false), system.answers {
             return system
         }
-        return user.answers ? user : nil
+        return users.answers ? users : nil
     }
 
     /// Whether somebody listens at the manager's own socket: no bus is needed.
     ///
     /// The system's manager is process 1 of this PID namespace; what a container sees of its host's is not.
-    private var answers: Bool {
+    package var answers: Bool {
         do throws(SystemError) {
-            let directory = try FileDescriptor.open(concat(runtimeDirectory, "/systemd"), O_PATH | O_DIRECTORY)
+            let directory = try FileDescriptor.open(
+                concat(runtimeDirectory, "/systemd"), O_PATH | O_DIRECTORY)
             let socket = try FileDescriptor.connected(to: "private", in: directory, timeout: .seconds(1))
             let pid = socket.peerProcess() ?? 0
             return isUsers ? pid > 0 : pid == 1
@@ -37,7 +40,7 @@ struct UnitManager {
     /// The name of a session's unit, escaped as systemd-escape does it.
     ///
     /// - Parameter suffix: makes it another one where that name is taken.
-    static func unitName(_ id: SessionID, suffix: String) -> String {
+    package static func unitName(_ id: SessionID, suffix: String) -> String {
         var name: [UInt8] = []
         for byte in id.string.utf8 {
             switch byte {

@@ -57,11 +57,11 @@ private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
     if arguments.trailing.isEmpty || arguments.flag("report-fd") {
         throw UsageError(.conflictingOptions, "--resilient is for a unit of a service manager, with a command")
     }
-    if !DescriptorStore.isThere {
+    if !ServiceManager.isMain {
         throw UsageError(
             .conflictingOptions,
-            "--resilient needs a service manager that keeps what is open (NOTIFY_SOCKET is not set): "
-                + "start the session as keeper-resilient@ID.service")
+            "--resilient needs a service manager that keeps what is open, and this is not the main process of a "
+                + "service with NotifyAccess= (NOTIFY_SOCKET): start the session as keeper-resilient@ID.service")
     }
 }
 

@@ -66,6 +66,7 @@ extension Session {
 
     /// Ends the child of this run by steps.
     func endRun(_ steps: [StopStep], reason: String? = nil) {
+        resilience?.note(run.cause)
         run.steps = steps
         run.nextStep = 0
         if child == nil { return hurryLeftovers() }

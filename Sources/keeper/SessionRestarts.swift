@@ -136,6 +136,7 @@ extension Session {
         case .stopping where !ending.wasStopped:
             // It is being ended for a restart, or for a limit that may have ended the session.
             run.cause = .restart
+            resilience?.note(run.cause)
             supervision.replies.append(reply)
         case .backoff:
             supervision.replies.append(reply)

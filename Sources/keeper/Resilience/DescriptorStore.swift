@@ -40,9 +40,6 @@ enum DescriptorStore {
         }
     }
 
-    /// Whether there is a service manager to ask.
-    static var isThere: Bool { getenv("NOTIFY_SOCKET") != nil }
-
     /// Stores a copy of a descriptor. The manager doesn't look whether anything happens on it: a hang-up is no reason
     /// to let go of it.
     static func store(_ number: Int32, _ name: Name) throws(SystemError) {

@@ -66,7 +66,9 @@ struct Recovery {
         launch.detachStandardStreams()
         // The one that knows the present child.
         let knowsChild = Int64(status.child?.identity.pid ?? 0) == page[.childPID]
-        let last = knowsChild || page[.hasChild] == 0 ? status : saved
+        let isNewChild = !knowsChild && page[.hasChild] != 0
+        var last = isNewChild ? saved : status
+        if isNewChild { last.state = .starting }
         do throws(SystemError) {
             let folder = try directory.openDirectory(names.folder)
             try fill(&state, in: directory, folder, names)
@@ -79,7 +81,7 @@ struct Recovery {
             var problem: SystemError?
             session.adopt(state, &problem)
             if let problem { throw problem }
-            try session.goOn(isNewChild: !knowsChild)
+            try session.goOn(isNewChild: isNewChild)
             return .session(session)
         } catch {
             throw LaunchError(Recovery.temporaryFailure, error.text)
@@ -210,6 +212,7 @@ struct Recovery {
             sidecar.removeName(names, in: directory)
         }
         for name in DescriptorStore.Name.allCases.reversed() { try? DescriptorStore.remove(name) }
+        ServiceManager.tellOver()
         return .over(status)
     }
 }

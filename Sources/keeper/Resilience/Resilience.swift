@@ -56,6 +56,7 @@ final class Resilience {
         }
         page[.lineIsOpen] = 0
         page[.childEnd] = 0
+        page[.cause] = 0
         page[.childPID] = Int64(session.childPID ?? 0)
         page[.childStartTime] = Int64(bitPattern: session.recorder.status.child?.identity.startTime ?? 0)
         checkpoint(session)
@@ -68,6 +69,27 @@ final class Resilience {
         var coder = StateCoder()
         state.code(&coder)
         do throws(SystemError) { try page.storeState(coder.bytes) } catch { complain(error) }
+    }
+
+    /// Why the child is being ended: before anything is done about it.
+    func note(_ cause: ChildRun.Cause) {
+        switch cause {
+        case .none: page[.cause] = 0
+        case .stop: page[.cause] = 1
+        case .restart: page[.cause] = 2
+        case .limit(let endsSession): page[.cause] = endsSession ? 4 : 3
+        }
+    }
+
+    /// Why the child was being ended.
+    var cause: ChildRun.Cause {
+        switch page[.cause] {
+        case 1: .stop
+        case 2: .restart
+        case 3: .limit(endsSession: false)
+        case 4: .limit(endsSession: true)
+        default: .none
+        }
     }
 
     /// How the child ended, which only its parent gets to know.

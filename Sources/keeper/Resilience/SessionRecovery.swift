@@ -7,12 +7,6 @@ extension Session {
     func adoptResilience(_ state: SavedState) throws(SystemError) {
         if state.page >= 0 { resilience = Resilience(log, try SharedPage(adopting: state.page)) }
         run.isAdopted = state.isAdopted
-        switch state.cause {
-        case 1: run.cause = .stop
-        case 2: run.cause = .restart
-        case 3, 4: run.cause = .limit(endsSession: state.cause == 4)
-        default: break
-        }
         if run.isAdopted { try watchAdoptedChild() }
     }
 
@@ -36,11 +30,9 @@ extension Session {
         if isNewChild, let pid = childPID { try place.recordChild(pid) }
         // Output first: what is in the stages came before all that is recorded now.
         for stream in outputs { try recoverStage(stream) }
-        resumeMatch()
+        resumeReadiness()
         for stream in outputs { read(stream.name) }
         updateExtents()
-        let isNew = isNewChild && childPID != nil
-        if isNew { recorder.status.state = .starting }
         recorder.writeStatus(in: place.folder)
         // Readers take the status for that of the keeper in the sidecar: until here that was the other one.
         try place.rewriteSidecar()
@@ -50,11 +42,13 @@ extension Session {
             json.integer(getpid())
             json.key("previousPid")
             json.integer(before)
+            json.key("to")
+            json.string("\(recorder.status.state.name)")
             guard let last = resilience?.page[.lastTurn], last > 0 else { return }
             json.key("lastTurn")
             json.string(Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last)).rfc3339)
         }
-        if isNew { noteStart() }
+        if isNewChild { noteStart() }
         resumeInput()
         forgivePause()
         for kind in [.drain, .leftovers, .stopStep, .accept, .idle, .logSize] as [DeadlineKind] {
@@ -78,8 +72,14 @@ extension Session {
         }
     }
 
-    /// What was looked for may have come in part.
-    private func resumeMatch() {
+    private func resumeReadiness() {
+        if recorder.status.child?.readyAt != nil {
+            // The other keeper may have been killed right behind that.
+            supervision.hasBeenReady = true
+            supervision.match = nil
+            if !run.wasReady { run.readyAt = monotonicNow() }
+        }
+        // What was looked for may have come in part.
         guard let match = supervision.match else { return }
         if case .output(let text) = settings.ready, text.count > 1 {
             var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
@@ -109,9 +109,11 @@ extension Session {
 
     /// Takes up what was under way.
     private func resumeRun() {
+        run.cause = resilience?.cause ?? .none
+        if case .stop = run.cause { ending.urgency = .orderly }
         if run.isSettled {
             run.end = run.end ?? resilience?.childEnd ?? .unknown
-            // Whoever killed the keeper between two children waits no longer for the next.
+            // It may have been about to start the next one.
             recorder.status.state = .backoff
             return deadlines.setIfUnset(.restart, in: 0)
         }
@@ -120,13 +122,10 @@ extension Session {
             if adoptedChildHasEnded || childPID != nil { childHasEnded(end) }
             return reap()
         }
-        switch recorder.status.state {
-        case .stopping:
-            if !run.isBeingEnded { run.cause = .stop }
-            if case .stop = run.cause { ending.urgency = .orderly }
+        if case .stuck = recorder.status.state {
+            deadlines.set(.stuck, in: .seconds(1))
+        } else if run.isBeingEnded {
             endRun(settings.stopSteps)
-        case .stuck: deadlines.set(.stuck, in: .seconds(1))
-        case .starting, .running, .paused, .backoff, .exited, .failed, .lost: break
         }
         reap()
     }

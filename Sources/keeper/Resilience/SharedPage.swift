@@ -19,6 +19,8 @@ final class SharedPage {
         case childStartTime
         /// How the child ended, once it is reaped.
         case childEnd
+        /// Why it is being ended: 1 the session's end, 2 a restart, 3 and 4 a limit.
+        case cause
         /// When the next child is about to be started, in clock ticks since boot.
         case spawnTime
         /// What is written into the child's stdin may end within a line.

@@ -237,8 +237,6 @@ struct SavedState {
     var page: Int32 = -1
     /// The child is another keeper's.
     var isAdopted = false
-    /// Why the child is being ended: 1 the session's end, 2 a restart, 3 and 4 a limit.
-    var cause: Int64 = 0
 
     private static func code(_ tag: UInt32, _ addresses: inout [Address], _ coder: inout StateCoder) {
         var copy = addresses
@@ -326,6 +324,5 @@ struct SavedState {
         self.clients = clients
         coder.descriptor(70, &page)
         coder.flag(71, &isAdopted)
-        coder.integer(72, &cause)
     }
 }

@@ -49,12 +49,6 @@ extension Session {
         if !isCheckpoint { control.save(into: &state) }
         state.page = resilience?.page.file.raw ?? -1
         state.isAdopted = run.isAdopted
-        switch run.cause {
-        case .none: break
-        case .stop: state.cause = 1
-        case .restart: state.cause = 2
-        case .limit(let endsSession): state.cause = endsSession ? 4 : 3
-        }
         return state
     }
 

@@ -19,7 +19,7 @@ func runExec(_ context: Context) throws(CommandFailure) -> Int32 {
     let launcher = KeeperLauncher(
         context: spawn, directoryPath: try context.directoryPath(), isWaitedFor: false,
         removesFiles: spawn.arguments.flag("rm"), awaitsReader: false)
-    throw launcher.execute(id)
+    throw launcher.execute(id, isResilient: context.arguments.flag("resilient"))
 }
 
 /// The file that is named, or the user's, or the system's.

@@ -43,6 +43,8 @@ private final class Waited {
     let names: SessionNames
     /// The keeper that is waited for: another one under the same id is another session's.
     var keeper: pid_t?
+    /// The session, which may go from keeper to keeper.
+    var instance = ""
     /// Readable when the keeper has ended.
     var handle: ProcessHandle?
     var isDone = false
@@ -121,8 +123,14 @@ private final class Waiting {
             switch try SessionLookup(session.id, in: directory.descriptor) {
             case .live(let keeper, let status):
                 if let before = session.keeper, before != keeper {
-                    return end(session, recorded(of: session))
+                    guard let status, equalUTF8(status.instance, session.instance) else {
+                        // Between its status and its sidecar, a keeper that takes over has only the one of them.
+                        if status == nil, isStill(session) { return session.handle = nil }
+                        return end(session, recorded(of: session))
+                    }
+                    session.handle = nil
                 }
+                if let status { session.instance = status.instance }
                 if untilReady, status?.child?.readyAt != nil { return session.isDone = true }
                 // PIDs of another namespace mean nothing here.
                 if let status, !equalUTF8(status.keeper.pidNamespace, pidNamespace()) {
@@ -152,10 +160,23 @@ private final class Waiting {
 
     private func follow(_ session: Waited, _ keeper: pid_t) {
         session.keeper = keeper
+        var hasEnded = false
+        switch session.handle {
+        case .some(let handle): hasEnded = handle.hasEnded()
+        case .none: break
+        }
+        // Its lock has outlived it: another keeper will go on.
+        if hasEnded { session.handle = nil }
         if session.descriptor >= 0 { return }
         session.handle = ProcessHandle.open(pid: keeper)
         // Whether it was still this keeper when its descriptor was opened.
         if session.descriptor >= 0 { look(at: session) }
+    }
+
+    /// Whether the folder is still that session's.
+    private func isStill(_ session: Waited) -> Bool {
+        guard let status = SessionStatus.read(session.names.folder, in: directory.descriptor) else { return false }
+        return equalUTF8(status.instance, session.instance)
     }
 
     /// What the keeper that was waited for has written at last, though its id may be another's by now.

@@ -28,6 +28,7 @@ struct ChildRun {
     var startedAt: Int64 = 0
     var readyAt: Int64 = 0
     var wasReady: Bool { readyAt != 0 }
+    var endedAt: Int64 = 0
     var cause = Cause.none
     var steps: [StopStep] = []
     var nextStep = 0

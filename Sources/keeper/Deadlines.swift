@@ -47,7 +47,11 @@ struct Deadlines {
     // Room for every kind: a test counts them.
     private var times = InlineArray<18, Int64>(repeating: .max)
 
-    mutating func set(_ kind: DeadlineKind, in delay: Int64) { times[kind.rawValue] = monotonicNow() + delay }
+    /// One that is further away than the clock goes is never due.
+    mutating func set(_ kind: DeadlineKind, in delay: Int64) {
+        let (time, isTooLate) = monotonicNow().addingReportingOverflow(delay)
+        times[kind.rawValue] = isTooLate ? .max : time
+    }
     /// On the monotonic clock; nil when nothing is due.
     func time(of kind: DeadlineKind) -> Int64? { isSet(kind) ? times[kind.rawValue] : nil }
     mutating func set(_ kind: DeadlineKind, at time: Int64) { times[kind.rawValue] = time }

@@ -53,6 +53,8 @@ final class InputConnection {
     /// The writer half-closed or is gone.
     var peerHasEnded = false
     var isQueued = false
+    /// Something has happened since it was last seen to have lines left.
+    var mayBeThrough = true
     var isWatched = false
     var isClosed = false
     /// Lines delivered.

@@ -60,6 +60,14 @@ final class InputRouter {
         }
     }
 
+    /// Whether nobody's lines go anywhere just now.
+    private var isBlocked: Bool {
+        switch target {
+        case .full, .away: true
+        case .open, .closed: false
+        }
+    }
+
     // MARK: Lines
 
     /// Puts a line of the keeper's own, without its end, behind what is queued.
@@ -87,8 +95,11 @@ final class InputRouter {
     /// Closes stdin at once; lines that are not through are refused from now on.
     func closeNow(_ why: StaticString) {
         if case .full = target, stdin != nil { unwatchStdin() }
+        if isClosing {
+            wasClosedByRequest = true
+            keepReadingEnd()
+        }
         closeStdin()
-        if isClosing { wasClosedByRequest = true }
         target = .closed(why)
         isClosing = false
         for connection in connections.values {
@@ -101,7 +112,10 @@ final class InputRouter {
     /// Closes stdin when every line that has come by now is through.
     func closeWhenThrough(_ reply: Reply) {
         closeReplies.append(reply)
-        if case .closed = target { return notifyClosed() }
+        if case .closed = target {
+            wasClosedByRequest = true
+            return notifyClosed()
+        }
         // A second request closes behind what the first one does.
         if isClosing { return }
         isClosing = true
@@ -138,6 +152,7 @@ final class InputRouter {
     }
 
     func enqueue(_ connection: InputConnection) {
+        connection.mayBeThrough = true
         if connection.isQueued { return }
         connection.isQueued = true
         queue.append(connection)
@@ -147,8 +162,7 @@ final class InputRouter {
     func process() {
         var turns = queue.count
         while turns > 0, !queue.isEmpty {
-            if case .full = target { return watchAll() }
-            if case .away = target { return watchAll() }
+            if isBlocked { return waitTogether() }
             turns -= 1
             let connection = queue[0]
             if connection.isClosed {
@@ -162,7 +176,8 @@ final class InputRouter {
                 fail(connection, .failed(error))
                 again = false
             }
-            if case .full = target { return watchAll() }
+            // What is in the pipe in part keeps its place.
+            if isBlocked { return waitTogether() }
             queue.removeFirst()
             connection.isQueued = false
             if connection.isClosed { continue }
@@ -172,9 +187,19 @@ final class InputRouter {
         if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
     }
 
-    /// New connections are watched only once they turn out not to be done in their first turn.
-    private func watchAll() {
-        for connection in queue { watch(connection) }
+    /// Nobody's lines go anywhere: who has none left gets the receipt all the same.
+    ///
+    /// New connections are watched only now that they turn out not to be done in their first turn.
+    private func waitTogether() {
+        var someAreThrough = false
+        for connection in queue where connection.mayBeThrough {
+            watch(connection)
+            connection.mayBeThrough = false
+            if connection.isClosed || !connection.isThrough { continue }
+            close(connection)
+            someAreThrough = true
+        }
+        if someAreThrough { queue.removeAll { $0.isClosed } }
     }
 
     func watch(_ connection: InputConnection) {
@@ -240,6 +265,11 @@ final class InputRouter {
             }
             connection.advance(by: count)
             session?.inputWasDelivered()
+        }
+        if connection.completion != nil {
+            // At once: the answer may come before another turn does.
+            close(connection)
+            return false
         }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }

@@ -5,16 +5,14 @@ import KeeperShared
 extension InputRouter {
     /// Gives the router a new child's stdin.
     ///
-    /// - Parameter keepsClosed: a stdin that was closed by request stays so: the new child is to do what the one
-    ///   before it failed at.
-    func attach(_ pipe: consuming FileDescriptor, keepsClosed: Bool) {
+    /// One that was closed by request is closed at once, unless that was forgotten meanwhile.
+    func attach(_ pipe: consuming FileDescriptor) {
         closedPipe = nil
         isHeld = false
         fullWrites = 0
         // A line that the last child got in part is sent again, whole.
         queue.first?.sentCount = 0
-        if wasClosedByRequest, keepsClosed { return closeNow("the child's stdin was closed") }
-        wasClosedByRequest = false
+        if wasClosedByRequest { return closeNow("the child's stdin was closed") }
         stdin = consume pipe
         target = .open
     }
@@ -22,13 +20,26 @@ extension InputRouter {
     /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
     func detach() {
         if case .full = target { unwatchStdin() }
+        keepReadingEnd()
+        closeStdin()
+        target = .away
+    }
+
+    /// Keeps what tells how much of the pipe was never read, once its writing end is closed.
+    func keepReadingEnd() {
         switch stdin {
         case .some(let pipe):
             closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
         case .none: break
         }
-        closeStdin()
-        target = .away
+    }
+
+    /// The next child gets an open stdin, whatever was asked of the one before it.
+    func forgetClosing() { wasClosedByRequest = false }
+
+    /// Whether lines are refused.
+    var isClosed: Bool {
+        if case .closed = target { true } else { false }
     }
 
     func closeStdin() {
@@ -82,7 +93,7 @@ extension InputRouter {
         }
     }
 
-    /// - Returns: bytes written; nil when the pipe is full, 0 when the child will read no more.
+    /// - Returns: bytes written; nil when the pipe takes nothing just now, 0 when the child will read no more.
     func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let result: Int
         let bytes = session?.resilience?.bound(bytes) ?? bytes
@@ -108,6 +119,11 @@ extension InputRouter {
             if result == bytes.count { session?.resilience?.linesAreWhole() }
         }
         if result == 0 {
+            // A child that is ending closes its stdin before anybody is told of its end, which says what follows.
+            if session?.childIsEnding == true {
+                target = .away
+                return nil
+            }
             closeStdin()
             target = .closed("the child closed its stdin")
             for connection in connections.values { enqueue(connection) }

@@ -14,7 +14,9 @@ package var keeperTable: ProgramSpec {
             ],
             operands: [OperandSpec("ID", .sessionID)],
             trailing: .optional,
-            groups: SessionOptions.groups + [resilience] + [SessionOptions.unit(hidden: true), internalOptions],
+            groups: SessionOptions.groups + [resilience] + [
+                SessionOptions.unit(hidden: true), internalOptions,
+            ],
             examples: [
                 ExampleSpec(
                     "keeper calc -- bc -q",
@@ -40,7 +42,8 @@ private var resilience: OptionGroup {
         [
             OptionSpec(
                 flag: "resilient",
-                help: "Let the service manager keep what is open, so that a keeper that is killed is followed by one "
+                help:
+                    "Let the service manager keep what is open, so that a keeper that is killed is followed by one "
                     + "that goes on with the session")
         ])
 }

@@ -49,19 +49,39 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
         settings.output = DropIn.output()
         for complaint in complaints { log.line(complaint) }
     }
+    if case .discard = settings.output { try checkNobodyReads(settings) }
     return settings
 }
 
 /// What survives a keeper is what is in journals, and somebody has to keep what is open.
 private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
     if arguments.trailing.isEmpty || arguments.flag("report-fd") {
-        throw UsageError(.conflictingOptions, "--resilient is for a unit of a service manager, with a command")
+        throw UsageError(
+            .conflictingOptions, "--resilient is for a unit of a service manager, with a command")
     }
     if !ServiceManager.isMain {
         throw UsageError(
             .conflictingOptions,
             "--resilient needs a service manager that keeps what is open, and this is not the main process of a "
-                + "service with NotifyAccess= (NOTIFY_SOCKET): start the session as keeper-resilient@ID.service")
+                + "service with NotifyAccess= (NOTIFY_SOCKET): start the session as keeper-resilient@ID.service"
+        )
+    }
+}
+
+/// Refuses what looks at the output where nobody reads that.
+private func checkNobodyReads(_ settings: Settings) throws(UsageError) {
+    let why =
+        settings.isDropIn
+        ? " without PI_KEEPER_CAPTURE_PI_OUTPUT=1: nobody reads the output then"
+        : " with --no-journal: nobody reads the output then"
+    switch settings.ready {
+    case .output, .line:
+        throw UsageError(
+            .conflictingOptions, concat("--ready output and --ready line can't be given", why))
+    case .delay, .notify, .descriptor: break
+    }
+    if settings.limits.silenceTimeout != nil {
+        throw UsageError(.conflictingOptions, concat("--silence-timeout can't be given", why))
     }
 }
 
@@ -72,21 +92,6 @@ private func readSupervision(
     settings.restartLimit = arguments.value("restart-limit").flatMap { RestartLimit.parse($0.bytes) }
     if let condition = arguments.value("ready") {
         settings.ready = ReadyCondition.parse(condition.bytes) ?? .standard
-    }
-    if arguments.flag("no-journal") {
-        switch settings.ready {
-        case .output, .line:
-            throw UsageError(
-                .conflictingOptions,
-                "--ready output and --ready line can't be given with --no-journal: nobody reads the output then"
-            )
-        case .delay, .notify, .descriptor: break
-        }
-        if arguments.flag("silence-timeout") {
-            throw UsageError(
-                .conflictingOptions,
-                "--silence-timeout can't be given with --no-journal: nobody reads the output then")
-        }
     }
     settings.limits.startTimeout = arguments.duration("start-timeout") ?? settings.limits.startTimeout
     settings.limits.watchdog = arguments.duration("watchdog")

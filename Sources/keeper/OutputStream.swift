@@ -84,6 +84,7 @@ final class OutputStream {
     func attach(_ pipe: consuming FileDescriptor) throws(SystemError) {
         try pipe.setNonBlocking()
         self.pipe = consume pipe
+        fullReads = 0
         try watch()
     }
 

@@ -74,7 +74,7 @@ extension Session {
         if recorder.status.state != .stopping { noteStopping(reason: reason) }
         // A stopped child can't see the end of its stdin, nor act on a signal.
         if wasPaused {
-            try? signalChild(SIGCONT)
+            try? signalChild(SIGCONT, pauseScope)
             input.hold(false)
         }
         takeStopStep()
@@ -112,14 +112,24 @@ extension Session {
             case .signal(let signal): takeSignalStep(signal)
             }
             if step.wait > 0 { return deadlines.set(.stopStep, in: step.wait) }
+            // Even SIGKILL takes a moment.
+            if run.nextStep == run.steps.count { return deadlines.set(.stopStep, in: .seconds(1)) }
         }
         becomeStuck(survivors: (childPID.map { [$0] } ?? []) + (leftovers() ?? []))
     }
 
-    /// Signals those of the child's processes that the session's stop steps mean.
-    func signalChild(_ signal: Int32) throws(SystemError) {
-        guard let pid = childPID else { return }
+    /// Whom pausing stops: all of the group at least, whoever is told to end.
+    var pauseScope: KillScope {
         switch settings.killScope {
+        case .group, .process: .group
+        case .tree: .tree
+        }
+    }
+
+    /// Signals the child's processes.
+    func signalChild(_ signal: Int32, _ scope: KillScope) throws(SystemError) {
+        guard let pid = childPID else { return }
+        switch scope {
         case .group: try signalGroup(pid, signal)
         case .process:
             switch child {
@@ -137,9 +147,9 @@ extension Session {
     private func takeSignalStep(_ signal: Int32) {
         if signal == SIGKILL { run.leftoverGrace = 0 }
         do throws(SystemError) {
-            try signalChild(signal)
+            try signalChild(signal, settings.killScope)
             // A stopped process acts on nothing but SIGKILL until it goes on.
-            if signal != SIGKILL, signal != SIGSTOP { try signalChild(SIGCONT) }
+            if signal != SIGKILL, signal != SIGSTOP { try signalChild(SIGCONT, settings.killScope) }
         } catch {
             log.line("cannot signal the child: \(error.text)")
         }
@@ -155,6 +165,9 @@ extension Session {
         case .none: nil
         }
     }
+
+    /// Whether the child is about to be found ended.
+    var childIsEnding: Bool { childPID.flatMap { ProcessStat(pid: $0) }?.isEnding ?? run.isAdopted }
 
     private func becomeStuck(survivors: [pid_t]) {
         log.line("stuck: processes survive SIGKILL")
@@ -175,7 +188,7 @@ extension Session {
     func lookAtStuck() {
         guard case .stuck = recorder.status.state else { return }
         for pid in leftovers() ?? [] { signalLeftover(pid, SIGKILL) }
-        if child != nil { try? signalChild(SIGKILL) }
+        if child != nil { try? signalChild(SIGKILL, settings.killScope) }
         reap()
         if case .stuck = recorder.status.state, !isOver { deadlines.set(.stuck, in: .seconds(5)) }
     }
@@ -229,9 +242,15 @@ extension Session {
     }
 
     func childHasEnded(_ end: ProcessEnd) {
-        child = nil
         resilience?.note(end)
+        takeLastWords()
+        child = nil
         run.end = end
+        run.endedAt = monotonicNow()
+        switch run.cause {
+        case .limit: break
+        case .none, .stop, .restart: clearReason()
+        }
         recorder.status.exit = SessionStatus.Exit(end: end, at: Timestamp.now())
         deadlines.clear(.ready)
         deadlines.clear(.start)
@@ -242,6 +261,8 @@ extension Session {
         if willRestart {
             let (unread, repeated) = input.childHasEnded()
             inputWasUnread(unread, repeated: repeated)
+            // A child that failed at what its closed stdin told it to do is followed by one that is told the same.
+            if !run.isBeingEnded, end == .exited(0) { input.forgetClosing() }
         } else {
             input.closeNow("the child has ended")
         }
@@ -286,7 +307,7 @@ extension Session {
         // Opened first and then looked at: a descendant that ended may have left its PID to a stranger.
         guard let handle = ProcessHandle.open(pid: pid), descends(pid) || isStray(pid) else { return }
         try? handle.signal(signal)
-        if signal != SIGKILL { try? handle.signal(SIGCONT) }
+        if signal != SIGKILL, signal != SIGSTOP { try? handle.signal(SIGCONT) }
     }
 
     private func descends(_ pid: pid_t) -> Bool {
@@ -362,9 +383,12 @@ extension Session {
         run.isSettled = true
         flushIndexes()
         updateExtents()
+        var wasLimited = false
+        if case .limit = run.cause { wasLimited = true }
         let hasFailed =
-            supervision.givenUp != nil && !ending.wasStopped
-            || !supervision.hasBeenReady && !ending.wasStopped && end != .exited(0)
+            !ending.wasStopped
+            && (supervision.givenUp != nil
+                || !supervision.hasBeenReady && (wasLimited || end != .exited(0)))
         if !ending.isUnrecorded {
             if hasFailed || (!ending.wasStopped && end != .exited(0)) {
                 recorder.status.stderrTail = stderrTail()

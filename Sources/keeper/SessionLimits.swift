@@ -81,7 +81,7 @@ extension Session {
 
     /// Re-arms a limit that counts from a time that has moved since.
     private func isLater(_ start: Int64, _ limit: Int64, _ kind: DeadlineKind) -> Bool {
-        var rest = start + limit - monotonicNow()
+        var rest = limit - (monotonicNow() - start)
         if case .paused = recorder.status.state { rest = limit }
         if rest > 0 { deadlines.set(kind, in: rest) }
         return rest > 0

@@ -17,6 +17,10 @@ extension Session {
         case .output(let text): supervision.match = OutputMatch(text: text)
         case .notify, .descriptor: break
         case .line(let line):
+            // A child whose stdin stays closed can't be asked; it has to survive.
+            if input.isClosed, case .delay(let delay) = ReadyCondition.standard {
+                return deadlines.set(.ready, in: delay)
+            }
             supervision.match = .answer
             do throws(SystemError) {
                 try input.send(line, isFirst: true, then: .armMatch)
@@ -74,9 +78,21 @@ extension Session {
         readyPipe = nil
     }
 
+    /// The child is about to be gone: what it said before that counts, whichever of the two was noticed first.
+    func takeLastWords() {
+        if supervision.match != nil {
+            for stream in outputs where stream.failure == nil { read(stream.name) }
+        }
+        readReadyPipe()
+        readNotes(areLast: true)
+    }
+
     /// The child said something of itself.
-    func readNotes() {
-        for _ in 0..<64 {
+    ///
+    /// - Parameter areLast: the child is about to be gone, and all that it said is read.
+    func readNotes(areLast: Bool = false) {
+        // More than ever wait: the system's bound is net.unix.max_dgram_qlen.
+        for _ in 0..<(areLast ? 1024 : 64) {
             guard let note = notes?.next() else { return }
             // A child that is gone has nothing to say; somebody of its processes may still.
             if child == nil { continue }
@@ -88,31 +104,34 @@ extension Session {
             if note.isStopping { log.line("the child says that it is stopping") }
             if note.isAlive { supervision.lastWatchdog = monotonicNow() }
             if note.isReady, case .notify = settings.ready { becomeReady() }
-            if note.hangs { exceed("watchdog: the child says that it hangs") }
+            if note.hangs, !areLast { exceed("watchdog: the child says that it hangs") }
         }
     }
 
     func becomeReady() {
-        guard child != nil, !run.wasReady else { return }
+        guard child != nil, !run.wasReady, !run.isBeingEnded else { return }
         let now = monotonicNow()
         run.readyAt = now
+        // Said once: whoever reads the report may have stopped reading.
+        if !supervision.hasBeenReady { report.ready() }
         supervision.hasBeenReady = true
         supervision.match = nil
         deadlines.clear(.ready)
         deadlines.clear(.start)
         closeReadyPipe()
         recorder.status.child?.readyAt = Timestamp.now()
-        if !run.isBeingEnded { recorder.status.reason = nil }
+        clearReason()
         updateExtents()
         log.line("keeper ready: \(settings.id.string)")
-        if recorder.status.state == .starting {
-            recorder.transition(to: .running, "ready", in: place.folder)
-        } else {
-            recorder.writeStatus(in: place.folder)
-        }
+        recorder.transition(to: .running, "ready", in: place.folder)
         supervision.lastWatchdog = now
         if let watchdog = settings.limits.watchdog { deadlines.set(.watchdog, in: watchdog) }
-        report.ready()
         scheduleRetry()
+    }
+
+    /// What was the matter is not any more; a full disk still is.
+    func clearReason() {
+        for stream in outputs where stream.failure != nil { return }
+        recorder.status.reason = nil
     }
 }

@@ -110,6 +110,7 @@ final class SessionRecorder {
         _ details: (inout JSONWriter) -> Void = { _ in }
     ) -> Bool {
         let from = status.state
+        assert(SessionTransition.isKnown(from, name, state), "\(from.name) → \(state.name) (\(name))")
         status.state = state
         let isWritten = writeStatus(in: folder)
         manager.tell(status)

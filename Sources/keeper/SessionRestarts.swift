@@ -21,15 +21,15 @@ extension Session {
 
     /// All that a run left is dealt with: the session waits for the next, or is over.
     func settle() {
-        if willRestart, let end = run.end, mayRestart() { awaitRestart(after: end) } else { finish() }
+        guard willRestart, let end = run.end else { return finish() }
+        if run.wasReady, run.endedAt - run.readyAt >= Backoff.recovery { supervision.backoff.attempt = 0 }
+        if mayRestart() { awaitRestart(after: end) } else { finish() }
     }
 
     /// Counts the restart where the policy asks for it.
     private func mayRestart() -> Bool {
         if case .restart = run.cause { return true }
-        let now = monotonicNow()
-        if run.wasReady, now - run.readyAt >= Backoff.recovery { supervision.backoff.attempt = 0 }
-        if supervision.backoff.count(now: now, limit: settings.restartLimit) { return true }
+        if supervision.backoff.count(now: monotonicNow(), limit: settings.restartLimit) { return true }
         if let limit = settings.restartLimit {
             supervision.givenUp =
                 "restart limit: \(limit.count) restarts in \(formatDuration(limit.duration))"
@@ -74,6 +74,8 @@ extension Session {
     /// Starts the next child.
     func startAgain() {
         deadlines.clear(.restart)
+        // Of whoever was there before.
+        readNotes()
         do throws(LaunchError) {
             try startChild()
         } catch {
@@ -101,9 +103,11 @@ extension Session {
         log.line("cannot start the command again: \(error.text)")
         let replies = supervision.replies
         supervision.replies = []
-        for reply in replies {
-            control.answer(reply, .failed(SystemError("exec", error.text, error.execError)))
-        }
+        let failure =
+            error.execError == 0
+            ? ControlError.refused(error.text)
+            : .failed(SystemError("exec", String(cString: settings.command.file), error.execError))
+        for reply in replies { control.answer(reply, failure) }
         recorder.status.reason = "cannot start the command again: \(error.text)"
         run.cause = .none
         run.end = run.end ?? .unknown
@@ -121,6 +125,7 @@ extension Session {
             json.string(error.text)
         }
         deadlines.set(.restart, in: delay)
+        scheduleRetry()
     }
 
     // MARK: Requests
@@ -132,15 +137,18 @@ extension Session {
             supervision.replies.append(reply)
             if run.isBeingEnded { return }
             run.cause = .restart
+            input.forgetClosing()
             endRun(settings.stopSteps)
         case .stopping where !ending.wasStopped:
             // It is being ended for a restart, or for a limit that may have ended the session.
             run.cause = .restart
             resilience?.note(run.cause)
+            input.forgetClosing()
             supervision.replies.append(reply)
         case .backoff:
             supervision.replies.append(reply)
             supervision.backoff = Backoff()
+            input.forgetClosing()
             startAgain()
         case .stopping, .stuck, .exited, .failed, .lost:
             throw .wrongState(recorder.status.state, wanted: "starting, running, paused or backoff")
@@ -175,10 +183,12 @@ extension Session {
 
     /// Stops all of the child's processes where they are; its input waits.
     func pause(_ reply: Reply) throws(ControlError) {
-        guard case .running = recorder.status.state, child != nil else {
+        guard case .running = recorder.status.state else {
             throw .wrongState(recorder.status.state, wanted: "running")
         }
-        do throws(SystemError) { try signalChild(SIGSTOP) } catch { throw .failed(error) }
+        // It has ended, and what it left behind is being ended.
+        if child == nil { throw .childAway }
+        do throws(SystemError) { try signalChild(SIGSTOP, pauseScope) } catch { throw .failed(error) }
         input.hold(true)
         log.line("paused")
         recorder.transition(to: .paused, "paused", in: place.folder)
@@ -187,10 +197,11 @@ extension Session {
     }
 
     func resume(_ reply: Reply) throws(ControlError) {
-        guard case .paused = recorder.status.state, child != nil else {
+        guard case .paused = recorder.status.state else {
             throw .wrongState(recorder.status.state, wanted: "paused")
         }
-        do throws(SystemError) { try signalChild(SIGCONT) } catch { throw .failed(error) }
+        if child == nil { throw .childAway }
+        do throws(SystemError) { try signalChild(SIGCONT, pauseScope) } catch { throw .failed(error) }
         input.hold(false)
         forgivePause()
         log.line("resumed")

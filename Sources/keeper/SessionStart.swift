@@ -78,10 +78,7 @@ extension Session {
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
         }
-        // A child that failed at what its closed stdin told it to do is followed by one that is told the same.
-        var keepsClosed = false
-        if case .none = run.cause, let end = run.end { keepsClosed = end != .exited(0) }
-        input.attach(stdin.takeWriting(), keepsClosed: keepsClosed)
+        input.attach(stdin.takeWriting())
         return handle
     }
 

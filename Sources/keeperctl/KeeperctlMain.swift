@@ -61,6 +61,7 @@ private var commands: [(String, Command)] {
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
         ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
-        ("watch", runWatch), ("sync", runSync), ("exec", runExec), ("doctor", runDoctor),
+        ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
+        ("exec", runExec), ("doctor", runDoctor),
     ]
 }

@@ -58,8 +58,13 @@ import keeperctl
 
     @Test(arguments: 0..<2) func onlyTheLastOperandIsOpenEnded(_ index: Int) {
         for command in commands(of: Self.programs[index]) {
-            for operand in command.operands.dropLast() {
-                if case .one = operand.count { continue }
+            let operands = command.operands
+            for (operand, next) in zip(operands, operands.dropFirst()) {
+                switch (operand.count, next.count) {
+                // What may be missing stands behind what may not.
+                case (.one, _), (.optional, .optional): continue
+                default: break
+                }
                 Issue.record("\(command.name): \(operand.name)")
             }
         }

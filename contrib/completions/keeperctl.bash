@@ -12,8 +12,11 @@ _keeperctl_command() {
     restart) command='restart' ;;
     pause) command='pause' ;;
     resume) command='resume' ;;
+    upgrade) command='upgrade' ;;
     watch) command='watch' ;;
     sync) command='sync' ;;
+    call) command='call' ;;
+    turn) command='turn' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
@@ -45,8 +48,11 @@ _keeperctl_options() {
     restart) options='--timeout' ;;
     pause) options='--timeout' ;;
     resume) options='--timeout' ;;
+    upgrade) options='--all --path --timeout' ;;
     watch) options='--include --exclude --no-default-excludes --debounce --json' ;;
     sync) options='--watch --debounce --dry-run --json' ;;
+    call) options='--raw --batch --timeout --progress --max-timeout --full --notifications' ;;
+    turn) options='--protocol --until --json --wait --echo-timeout --silence-timeout' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
@@ -55,7 +61,7 @@ _keeperctl_options() {
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
     prune) options='--older --keep --dry-run' ;;
-    exec) options='--config' ;;
+    exec) options='--config --resilient' ;;
     doctor) options='--json' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
@@ -128,10 +134,20 @@ _keeperctl_value() {
     'restart --timeout') kind=nothing ;;
     'pause --timeout') kind=nothing ;;
     'resume --timeout') kind=nothing ;;
+    'upgrade --path') kind=files ;;
+    'upgrade --timeout') kind=nothing ;;
     'watch --include') kind=nothing ;;
     'watch --exclude') kind=nothing ;;
     'watch --debounce') kind=nothing ;;
     'sync --debounce') kind=nothing ;;
+    'call --raw') kind=nothing ;;
+    'call --timeout') kind=nothing ;;
+    'call --progress') kind=nothing ;;
+    'call --max-timeout') kind=nothing ;;
+    'turn --protocol') kind='words stream-json codex lines' ;;
+    'turn --until') kind=nothing ;;
+    'turn --echo-timeout') kind=nothing ;;
+    'turn --silence-timeout') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
@@ -161,8 +177,14 @@ _keeperctl_operand() {
     'restart '*) kind=sessions ;;
     'pause '*) kind=sessions ;;
     'resume '*) kind=sessions ;;
+    'upgrade '*) kind=sessions ;;
     'watch '*) kind=nothing ;;
     'sync 0') kind=files ;;
+    'call 0') kind=live ;;
+    'call 1') kind=nothing ;;
+    'call 2') kind=nothing ;;
+    'turn 0') kind=live ;;
+    'turn 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
@@ -172,7 +194,7 @@ _keeperctl_operand() {
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
     'exec 0') kind=sessions ;;
-    'help 0') kind='words spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune exec doctor version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -290,7 +312,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop restart pause resume watch sync discover status wait logs stats top metrics ls ps inspect events label prune exec doctor version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls ps inspect events label prune exec doctor version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

@@ -19,9 +19,15 @@ function __keeperctl_takes_value
             return 0
         case 'resume --timeout'
             return 0
+        case 'upgrade --path' 'upgrade --timeout'
+            return 0
         case 'watch --include' 'watch --exclude' 'watch --debounce'
             return 0
         case 'sync --debounce'
+            return 0
+        case 'call --raw' 'call --timeout' 'call --progress' 'call --max-timeout'
+            return 0
+        case 'turn --protocol' 'turn --until' 'turn --echo-timeout' 'turn --silence-timeout'
             return 0
         case 'wait --for' 'wait --timeout'
             return 0
@@ -148,8 +154,11 @@ complete -c keeperctl -n '__keeperctl_at -' -a stop -d 'End sessions, or send th
 complete -c keeperctl -n '__keeperctl_at -' -a restart -d 'Start the commands of sessions anew'
 complete -c keeperctl -n '__keeperctl_at -' -a pause -d 'Stop the processes of sessions where they are'
 complete -c keeperctl -n '__keeperctl_at -' -a resume -d 'Let the processes of paused sessions go on'
+complete -c keeperctl -n '__keeperctl_at -' -a upgrade -d 'Let live sessions go on under another keeper binary'
 complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when files change'
 complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
+complete -c keeperctl -n '__keeperctl_at -' -a call -d 'Ask a session by JSON-RPC and print the answer'
+complete -c keeperctl -n '__keeperctl_at -' -a turn -d 'Have one turn of a conversation with an agent'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
@@ -260,6 +269,11 @@ complete -c keeperctl -n '__keeperctl_at pause 0 more' -x -a '(__keeperctl_sessi
 complete -c keeperctl -n '__keeperctl_at resume' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
 complete -c keeperctl -n '__keeperctl_at resume 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
+complete -c keeperctl -n '__keeperctl_at upgrade' -l all -d 'Upgrade every live session'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l path -r -F -d 'Go on as this keeper'
+complete -c keeperctl -n '__keeperctl_at upgrade' -l timeout -x -d 'Stop waiting after this time; what was asked for goes on'
+complete -c keeperctl -n '__keeperctl_at upgrade 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
 complete -c keeperctl -n '__keeperctl_at watch' -l include -x -d 'Only files that match, or another such GLOB'
 complete -c keeperctl -n '__keeperctl_at watch' -l exclude -x -d 'No files or directories that match'
 complete -c keeperctl -n '__keeperctl_at watch' -l no-default-excludes -d 'Leave out nothing else'
@@ -271,6 +285,23 @@ complete -c keeperctl -n '__keeperctl_at sync' -l debounce -x -d 'Wait until not
 complete -c keeperctl -n '__keeperctl_at sync' -l dry-run -d 'Print what would be done, and do nothing'
 complete -c keeperctl -n '__keeperctl_at sync' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
+
+complete -c keeperctl -n '__keeperctl_at call' -l raw -x -d 'Send this message'
+complete -c keeperctl -n '__keeperctl_at call' -l batch -d 'Send the messages on standard input, one on each line, as they come; print whole answers as they come'
+complete -c keeperctl -n '__keeperctl_at call' -l timeout -x -d 'Give up when there is no answer after this time'
+complete -c keeperctl -n '__keeperctl_at call' -l progress -x -d 'Wait 60s from each notification of this name on, if that is longer'
+complete -c keeperctl -n '__keeperctl_at call' -l max-timeout -x -d 'But never longer than this'
+complete -c keeperctl -n '__keeperctl_at call' -l full -d 'Print the whole answer, also if it is an error'
+complete -c keeperctl -n '__keeperctl_at call' -l notifications -d 'Print what else the session says meanwhile, as JSON on stderr'
+complete -c keeperctl -n '__keeperctl_at call 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
+
+complete -c keeperctl -n '__keeperctl_at turn' -l protocol -x -a 'stream-json codex lines' -d 'What the agent speaks'
+complete -c keeperctl -n '__keeperctl_at turn' -l until -x -d 'With lines: the line that ends the turn, or a prompt at the end without line feed'
+complete -c keeperctl -n '__keeperctl_at turn' -l json -d 'Print JSON, one object per line'
+complete -c keeperctl -n '__keeperctl_at turn' -l wait -d 'Wait while somebody else has a turn'
+complete -c keeperctl -n '__keeperctl_at turn' -l echo-timeout -x -d 'Give up when there is no output at all after this time'
+complete -c keeperctl -n '__keeperctl_at turn' -l silence-timeout -x -d 'Give up when there is no more output for this time'
+complete -c keeperctl -n '__keeperctl_at turn 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
 
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
@@ -324,11 +355,12 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 complete -c keeperctl -n '__keeperctl_at exec' -l config -r -F -d 'Take the options from FILE'
+complete -c keeperctl -n '__keeperctl_at exec' -l resilient -d 'Let the manager keep what is open, so that a keeper that is killed is followed by one that goes on with the session: for keeper-resilient@ID.service'
 complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume watch sync discover status wait logs stats top metrics ls inspect events label prune exec doctor version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

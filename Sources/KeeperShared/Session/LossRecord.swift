@@ -5,6 +5,7 @@ import CSystem
 /// - Returns: the status as it is now; one that was final already stays as it was.
 func recordLoss(_ status: SessionStatus, in folder: borrowing FileDescriptor) -> SessionStatus {
     if status.state.isFinal { return status }
+    assert(SessionTransition.isKnown(status.state, "lost", .lost))
     let now = Timestamp.now()
     var lost = status
     lost.state = .lost
@@ -26,7 +27,8 @@ private func appendLossEvent(
     // The keeper may have died in the middle of a line.
     if end.isTorn { line.append(UInt8(ascii: "\n")) }
     var json = JSONWriter(appendingTo: line)
-    appendEventHeader(json: &json, seq: end.sequence + 1, time: time, instance: status.instance, event: "lost")
+    appendEventHeader(
+        json: &json, seq: end.sequence + 1, time: time, instance: status.instance, event: "lost")
     json.key("from")
     json.string("\(status.state.name)")
     json.key("to")

@@ -98,7 +98,9 @@ struct LostProcesses {
 
     /// The session that a process belongs to, by its place in the child's kernel session or by its environment.
     private func owner(of pid: pid_t, _ children: [pid_t?]) -> Int? {
-        guard let stat = ProcessStat(pid: pid), !stat.isZombie, stat.startTime >= startedSince else { return nil }
+        guard let stat = ProcessStat(pid: pid), !stat.isZombie, stat.startTime >= startedSince else {
+            return nil
+        }
         for (index, child) in children.enumerated() where child == stat.session { return index }
         guard let environment = processFile("\(pid)/environ", limit: 8 << 20),
             let instance = instance(in: environment)
@@ -145,7 +147,9 @@ struct LostProcesses {
 /// They are known by the child's kernel session and by `KEEPER_INSTANCE` in their environment, as those of a lost
 /// session are.
 package func strayProcesses(of status: SessionStatus) -> [pid_t] {
-    guard let session = LostSession(status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    guard
+        let session = LostSession(
+            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
     else { return [] }
     return LostProcesses.others(than: status.child?.identity.pid, of: session)
 }
@@ -153,7 +157,9 @@ package func strayProcesses(of status: SessionStatus) -> [pid_t] {
 /// Ends the processes of a session that were started since a time in clock ticks since boot, by a keeper that died
 /// before it could tell which they are: SIGTERM, and SIGKILL two seconds later.
 package func endStrayProcesses(of status: SessionStatus, startedSince ticks: UInt64) {
-    guard var session = LostSession(status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    guard
+        var session = LostSession(
+            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
     else { return }
     session.child = nil
     _ = LostProcesses.end([session], startedSince: ticks)

@@ -18,6 +18,9 @@ package enum ReadyCondition {
     static let lowestDescriptor = 3
     static let highestDescriptor = 255
 
+    /// A longer line might not fit into the pipe of a child that does not read (PIPE_BUF of pipe(7), with its end).
+    static let longestLine = 4095
+
     /// Reads `delay:300ms`, `output`, `output:TEXT`, `notify`, `fd:N` or `line:TEXT`; nil for anything else.
     package static func parse(_ text: [UInt8]) -> ReadyCondition? {
         let mark = text.firstIndex(of: UInt8(ascii: ":")) ?? text.count
@@ -26,7 +29,9 @@ package enum ReadyCondition {
         if sameText(name, "notify") { return value == nil ? .notify : nil }
         if sameText(name, "output") { return value?.isEmpty == true ? nil : .output(value ?? []) }
         guard let value, !value.isEmpty else { return nil }
-        if sameText(name, "line") { return value.contains(10) ? nil : .line(value) }
+        if sameText(name, "line") {
+            return value.contains(10) || value.count > longestLine ? nil : .line(value)
+        }
         if sameText(name, "fd") {
             guard let number = decimal(value), number >= lowestDescriptor, number <= highestDescriptor else {
                 return nil

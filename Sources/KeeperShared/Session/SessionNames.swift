@@ -36,10 +36,12 @@ package struct SessionNames {
     package static let status = "status.json"
     package static let events = "events.jsonl"
     package static let olderEvents = "events.1.jsonl"
+    /// Made and locked by whoever has a turn with the child.
+    package static let turn = "turn.json"
 
     /// Whether a name is one that keepers make inside a session's folder.
     package static func isInFolder(_ name: String) -> Bool {
-        for known in [controlSocket, status, ".status.json.tmp", events, olderEvents]
+        for known in [controlSocket, status, ".status.json.tmp", events, olderEvents, turn]
         where equalUTF8(name, known) { return true }
         for stream in ["stdout.", "stderr.", ".stdout.", ".stderr."]
         where name.utf8.starts(with: stream.utf8) { return true }

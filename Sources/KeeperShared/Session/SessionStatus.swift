@@ -86,6 +86,11 @@ package struct SessionStatus {
         package var unit: String?
         /// Its control group; only below a service manager.
         package var cgroup: String?
+        /// The keeper that this one has followed: the sidecar may name that one for a moment yet.
+        package var previousPID: Int32?
+
+        /// Whether a sidecar that names this PID is this session's.
+        package func isNamed(by pid: Int32) -> Bool { identity.pid == pid || previousPID == pid }
 
         package init(
             identity: ProcessIdentity, bootID: String, pidNamespace: String, version: String,
@@ -144,6 +149,15 @@ package struct SessionStatus {
     package var note: [UInt8]?
     /// The end of stderr, only after a failure.
     package var stderrTail: [UInt8]?
+
+    /// Whether the child that runs has been ready. One that is being ended, or has ended, may be followed by one that
+    /// has not.
+    package var isReady: Bool {
+        switch state {
+        case .running, .paused: true
+        case .starting, .backoff, .stopping, .exited, .failed, .stuck, .lost: false
+        }
+    }
 
     package init(
         sessionID: String, instance: String, state: SessionState, keeper: Keeper, command: [[UInt8]],

@@ -4,6 +4,7 @@ import CSystem
 package struct StatusSummary {
     package private(set) var state = SessionState.starting
     package private(set) var keeper: pid_t = 0
+    private var previousKeeper: pid_t = 0
     package private(set) var startedAt: Timestamp?
     package private(set) var child: pid_t?
     package private(set) var restarts = 0
@@ -27,9 +28,10 @@ package struct StatusSummary {
                 for state in SessionState.allCases where isJSONString(value, state.name) { known = state }
             } else if isJSONString(name, "keeper") {
                 (keeper, startedAt) = StatusSummary.process(value)
+                previousKeeper = StatusSummary.pid(jsonMember("previousPid", of: value))
             } else if isJSONString(name, "child") {
                 child = StatusSummary.process(value).pid
-                restarts = jsonInteger(StatusSummary.member("restarts", of: value)) ?? 0
+                restarts = jsonInteger(jsonMember("restarts", of: value)) ?? 0
             } else if isJSONString(name, "command") {
                 command = value
             } else if isJSONString(name, "labels") {
@@ -39,7 +41,7 @@ package struct StatusSummary {
             } else if isJSONString(name, "streams") {
                 var streams = JSONMembers(value)
                 while streams.next() {
-                    outputSize += max(0, jsonInteger(StatusSummary.member("next", of: streams.value)) ?? 0)
+                    outputSize += max(0, jsonInteger(jsonMember("next", of: streams.value)) ?? 0)
                 }
             }
         }
@@ -47,29 +49,23 @@ package struct StatusSummary {
         state = known
     }
 
+    /// Whether a sidecar that names this PID is this session's.
+    package func isNamed(by pid: pid_t) -> Bool { keeper == pid || (previousKeeper == pid && pid > 0) }
+
     private mutating func takeExit(_ bytes: Bytes) {
-        endedAt = StatusSummary.time(StatusSummary.member("at", of: bytes))
+        endedAt = StatusSummary.time(jsonMember("at", of: bytes))
         end = .unknown
-        if let code = jsonInteger(StatusSummary.member("code", of: bytes)) {
+        if let code = jsonInteger(jsonMember("code", of: bytes)) {
             end = .exited(Int32(truncatingIfNeeded: code))
             return
         }
         var text: [UInt8] = []
-        appendJSONString(StatusSummary.member("signal", of: bytes), to: &text)
+        appendJSONString(jsonMember("signal", of: bytes), to: &text)
         if let number = SignalName.number(of: text) { end = .signalled(number) }
     }
 
-    /// The value of a member; empty without it.
-    @inline(never) private static func member(_ wanted: StaticString, of bytes: Bytes) -> Bytes {
-        var members = JSONMembers(bytes)
-        while members.next() {
-            if isJSONString(members.name, wanted) { return members.value }
-        }
-        return Bytes(rebasing: bytes[..<0])
-    }
-
     private static func process(_ bytes: Bytes) -> (pid: pid_t, startedAt: Timestamp?) {
-        (pid(member("pid", of: bytes)), time(member("startedAt", of: bytes)))
+        (pid(jsonMember("pid", of: bytes)), time(jsonMember("startedAt", of: bytes)))
     }
 
     private static func pid(_ value: Bytes) -> pid_t {

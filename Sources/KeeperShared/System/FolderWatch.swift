@@ -31,12 +31,9 @@ package struct FolderWatch: ~Copyable {
     package borrowing func add(
         _ folder: borrowing FileDescriptor, events: UInt32
     ) throws(SystemError) -> Int32 {
-        if let code = Faults.next("inotify", "add") { throw SystemError("inotify_add_watch", "", code) }
-        let path = "/proc/self/fd/\(folder.raw)"
-        let number = descriptor.raw
-        return try check("inotify_add_watch") {
-            inotify_add_watch(number, path, events | UInt32(IN_MASK_ADD))
-        }
+        let watch = FolderWatch.add(folder, to: descriptor, events | UInt32(IN_MASK_ADD))
+        if watch < 0 { throw SystemError("inotify_add_watch", "", csys_errno()) }
+        return watch
     }
 
     /// Watches another folder too.
@@ -49,10 +46,20 @@ package struct FolderWatch: ~Copyable {
     private static func add(
         _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, deletions: Bool
     ) -> Int32? {
-        if Faults.next("inotify", "add") != nil { return nil }
         let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO) | (deletions ? UInt32(IN_DELETE) : 0)
-        let watch = inotify_add_watch(descriptor.raw, "/proc/self/fd/\(folder.raw)", events)
+        let watch = add(folder, to: descriptor, events)
         return watch < 0 ? nil : watch
+    }
+
+    /// - Returns: -1 and errno, as the kernel's own call.
+    @inline(never) private static func add(
+        _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, _ events: UInt32
+    ) -> Int32 {
+        if let code = Faults.next("inotify", "add") {
+            csys_set_errno(code)
+            return -1
+        }
+        return inotify_add_watch(descriptor.raw, concat("/proc/self/fd/", String(folder.raw)), events)
     }
 
     /// Watches a folder no longer.
@@ -90,10 +97,12 @@ package struct FolderWatch: ~Copyable {
     }
 
     /// Takes what has been reported, and calls `body` with each.
-    package borrowing func drain(_ body: (Event) -> Void) {
+    ///
+    /// - Parameter limit: reads no more often than this: where much happens, there may be no end to it.
+    package borrowing func drain(limit: Int = .max, _ body: (Event) -> Void) {
         let number = descriptor.raw
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { space in
-            while true {
+            for _ in 0..<limit {
                 let count = read(number, space.baseAddress, space.count)
                 if count <= 0 { return }
                 FolderWatch.parse(UnsafeRawBufferPointer(rebasing: space[..<count]), body)

@@ -8,6 +8,7 @@ package struct ProcessStat {
     package let parent: pid_t
     package let group: pid_t
     package let session: pid_t
+    private let flags: UInt64
     /// Clock ticks since boot: with the PID and the boot id it names one process for good.
     package let startTime: UInt64
     /// Clock ticks of the process itself, and of the children it has waited for.
@@ -50,6 +51,7 @@ package struct ProcessStat {
         parent = pid_t(truncatingIfNeeded: fields[1])
         group = pid_t(truncatingIfNeeded: fields[2])
         session = pid_t(truncatingIfNeeded: fields[3])
+        flags = fields[6]
         startTime = fields[19]
         userTicks = fields[11]
         systemTicks = fields[12]
@@ -60,6 +62,8 @@ package struct ProcessStat {
     }
 
     package var isZombie: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+    /// Ended, or about to be: its descriptors are being closed (PF_EXITING of the kernel's sched.h).
+    package var isEnding: Bool { isZombie || flags & 4 != 0 }
 }
 
 /// The bytes of a file below /proc, or nil when it can't be read.

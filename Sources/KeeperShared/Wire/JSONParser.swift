@@ -8,7 +8,7 @@ package struct JSONError: Error {
     package var reason: StaticString
 
     /// One line for people.
-    package var message: String { "\(reason.description) at byte \(offset)" }
+    package var message: String { concat(reason.description, " at byte ", String(offset)) }
 }
 
 extension JSONValue {

@@ -78,14 +78,80 @@ package struct JSONMembers {
     return isNegative ? -sum : sum
 }
 
-/// Appends what a string, given with its quotes, stands for.
+/// The value of a member of an object, the first one of that name; empty without it.
+@inline(never) package func jsonMember(
+    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
+) -> UnsafeBufferPointer<UInt8> {
+    var members = JSONMembers(bytes)
+    while members.next() {
+        if isJSONString(members.name, wanted) { return members.value }
+    }
+    return UnsafeBufferPointer(rebasing: bytes[..<0])
+}
+
+/// Appends what a string, given with its quotes, stands for; nothing for any other value.
+///
+/// What is no right escape, and half a surrogate pair, becomes U+FFFD: texts that programs cut somewhere have them.
 @inline(never) package func appendJSONString(_ string: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
     guard string.count >= 2, string[0] == UInt8(ascii: "\"") else { return }
-    if memchr(string.baseAddress!, Int32(UInt8(ascii: "\\")), string.count) == nil {
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: string[1..<(string.count - 1)]))
-    } else if let text = (try? JSONValue.parse(string))?.stringValue {
-        bytes.append(contentsOf: text.utf8)
+    let end = string.count - 1
+    var position = 1
+    while position < end {
+        let rest = UnsafeBufferPointer(rebasing: string[position..<end])
+        let found = memchr(rest.baseAddress!, Int32(UInt8(ascii: "\\")), rest.count)
+        let run = found.map { UnsafeRawPointer($0) - UnsafeRawPointer(rest.baseAddress!) } ?? rest.count
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: rest[..<run]))
+        position += run
+        if position < end { bytes.appendUTF8(unescaped(string, &position)) }
     }
+}
+
+/// Reads the escape that starts here, and the second half of a pair behind it.
+private func unescaped(_ string: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> UInt32 {
+    position += 2
+    switch string[position - 1] {
+    case UInt8(ascii: "b"): return 0x08
+    case UInt8(ascii: "f"): return 0x0C
+    case UInt8(ascii: "n"): return 0x0A
+    case UInt8(ascii: "r"): return 0x0D
+    case UInt8(ascii: "t"): return 0x09
+    case let other
+    where other == UInt8(ascii: "\"") || other == UInt8(ascii: "\\") || other == UInt8(ascii: "/"):
+        return UInt32(other)
+    case UInt8(ascii: "u"): break
+    default: return 0xFFFD
+    }
+    let first = codeUnit(string, &position)
+    guard first & 0xF800 == 0xD800 else { return first }
+    if first < 0xDC00, position + 6 < string.count, string[position] == UInt8(ascii: "\\"),
+        string[position + 1] == UInt8(ascii: "u")
+    {
+        var behind = position + 2
+        let second = codeUnit(string, &behind)
+        if second & 0xFC00 == 0xDC00 {
+            position = behind
+            return 0x10000 + (first & 0x3FF) << 10 + second & 0x3FF
+        }
+    }
+    return 0xFFFD
+}
+
+/// Four hexadecimal digits; what is none ends them.
+private func codeUnit(_ string: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> UInt32 {
+    var unit: UInt32 = 0
+    for _ in 0..<4 {
+        let byte = string[position]
+        let letter = (byte | 0x20) &- UInt8(ascii: "a")
+        if byte &- UInt8(ascii: "0") < 10 {
+            unit = unit << 4 | UInt32(byte & 15)
+        } else if letter < 6 {
+            unit = unit << 4 | UInt32(letter + 10)
+        } else {
+            return 0xFFFD
+        }
+        position += 1
+    }
+    return unit
 }
 
 private struct JSONScanner {

@@ -1,3 +1,5 @@
+import CSystem
+
 /// Writes JSON into bytes, on one line, with no intermediate values. The caller keeps begins, keys
 /// and ends in order; commas and escapes are done here.
 package struct JSONWriter {
@@ -103,6 +105,20 @@ package struct JSONWriter {
         needsComma = true
     }
 
+    /// A part of a document as it is, up to where a value is to come, or to the end.
+    package mutating func part(_ text: StaticString) {
+        bytes.append(literal: text)
+        needsComma = false
+    }
+
+    /// A complete value as somebody else wrote it, on one line; it isn't checked. The two characters at which some
+    /// readers end a line, which only strings hold, are written as escapes.
+    package mutating func raw(verbatim json: UnsafeBufferPointer<UInt8>) {
+        separate()
+        appendLine(json, to: &bytes)
+        needsComma = true
+    }
+
     /// A value that was parsed or put together: same types, same order, same duplicates.
     package mutating func value(_ value: JSONValue) {
         switch value {
@@ -139,6 +155,23 @@ package struct JSONWriter {
         bytes.append(bracket)
         needsComma = true
     }
+}
+
+/// Appends JSON that is on one line so that every reader takes it for one: U+2028 and U+2029 become escapes.
+@inline(never) package func appendLine(_ json: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+    var start = 0
+    var position = 0
+    while position + 2 < json.count,
+        let found = memchr(json.baseAddress! + position, 0xE2, json.count - position - 2)
+    {
+        position = UnsafeRawPointer(found) - UnsafeRawPointer(json.baseAddress!) + 1
+        guard json[position] == 0x80, json[position + 1] & 0xFE == 0xA8 else { continue }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start..<(position - 1)]))
+        bytes.append(literal: json[position + 1] == 0xA8 ? "\\u2028" : "\\u2029")
+        position += 2
+        start = position
+    }
+    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start...]))
 }
 
 extension JSONWriter {

@@ -68,7 +68,8 @@ struct ReceivedDescriptors {
     init() {
         numbers = DescriptorStore.Name.allCases.map { _ in -1 }
         guard let owner = environment("LISTEN_PID"), decimal(Array(owner.utf8)) == Int(getpid()),
-            let text = environment("LISTEN_FDS"), let count = decimal(Array(text.utf8)), count > 0, count < 1024
+            let text = environment("LISTEN_FDS"), let count = decimal(Array(text.utf8)), count > 0,
+            count < 1024
         else { return }
         self.count = count
         let names = Array((environment("LISTEN_FDNAMES") ?? "").utf8).split(

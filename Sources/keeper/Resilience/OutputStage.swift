@@ -86,7 +86,9 @@ final class OutputStage {
         let number = pipe.raw
         var rest = wanted
         while rest > 0 {
-            let dropped = try check("read", "the stage") { read(number, space.baseAddress, min(rest, space.count)) }
+            let dropped = try check("read", "the stage") {
+                read(number, space.baseAddress, min(rest, space.count))
+            }
             rest -= dropped
             count -= dropped
         }

@@ -55,7 +55,8 @@ struct Recovery {
             let status = SessionStatus.read(names.folder, in: directory)
         else { return try abandon("its files are gone") }
         if status.state.isFinal { return try conclude(status.state == .failed ? 1 : 0, in: directory, names) }
-        guard equalUTF8(status.keeper.bootID, bootID()), equalUTF8(status.keeper.pidNamespace, pidNamespace()) else {
+        guard equalUTF8(status.keeper.bootID, bootID()), equalUTF8(status.keeper.pidNamespace, pidNamespace())
+        else {
             return try abandon("it was another boot's")
         }
         let bytes = page.loadState()
@@ -202,7 +203,9 @@ struct Recovery {
         log.line("the session was over when its keeper was killed")
         let sidecar = try sidecar()
         if sidecar.isInPlace(names, in: directory) {
-            for name in [names.socket, concat(names.folder, "/", SessionNames.controlSocket), names.childSidecar] {
+            for name in [
+                names.socket, concat(names.folder, "/", SessionNames.controlSocket), names.childSidecar,
+            ] {
                 try? directory.remove(name)
             }
             if settings.removesFiles {

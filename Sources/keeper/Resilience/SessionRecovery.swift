@@ -26,6 +26,7 @@ extension Session {
         let now = Timestamp.now()
         recorder.status.keeper.identity = ProcessIdentity(
             pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0)
+        recorder.status.keeper.previousPID = before
         recorder.status.keeper.version = "\(keeperVersion)"
         if isNewChild, let pid = childPID { try place.recordChild(pid) }
         // Output first: what is in the stages came before all that is recorded now.
@@ -34,9 +35,10 @@ extension Session {
         for stream in outputs { read(stream.name) }
         updateExtents()
         recorder.writeStatus(in: place.folder)
-        // Readers take the status for that of the keeper in the sidecar: until here that was the other one.
+        // Only now: the status that is there by now says that the one before was this session's too.
         try place.rewriteSidecar()
-        log.line("goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
+        log.line(
+            "goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
         recorder.event("recovered", in: place.folder) { json in
             json.key("pid")
             json.integer(getpid())

@@ -87,7 +87,8 @@ extension Session {
         if case .journals(let size) = settings.output { bound = size }
         for stream in state.streams {
             let stage = adoptStage(stream, &problem)
-            outputs.append(OutputStream(adopting: stream, bound: bound, stage: stage, poller: poller, &problem))
+            outputs.append(
+                OutputStream(adopting: stream, bound: bound, stage: stage, poller: poller, &problem))
         }
         if !outputs.isEmpty { lastOutput = state.lastOutputWasStderr ? .stderr : .stdout }
         if let socket = KeeperShared.adopt(state.notes) {

@@ -7,7 +7,7 @@ package let keeperctlTable = ProgramSpec(
     commands: [
         Commands.spawn, Commands.run,
         Commands.write, Commands.eof, Commands.kill, Commands.restart, Commands.pause, Commands.resume,
-        Commands.watch, Commands.sync,
+        Commands.upgrade, Commands.watch, Commands.sync, Commands.call, Commands.turn,
         Commands.discover, Commands.status, Commands.wait, Commands.logs,
         Commands.stats, Commands.top, Commands.metrics,
         Commands.list, Commands.inspect, Commands.events, Commands.label, Commands.prune,
@@ -22,6 +22,7 @@ package let keeperctlTable = ProgramSpec(
         ExitStatusSpec("4", "Timed out."),
         ExitStatusSpec("5", "Conflict: already running, or busy."),
         ExitStatusSpec("6", "The outcome is unknown."),
+        ExitStatusSpec("7-10", "A turn went wrong: see turn."),
     ])
 
 /// The commands, each a constant; the files beside this one hold them by subject.

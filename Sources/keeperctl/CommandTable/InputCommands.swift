@@ -42,8 +42,8 @@ extension Commands {
     static let kill = CommandSpec(
         "kill", aliases: ["stop"], summary: "End sessions, or send them a signal",
         description: [
-            "Closes the command's input, then sends TERM, then KILL to its process group, waiting after each "
-                + "step. Returns when all is over, and names processes that survived."
+            "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
+                + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
         ],
         operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
         groups: [
@@ -53,7 +53,7 @@ extension Commands {
                     OptionSpec(flag: "all", help: "End every session"),
                     OptionSpec(
                         "grace", .duration, "DURATION", help: "Wait this long after each step",
-                        default: .value("2s"), excludes: ["now"]),
+                        default: .described("as the session's stop steps say"), excludes: ["now"]),
                     OptionSpec(flag: "now", help: "Send KILL at once"),
                     OptionSpec(
                         "signal", short: "s", .signal, "SIG", help: "Only send this signal, and don't wait",
@@ -92,6 +92,34 @@ extension Commands {
         operands: someSessions, groups: [changeOptions],
         examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
         exitStatuses: changeStatuses)
+
+    static let upgrade = CommandSpec(
+        "upgrade", summary: "Let live sessions go on under another keeper binary",
+        description: [
+            "Each keeper goes on as the new binary in the same process: its PID, lock, sockets, connections, child and "
+                + "pipes stay, and no byte is lost or doubled. A binary that can't take over is refused, and the session "
+                + "goes on as it was. Prints the id and the new version of each."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    OptionSpec(flag: "all", help: "Upgrade every live session"),
+                    OptionSpec(
+                        "path", .path, "BINARY", help: "Go on as this keeper",
+                        default: .described("the keeper beside this keeperctl")),
+                    Shared.timeout("Stop waiting after this time; what was asked for goes on"),
+                ])
+        ],
+        examples: [
+            ExampleSpec("keeperctl upgrade --all", "After an installation: no session has to end for it.")
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec("1", "The old binary goes on; the message says why."), Shared.noSession,
+            Shared.timedOut,
+        ])
 
     private static let someSessions = [OperandSpec("ID", .sessionID, .oneOrMore)]
     private static let changeOptions = OptionGroup(

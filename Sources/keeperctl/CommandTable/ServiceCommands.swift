@@ -21,14 +21,15 @@ extension Commands {
                     OptionSpec("config", .path, "FILE", help: "Take the options from FILE"),
                     OptionSpec(
                         flag: "resilient",
-                        help: "Let the manager keep what is open, so that a keeper that is killed is followed by one that "
+                        help:
+                            "Let the manager keep what is open, so that a keeper that is killed is followed by one that "
                             + "goes on with the session: for keeper-resilient@ID.service"),
                 ])
         ],
         examples: [
             ExampleSpec(
-                "echo '{\"command\":[\"bc\",\"-q\"]}' > ~/.config/keeper/calc.json; systemctl --user start keeper@calc",
-                "Keeps bc as session calc, in a unit of its own.")
+                "keeperctl exec calc",
+                "What keeper@calc.service runs: with {\"command\":[\"bc\",\"-q\"]} in the file it keeps bc.")
         ],
         exitStatuses: [
             ExitStatusSpec("0", "The session ran and ended."),

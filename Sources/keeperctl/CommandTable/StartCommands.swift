@@ -62,7 +62,8 @@ extension Commands {
                 "keeperctl run build -- make -j4",
                 "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
             ExampleSpec(
-                "keeperctl run --watch src -- node src/server.js", "Restarts a server as it is edited."),
+                "keeperctl run --restart on-failure --watch src -- node src/server.js",
+                "Restarts a server as it is edited, mistakes included."),
         ],
         exitStatuses: [
             ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),

@@ -7,7 +7,8 @@ extension Commands {
         description: [
             "Watches each PATH, a file or a directory with all below it, and restarts session ID when something "
                 + "there has changed and come to rest. Runs until TERM or INT, and prints a line for each restart. "
-                + "A session that is over is reported and may come back; so may a PATH that goes away.",
+                + "A session that is over is reported and may come back; so may a PATH that goes away. Sessions started "
+                + "with --restart on-failure survive a change that breaks them.",
             "A GLOB without '/' is about names, one with it about the path below PATH; '*' and '?' stand for "
                 + "anything but '/', '**' for anything, and a directory for all in it. Left out anyway: .git, .hg, .svn, "
                 + ".jj, node_modules, __pycache__, and backup, lock and swap files of editors.",

@@ -9,6 +9,7 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
+    // The session's own steps, unless somebody says otherwise.
     let steps = context.arguments.duration("grace").map { grace in
         let time = formatDuration(grace)
         return concat("eof:", time, ",TERM:", time, ",KILL:2s")
@@ -23,7 +24,8 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
     return killing.status
 }
 
-private func liveSessions(
+/// Sessions of ours that are live, or whose keepers have died.
+func liveSessions(
     in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> [SessionID] {
     do throws(SystemError) {

@@ -40,7 +40,7 @@ private func makeRestarter(_ context: Context) throws(CommandFailure) -> Restart
         id, path, failure in
         printError(failure?.text ?? concat(id.string, ": restarted: ", quoted(path), " changed"))
     }
-    for path in paths { try restarter.watch(path.bytes, for: nil) }
+    for path in paths { _ = try restarter.watch(path.bytes, for: nil) }
     return restarter
 }
 
@@ -58,6 +58,7 @@ private final class Run {
     private let signals: SignalReader
     private let follower: Follower
     private var input: InputClient?
+    private var isInputThrough = false
     private let restarter: Restarter?
     private let what: String
 
@@ -125,7 +126,12 @@ private final class Run {
     }
 
     private func turn(_ set: PollSet) throws(CommandFailure) {
-        restarter?.turn(set)
+        if let restarter {
+            let before = restarter.restarts
+            restarter.turn(set)
+            // The next command's input has the same end as the last one's.
+            if isInputThrough, restarter.restarts > before { closeInput() }
+        }
         do throws(FollowFailure) {
             try follower.turn(set)
         } catch {
@@ -146,8 +152,13 @@ private final class Run {
         // A child that reads no more, or whose keeper died, is the follower's business.
         case .refused, .unknown: break
         case .delivered:
-            _ = try? ControlClient(keeper.id, in: directory.descriptor, "closeInput").result(deadline: soon)
+            isInputThrough = true
+            closeInput()
         }
+    }
+
+    private func closeInput() {
+        _ = try? ControlClient(keeper.id, in: directory.descriptor, "closeInput").result(deadline: soon)
     }
 
     /// A keeper that is stopped must not freeze this command.

@@ -5,49 +5,21 @@ import KeeperShared
 func runSync(_ context: Context) throws(CommandFailure) -> Int32 {
     let name = context.arguments.operands[0].bytes
     let sync = Sync(context, WorkerDirectory(name, sessionsPath: try context.directoryPath()))
-    if !context.arguments.flag("watch") {
-        try sync.pass()
-        return sync.status
-    }
-    let signals = try endSignals()
-    let tree = try TreeWatch()
-    let root = WatchedRoot(sync.place.path, sync.filter, isShallow: true)
-    try tree.add(root)
-    tree.begin()
+    if context.arguments.flag("watch") { return try sync.follow(name) }
     try sync.pass()
-    var quiet = QuietTime(context.arguments.duration("debounce") ?? 0)
-    let set = PollSet()
-    while true {
-        set.clear()
-        set.add(signals.descriptor, .input)
-        tree.prepare(set)
-        if let deadline = quiet.deadline { set.limit(deadline: deadline) }
-        do throws(SystemError) { try set.wait() } catch { throw CommandFailure("wait", error) }
-        if signals.next() != nil { return ExitStatus.done }
-        tree.turn(set)
-        if root.takeNews() != nil { quiet.note(monotonicNow()) }
-        if !quiet.isOver(monotonicNow()) { continue }
-        if root.isPresent {
-            do throws(CommandFailure) { try sync.pass() } catch { sync.report.failed(error) }
-        } else {
-            // More likely on its way to being replaced than meant to end everything.
-            printError(
-                concat(quoted(name), " is gone; its sessions stay as they are until it is there again"))
-        }
-    }
+    return sync.status
 }
 
 /// The sessions of a directory.
 private final class Sync {
-    let place: WorkerDirectory
-    /// Leaves out what editors leave beside a file.
-    let filter = TreeFilter(includes: [], excludes: [], isStandard: true)
-    let report: ActionReport
+    private let place: WorkerDirectory
+    private let report: ActionReport
     private let context: Context
     private let isDry: Bool
     /// What was there in the last pass: only what has changed since is looked at in the next, so that a session that
     /// ended, or could not be started, isn't tried again and again.
-    private var known: [Worker]?
+    private var known: [Worker] = []
+    private var isFirst = true
     private var ending = ExitStatus.done
 
     init(_ context: Context, _ place: WorkerDirectory) {
@@ -60,89 +32,86 @@ private final class Sync {
     /// The first failure's.
     var status: Int32 { report.status != ExitStatus.done ? report.status : ending }
 
+    /// Passes whenever the directory has changed, until it is told to end.
+    func follow(_ name: [UInt8]) throws(CommandFailure) -> Int32 {
+        let tree = try TreeWatch()
+        let root = WatchedRoot(place.path, place.filter, isShallow: true)
+        try tree.add(root)
+        tree.begin()
+        let signals = try EndSignals()
+        try pass()
+        report.watching(tree)
+        var quiet = QuietTime(context.arguments.duration("debounce") ?? 0)
+        let set = PollSet()
+        while true {
+            set.clear()
+            tree.prepare(set)
+            if let deadline = quiet.deadline { set.limit(deadline: deadline) }
+            if try signals.wait(set) { return ExitStatus.done }
+            tree.turn(set)
+            let now = monotonicNow()
+            if root.takeNews() != nil { quiet.note(now) }
+            if !quiet.isOver(now) { continue }
+            if root.isPresent {
+                do throws(CommandFailure) { try pass() } catch { report.failed(error) }
+            } else {
+                // More likely on its way to being replaced than meant to end everything.
+                printError(
+                    concat(quoted(name), " is gone; its sessions stay as they are until it is there again"))
+            }
+        }
+    }
+
     /// Does what is to be done.
     ///
     /// - Throws: when the directory can't be read.
     func pass() throws(CommandFailure) {
-        let workers = try place.workers(filter) { report.failed($0) }
-        var plan = Plan()
-        if isDry {
-            // Not even the sessions directory is made.
-            if let directory = try context.openDirectory() {
-                plan = try makePlan(workers, directory)
-            } else {
-                for worker in workers { plan.addStart(worker, place, report) }
+        let workers = try place.workers { report.failed($0) }
+        var removed: [SessionID] = []
+        // Not even the sessions directory is made for a dry run.
+        if !isDry { _ = try context.makeDirectory() }
+        if let directory = try context.openDirectory() {
+            removed = try ownSessions(directory, except: workers)
+            for worker in workers where !isKnown(worker) {
+                do throws(CommandFailure) {
+                    worker.action = try action(for: worker, directory)
+                } catch { report.failed(error, worker.id) }
             }
         } else {
-            plan = try makePlan(workers, try context.makeDirectory())
+            for worker in workers { worker.action = .start }
         }
         known = workers
-        stop(plan.stops + plan.replaced.map { $0.id }, announced: plan.stops)
-        restart(plan.restarts)
-        start(plan)
+        isFirst = false
+        prepare(workers)
+        try end(removed, workers)
+        restart(workers)
+        start(workers)
     }
 
-    /// What a pass is to do.
-    private struct Plan {
-        var stops: [SessionID] = []
-        var restarts: [Worker] = []
-        /// Ended first, as their options have changed.
-        var replaced: [Worker] = []
-        var starts: [(id: SessionID, context: Context)] = []
+    // MARK: What is to be done
 
-        /// - Returns: whether its options can be understood.
-        @discardableResult
-        mutating func addStart(
-            _ worker: Worker, _ place: WorkerDirectory, _ report: ActionReport
-        ) -> Bool {
-            do throws(CommandFailure) {
-                starts.append((worker.id, try place.context(of: worker)))
-                return true
-            } catch {
-                report.failed(error, worker.id)
-                return false
-            }
+    private func action(
+        for worker: Worker, _ directory: borrowing SessionsDirectory
+    ) throws(CommandFailure) -> Worker.Action {
+        switch try SessionLookup(worker.id, in: directory.descriptor) {
+        case .none, .over, .dead: return .start
+        case .foreign: break
+        case .live(_, let status):
+            guard let status, isOwn(status) else { break }
+            let version = status.label(Worker.versionLabel)
+            if equalUTF8(version, worker.version) { return .nothing }
+            return worker.hasOptions(of: version) ? .restart : .replace
         }
-    }
-
-    private func makePlan(
-        _ workers: [Worker], _ directory: borrowing SessionsDirectory
-    ) throws(CommandFailure) -> Plan {
-        var plan = Plan()
-        for id in try ownSessions(directory) where !workers.contains(where: { $0.id == id }) {
-            plan.stops.append(id)
-        }
-        for worker in workers where !isKnown(worker) {
-            do throws(CommandFailure) {
-                switch try SessionLookup(worker.id, in: directory.descriptor) {
-                case .none, .over, .dead: plan.addStart(worker, place, report)
-                case .foreign: throw stranger(worker.id)
-                case .live(_, let status):
-                    guard let status, isOwn(status) else { throw stranger(worker.id) }
-                    let version = status.label(Worker.versionLabel)
-                    if equalUTF8(version, worker.version) { continue }
-                    if worker.hasOptions(of: version) {
-                        plan.restarts.append(worker)
-                    } else if plan.addStart(worker, place, report) {
-                        plan.replaced.append(worker)
-                    }
-                }
-            } catch { report.failed(error, worker.id) }
-        }
-        return plan
-    }
-
-    private func stranger(_ id: SessionID) -> CommandFailure {
-        CommandFailure(
+        throw CommandFailure(
             ExitStatus.conflict,
             concat(
-                id.string,
+                worker.id.string,
                 ": left alone: a session of this name runs that was not started by 'keeperctl sync ",
                 place.pathText, "'"))
     }
 
     private func isKnown(_ worker: Worker) -> Bool {
-        guard let known else { return false }
+        if isFirst { return false }
         for old in known where old.id == worker.id { return equalUTF8(old.version, worker.version) }
         return false
     }
@@ -151,39 +120,52 @@ private final class Sync {
         equalUTF8(status.label(Worker.directoryLabel), place.pathText)
     }
 
-    /// Live sessions of this directory, and those whose keepers have died.
-    private func ownSessions(_ directory: borrowing SessionsDirectory) throws(CommandFailure) -> [SessionID] {
+    /// Live sessions of this directory, and those whose keepers have died, that have no file any more.
+    private func ownSessions(
+        _ directory: borrowing SessionsDirectory, except workers: [Worker]
+    ) throws(CommandFailure) -> [SessionID] {
         var ids: [SessionID] = []
-        do throws(SystemError) {
-            for session in try Discovery(of: directory.descriptor).sessions {
-                switch session.ownership {
-                case .keeper, .dead: break
-                case .nobody, .foreign, .unsettled: continue
-                }
-                let folder = SessionNames(session.id).folder
-                if let status = SessionStatus.read(folder, in: directory.descriptor), isOwn(status) {
-                    ids.append(session.id)
-                }
+        for id in try liveSessions(in: directory.descriptor) {
+            var isWanted = false
+            for worker in workers where worker.id == id { isWanted = true }
+            if isWanted { continue }
+            let folder = SessionNames(id).folder
+            if let status = SessionStatus.read(folder, in: directory.descriptor), isOwn(status) {
+                ids.append(id)
             }
-        } catch {
-            throw CommandFailure("list the sessions", error)
         }
         return ids
     }
 
+    /// Reads the options of those that are to be started; one with a mistake in them stays as it is.
+    private func prepare(_ workers: [Worker]) {
+        for worker in workers {
+            switch worker.action {
+            case .nothing, .restart: continue
+            case .start, .replace: break
+            }
+            do throws(CommandFailure) {
+                worker.context = try place.context(of: worker)
+            } catch {
+                worker.action = .nothing
+                report.failed(error, worker.id)
+            }
+        }
+    }
+
     // MARK: Doing it
 
-    /// - Parameter announced: those that are not only ended to be started anew.
-    private func stop(_ ids: [SessionID], announced: [SessionID]) {
-        if ids.isEmpty { return }
+    private func end(_ removed: [SessionID], _ workers: [Worker]) throws(CommandFailure) {
         if !isDry {
-            do throws(CommandFailure) {
-                let killing = Killing(try context.makeDirectory())
-                killing.end(ids)
-                if ending == ExitStatus.done { ending = killing.status }
-            } catch { return report.failed(error) }
+            var ids = removed
+            for worker in workers {
+                if case .replace = worker.action { ids.append(worker.id) }
+            }
+            let killing = Killing(try context.makeDirectory())
+            killing.end(ids)
+            if ending == ExitStatus.done { ending = killing.status }
         }
-        for id in announced where isDry || !isLive(id) { report.done("stopped", id, isDry: isDry) }
+        for id in removed where isDry || !isLive(id) { report.done("stopped", id, isDry: isDry) }
     }
 
     private func isLive(_ id: SessionID) -> Bool {
@@ -196,23 +178,22 @@ private final class Sync {
 
     /// Asks all of them, and then waits for each.
     private func restart(_ workers: [Worker]) {
-        var asked: [(Worker, ControlClient)] = []
-        for worker in workers {
-            if isDry {
-                report.done("restarted", worker.id, isDry: true)
-                continue
+        for isAsking in [true, false] {
+            for worker in workers {
+                guard case .restart = worker.action else { continue }
+                do throws(CommandFailure) {
+                    if isDry {
+                        if isAsking { report.done("restarted", worker.id, isDry: true) }
+                    } else if isAsking {
+                        worker.request = try ControlClient.ask(
+                            worker.id, in: try context.makeDirectory(), "restart")
+                    } else if let request = worker.request {
+                        try request.commandResult(of: worker.id)
+                        try setVersion(worker)
+                        report.done("restarted", worker.id)
+                    }
+                } catch { report.failed(error, worker.id) }
             }
-            do throws(CommandFailure) {
-                asked.append(
-                    (worker, try ControlClient.ask(worker.id, in: try context.makeDirectory(), "restart")))
-            } catch { report.failed(error, worker.id) }
-        }
-        for (worker, client) in asked {
-            do throws(CommandFailure) {
-                try client.commandResult(of: worker.id)
-                try setVersion(worker)
-                report.done("restarted", worker.id)
-            } catch { report.failed(error, worker.id) }
         }
     }
 
@@ -229,17 +210,20 @@ private final class Sync {
         }
     }
 
-    private func start(_ plan: Plan) {
-        for (id, context) in plan.starts {
-            let isReplaced = plan.replaced.contains { $0.id == id }
+    private func start(_ workers: [Worker]) {
+        for worker in workers {
+            guard let context = worker.context else { continue }
+            var isReplaced = false
+            if case .replace = worker.action { isReplaced = true }
             do throws(CommandFailure) {
                 if !isDry {
                     let starter = try SessionStarter(
                         context, isWaitedFor: true, removesFiles: context.arguments.flag("rm"))
                     _ = try starter.start(deadline: nil)
                 }
-                report.done(isReplaced ? "restarted" : "started", id, isDry: isDry)
-            } catch { report.failed(error, id) }
+                report.done(isReplaced ? "restarted" : "started", worker.id, isDry: isDry)
+            } catch { report.failed(error, worker.id) }
+            worker.context = nil
         }
     }
 }

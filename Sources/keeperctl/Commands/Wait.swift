@@ -54,6 +54,11 @@ private final class Waited {
         names = SessionNames(id)
     }
 
+    /// Whether a status is of the session that is waited for.
+    func wrote(_ status: SessionStatus) -> Bool {
+        instance.isEmpty ? status.keeper.identity.pid == keeper : equalUTF8(status.instance, instance)
+    }
+
     var descriptor: Int32 {
         switch handle {
         case .some(let handle): handle.descriptor.raw
@@ -123,15 +128,13 @@ private final class Waiting {
             switch try SessionLookup(session.id, in: directory.descriptor) {
             case .live(let keeper, let status):
                 if let before = session.keeper, before != keeper {
-                    guard let status, equalUTF8(status.instance, session.instance) else {
-                        // Between its status and its sidecar, a keeper that takes over has only the one of them.
-                        if status == nil, isStill(session) { return session.handle = nil }
+                    guard let status, session.wrote(status) else {
                         return end(session, recorded(of: session))
                     }
                     session.handle = nil
                 }
                 if let status { session.instance = status.instance }
-                if untilReady, status?.child?.readyAt != nil { return session.isDone = true }
+                if untilReady, let status, status.isReady { return session.isDone = true }
                 // PIDs of another namespace mean nothing here.
                 if let status, !equalUTF8(status.keeper.pidNamespace, pidNamespace()) {
                     return session.keeper = keeper
@@ -146,7 +149,7 @@ private final class Waiting {
                 follow(session, keeper)
             case .dead(let status): end(session, status)
             case .over(let status):
-                if let before = session.keeper, before != status.keeper.identity.pid {
+                if session.keeper != nil, !session.wrote(status) {
                     return end(session, recorded(of: session))
                 }
                 end(session, status)
@@ -173,17 +176,11 @@ private final class Waiting {
         if session.descriptor >= 0 { look(at: session) }
     }
 
-    /// Whether the folder is still that session's.
-    private func isStill(_ session: Waited) -> Bool {
-        guard let status = SessionStatus.read(session.names.folder, in: directory.descriptor) else { return false }
-        return equalUTF8(status.instance, session.instance)
-    }
-
     /// What the keeper that was waited for has written at last, though its id may be another's by now.
     private func recorded(of session: Waited) -> SessionStatus? {
         for folder in [session.names.folder, session.names.previousFolder] {
             if let status = SessionStatus.read(folder, in: directory.descriptor),
-                status.keeper.identity.pid == session.keeper
+                session.wrote(status)
             {
                 return status.withoutKeeper
             }

@@ -14,12 +14,22 @@ final class ActionReport {
 
     /// - Parameter path: what caused it, if that is to be said.
     /// - Parameter isDry: whether it would be done, and was not.
-    func done(_ event: StaticString, _ id: SessionID, path: [UInt8]? = nil, isDry: Bool = false) {
+    func done(_ event: String, _ id: SessionID, path: [UInt8]? = nil, isDry: Bool = false) {
         if isJSON { return write(event, id, path: path, isDry: isDry, error: nil) }
         output.write(
             concat(
-                isDry ? "would have " : "", "\(event)", " ", id.string,
+                isDry ? "would have " : "", event, " ", id.string,
                 path.map { concat(": ", quoted($0), " changed") } ?? "", "\n"))
+        output.flush()
+    }
+
+    /// The watch has begun: from now on no change is missed.
+    func watching(_ tree: TreeWatch) {
+        let count = String(tree.count)
+        output.write(
+            isJSON
+                ? concat("{\"event\":\"watching\",\"directories\":", count, "}\n")
+                : concat("watching ", count, " directories\n"))
         output.flush()
     }
 
@@ -30,7 +40,7 @@ final class ActionReport {
     }
 
     private func write(
-        _ event: StaticString, _ id: SessionID, path: [UInt8]?, isDry: Bool, error: String?
+        _ event: String, _ id: SessionID, path: [UInt8]?, isDry: Bool, error: String?
     ) {
         var json = JSONWriter()
         json.beginObject()
@@ -39,7 +49,7 @@ final class ActionReport {
         json.key("sessionId")
         json.string(id.string)
         json.key("event")
-        json.string("\(event)")
+        json.string(event)
         if let path {
             json.key("path")
             json.string(utf8: path)

@@ -123,14 +123,18 @@ final class ControlClient {
 
     private func result(of answer: JSONValue) throws(ControlFailure) -> JSONValue {
         if let result = answer["result"] { return result }
-        let error = answer["error"]
-        var message = error?["message"]?.stringValue ?? "the keeper gave no reason"
-        let data = error?["data"]
+        let error = answer["error"] ?? .null
+        var message = ControlClient.text("message", error) ?? "the keeper gave no reason"
+        let data = error["data"] ?? .null
         // wrong_state
-        if let state = data?["state"]?.stringValue, let wanted = data?["wanted"]?.stringValue {
-            message = concat("can't ", "\(method)", ": the session is ", state, ", not ", wanted)
+        if let state = ControlClient.text("state", data), let wanted = ControlClient.text("wanted", data) {
+            message = concat("can't ", method.description, ": the session is ", state, ", not ", wanted)
         }
-        throw .refused(code: Int(error?["code"]?.intValue ?? 0), message: message)
+        throw .refused(code: Int(error["code"]?.intValue ?? 0), message: message)
+    }
+
+    @inline(never) private static func text(_ name: String, _ value: JSONValue) -> String? {
+        value[name]?.stringValue
     }
 
     private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {
@@ -159,7 +163,8 @@ final class ControlClient {
 extension ControlClient {
     /// Asks the keeper of a session that must be live.
     @inline(never) static func ask(
-        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString
+        _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString,
+        parameters: [UInt8] = Array("{}".utf8)
     ) throws(CommandFailure) -> ControlClient {
         switch try SessionLookup(id, in: directory.descriptor) {
         case .none: throw CommandFailure.noSession(id, in: directory.path)
@@ -171,16 +176,17 @@ extension ControlClient {
         case .live: break
         }
         do throws(ControlFailure) {
-            return try ControlClient(id, in: directory.descriptor, method)
+            return try ControlClient(id, in: directory.descriptor, method, parameters: parameters)
         } catch {
             throw error.commandFailure(id)
         }
     }
 
     /// Waits for the answer on behalf of a command.
-    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) {
+    @discardableResult
+    func commandResult(of id: SessionID, deadline: Int64? = nil) throws(CommandFailure) -> JSONValue {
         do throws(ControlFailure) {
-            _ = try result(deadline: deadline)
+            return try result(deadline: deadline)
         } catch {
             throw error.commandFailure(id)
         }

@@ -19,6 +19,7 @@ struct InputRefusal {
     /// Lines of this connection that were delivered.
     let delivered: Int
 
+    static let tooLong = 2
     static let busy = 6
 
     init(_ line: [UInt8]) {
@@ -54,17 +55,32 @@ final class InputClient {
     /// How much is moved before the loop's other parts get their turn.
     private static let chunksPerTurn = 8
 
-    /// - Parameter source: read and sent until its end; without one, what ``send(_:)`` gets is all.
+    /// - Parameter source: read and sent until its end; without one, what ``sendAll(_:)`` gets is all.
     init(socket: consuming FileDescriptor, source: consuming FileDescriptor?) {
         self.socket = socket
         self.source = source
     }
 
+    /// Bytes that the socket did not take so far.
+    var backlog: Int { pending.count }
+
     /// Sends these bytes and then half-closes, as far as it goes without waiting.
     func sendAll(_ bytes: [UInt8]) throws(SystemError) {
+        try send(bytes)
+        finish()
+    }
+
+    /// Half-closes behind all that was sent.
+    func finish() {
+        isFinished = true
+        flush()
+    }
+
+    /// Sends these bytes, whole lines, as far as it goes without waiting.
+    func send(_ bytes: [UInt8]) throws(SystemError) {
         var failure: SystemError?
         bytes.withUnsafeBytes { buffer in
-            let count = sendOnce(buffer)
+            let count = pending.isEmpty ? sendOnce(buffer) : 0
             do throws(SystemError) {
                 if count < buffer.count {
                     try pending.append(UnsafeRawBufferPointer(rebasing: buffer[count...]))
@@ -72,8 +88,6 @@ final class InputClient {
             } catch { failure = error }
         }
         if let failure { throw failure }
-        isFinished = true
-        flush()
     }
 
     /// Adds what the client waits for to a turn.

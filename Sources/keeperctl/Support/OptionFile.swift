@@ -1,142 +1,138 @@
 import CSystem
 import KeeperShared
 
-/// A file of a session's options, one JSON object: what `spawn` would be told on its command line.
-struct OptionFile {
-    /// As messages name it.
-    private let path: String
-    /// Where relative paths in it begin.
-    private let folder: [UInt8]
-    /// What the arguments of the command are called there.
-    private let commandKey: StaticString
-    var options: [Argument] = []
-    var command: [Argument] = []
-    /// Whether it says where the command runs.
-    private(set) var setsDirectory = false
+/// A file of a session's options: one JSON object, of what `spawn` would be told.
+final class OptionFile {
+    /// The command line of `spawn`, up to the command.
+    private var line: [Argument] = []
+    /// The command, or what follows it.
+    private(set) var arguments: [Argument] = []
+    /// Whether it says where to run.
+    private(set) var hasDirectory = false
+    /// Where relative paths begin.
+    private let directory: String
+    private let file: String
+    /// What the file calls ``arguments``.
+    private let argumentsKey: String
 
-    init(path: String, folder: [UInt8], commandKey: StaticString = "args") {
-        self.path = path
-        self.folder = folder
-        self.commandKey = commandKey
+    init(_ directory: String, _ file: String, argumentsKey: String = "args") {
+        self.directory = directory
+        self.file = file
+        self.argumentsKey = argumentsKey
     }
 
-    private var name: String { quoted(Array(path.utf8)) }
+    func failure(_ text: String) -> CommandFailure {
+        CommandFailure(ExitStatus.failed, concat(quoted(file, limit: 4096), ": ", text))
+    }
 
-    /// Takes in what the file says.
+    @inline(never) func add(_ option: String, _ value: String) {
+        line.append(Argument(concat(option, value)))
+    }
+
+    /// What the whole line asks for, by the table of `spawn`.
+    func context() throws(CommandFailure) -> Context {
+        do throws(UsageError) {
+            if case .run(let parsed) = try parseCommandLine(line + arguments, for: keeperctlTable) {
+                return Context(arguments: parsed)
+            }
+        } catch {
+            throw failure(error.message)
+        }
+        throw failure("it asks for help")
+    }
+
+    /// Takes what is in the file.
     ///
-    /// - Returns: false when there is no such file.
+    /// - Returns: false when there is none.
     @discardableResult
-    mutating func read() throws(CommandFailure) -> Bool {
+    func read() throws(CommandFailure) -> Bool {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK).readAll(limit: 1 << 20)
+            bytes = try FileDescriptor.open(file, O_RDONLY | O_NONBLOCK).readAll(limit: 1 << 20)
         } catch {
             if error.code == ENOENT { return false }
-            throw CommandFailure(name, error)
+            throw failure(error.reason)
         }
-        let document: JSONValue
+        let parsed: JSONValue
         do throws(JSONError) {
-            document = try JSONValue.parse(bytes)
+            parsed = try JSONValue.parse(bytes)
         } catch {
-            throw CommandFailure(ExitStatus.failed, concat(name, ": not JSON: ", error.message))
+            throw failure(concat("not JSON: ", error.message))
         }
-        guard let members = document.members else {
-            throw CommandFailure(ExitStatus.failed, concat(name, ": not an object of options"))
-        }
+        guard let members = parsed.members else { throw failure("not an object of options") }
         for member in members {
-            do throws(OptionFailure) {
-                try add(member)
-            } catch {
-                throw CommandFailure(
-                    ExitStatus.failed, concat(name, ": ", quoted(member.name), ": ", error.text))
-            }
+            if let text = take(member) { throw failure(concat(quoted(member.name), ": ", text)) }
         }
         return true
     }
 
-    /// The same as a command line of `spawn`, checked by the table.
-    func context(for id: SessionID, sessionsPath: String) throws(CommandFailure) -> Context {
-        let line =
-            [Argument("--sessions-dir"), Argument(sessionsPath), Argument("spawn")] + options
-            + [Argument(id.string), Argument("--")] + command
-        do throws(UsageError) {
-            if case .run(let parsed) = try parseCommandLine(line, for: keeperctlTable) {
-                return Context(arguments: parsed)
+    /// - Returns: why it can't be taken; nil if it is.
+    private func take(_ member: JSONMember) -> String? {
+        if equalUTF8(member.name, argumentsKey) {
+            guard let elements = member.value.arrayValue else { return "not an array" }
+            for element in elements {
+                guard let text = text(of: element) else { return neither }
+                arguments.append(Argument(text))
             }
-        } catch {
-            throw CommandFailure(ExitStatus.failed, concat(name, ": ", error.message))
+            return nil
         }
-        throw CommandFailure(ExitStatus.failed, concat(name, ": it asks for help"))
-    }
-
-    /// An option that can't be taken, and why.
-    private struct OptionFailure: Error {
-        let text: String
-    }
-
-    private mutating func add(_ member: JSONMember) throws(OptionFailure) {
-        let value = member.value
-        if equalUTF8(member.name, "\(commandKey)") {
-            guard let elements = value.arrayValue else {
-                throw OptionFailure(text: "not an array of strings")
-            }
-            for element in elements { command.append(Argument(try text(of: element))) }
-            return
+        guard let spec = option(called: member.name) else {
+            return "no such option; 'keeperctl help spawn' has them all"
         }
-        let spec = try option(called: member.name)
-        if equalUTF8(spec.long, "cwd") { setsDirectory = true }
-        switch value {
-        case .null, .bool(false): return
-        case .bool(true) where !spec.takesValue: options.append(Argument(concat("--", spec.long)))
+        switch member.value {
+        case .null, .bool(false): return nil
+        case .bool(true) where !spec.takesValue: add("--", spec.long)
         case .array(let elements):
-            for element in elements { try add(spec, try text(of: element)) }
+            for element in elements where !add(spec, "", element) { return neither }
         case .object(let members):
-            for member in members {
-                try add(spec, concat(member.name, "=", try text(of: member.value)))
-            }
-        case .bool, .integer, .number, .string: try add(spec, try text(of: value))
+            for member in members where !add(spec, concat(member.name, "="), member.value) { return neither }
+        case .bool, .integer, .number, .string:
+            if !spec.takesValue { return "neither true nor false" }
+            if !add(spec, "", member.value) { return neither }
         }
+        return nil
     }
+
+    private let neither = "neither a string without NUL nor a number"
 
     /// `journalSize` and `journal-size` are the same; `labels` is what the command line calls `label`.
-    private func option(called key: String) throws(OptionFailure) -> OptionSpec {
+    private func option(called key: String) -> OptionSpec? {
         var name: [UInt8] = []
         for byte in key.utf8 {
             if byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") {
-                name += [UInt8(ascii: "-"), byte | 0x20]
+                name.append(UInt8(ascii: "-"))
+                name.append(byte | 0x20)
             } else {
                 name.append(byte)
             }
         }
-        for _ in 0..<2 {
-            // What is about waiting is not about the session.
-            if !name.elementsEqual("wait".utf8), !name.elementsEqual("timeout".utf8),
-                let spec = Commands.spawn.option(long: name)
-            {
-                return spec
-            }
-            if name.popLast() != UInt8(ascii: "s") { break }
+        var spec = Commands.spawn.option(long: name)
+        if spec == nil, name.last == UInt8(ascii: "s") {
+            name.removeLast()
+            spec = Commands.spawn.option(long: name)
         }
-        throw OptionFailure(text: "no such option; 'keeperctl help spawn' says which there are")
+        guard let spec else { return nil }
+        // About waiting for a session, not about what it is.
+        return equalUTF8(spec.long, "wait") || equalUTF8(spec.long, "timeout") ? nil : spec
     }
 
-    private mutating func add(_ spec: OptionSpec, _ value: String) throws(OptionFailure) {
-        if !spec.takesValue { throw OptionFailure(text: "neither true nor false") }
-        var bytes = Array(value.utf8)
-        if case .path = spec.kind, let first = bytes.first, first != UInt8(ascii: "/") {
-            bytes = folder + [UInt8(ascii: "/")] + bytes
+    /// - Returns: false when it is no value.
+    private func add(_ spec: OptionSpec, _ name: String, _ value: JSONValue) -> Bool {
+        guard var text = text(of: value) else { return false }
+        if case .path = spec.kind, text.utf8.first != UInt8(ascii: "/") {
+            text = concat(directory, "/", text)
         }
-        options.append(Argument(bytes: Array(concat("--", spec.long, "=").utf8) + bytes))
+        if equalUTF8(spec.long, "cwd") { hasDirectory = true }
+        add(concat("--", spec.long, "=", name), text)
+        return true
     }
 
-    private func text(of value: JSONValue) throws(OptionFailure) -> String {
+    /// nil for what no argument can hold.
+    private func text(of value: JSONValue) -> String? {
         switch value {
-        case .string(let text), .number(let text):
-            // No argument can hold it.
-            if text.utf8.contains(0) { throw OptionFailure(text: "there is a NUL in it") }
-            return text
-        case .integer(let number): return String(Int(number))
-        case .null, .bool, .array, .object: throw OptionFailure(text: "neither a string nor a number")
+        case .string(let text), .number(let text): text.utf8.contains(0) ? nil : text
+        case .integer(let number): String(Int(number))
+        case .null, .bool, .array, .object: nil
         }
     }
 }

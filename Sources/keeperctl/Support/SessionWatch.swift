@@ -88,7 +88,7 @@ final class SessionWatch {
             keeper = ProcessHandle.open(pid: pid)
             return
         }
-        if owner.identity.pid != pid {
+        if !owner.isNamed(by: pid) {
             // The id has a new owner, and this folder is of the session before; unless that keeper has just taken over.
             guard !again, let folder = try? directory.openDirectory(names.folder),
                 let now = SessionStatus.read(names.folder, in: directory),

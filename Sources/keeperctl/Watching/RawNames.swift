@@ -50,11 +50,44 @@ func fileMetadata(_ path: [UInt8]) -> FileMetadata? {
     return withName(path) { stat($0, &record) } < 0 ? nil : FileMetadata(record)
 }
 
-/// The working directory, as the kernel knows it.
-func currentDirectory() -> [UInt8] {
-    var space = [CChar](repeating: 0, count: Int(PATH_MAX))
-    guard getcwd(&space, space.count) != nil else { return [] }
-    return space.withUnsafeBytes { Array($0.prefix { $0 != 0 }) }
+/// A path, and a name below it; the path itself when the name is empty.
+@inline(never) func joinedPath(_ path: [UInt8], _ name: [UInt8]) -> [UInt8] {
+    if name.isEmpty || path.isEmpty { return path + name }
+    var joined = path
+    if joined.last != UInt8(ascii: "/") { joined.append(UInt8(ascii: "/")) }
+    joined += name
+    return joined
+}
+
+/// A path from the root of the file system.
+func absolutePath(_ path: [UInt8]) -> [UInt8] {
+    if path.first == UInt8(ascii: "/") { return path }
+    let here = [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { space, count in
+        let text = UnsafeMutableRawPointer(space.baseAddress!).assumingMemoryBound(to: CChar.self)
+        count = getcwd(text, space.count) == nil ? 0 : strlen(text)
+    }
+    return joinedPath(here, path)
+}
+
+/// An absolute path without what says nothing: empty names, `.`, and names that `..` follows.
+func plainPath(_ path: [UInt8]) -> [UInt8] {
+    let slash = UInt8(ascii: "/")
+    var plain: [UInt8] = []
+    var start = 0
+    while start < path.count {
+        var end = start
+        while end < path.count, path[end] != slash { end += 1 }
+        let count = end - start
+        let isDot = count > 0 && path[start] == UInt8(ascii: ".")
+        if count == 2, isDot, path[start + 1] == UInt8(ascii: ".") {
+            while let last = plain.popLast(), last != slash {}
+        } else if count > 0, !(count == 1 && isDot) {
+            plain.append(slash)
+            plain += path[start..<end]
+        }
+        start = end + 1
+    }
+    return plain.isEmpty ? [slash] : plain
 }
 
 /// Calls `body` with the bytes as a C string.

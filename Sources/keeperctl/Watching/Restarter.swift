@@ -24,8 +24,10 @@ final class Restarter {
     private let context: Context
     private let filter: TreeFilter
     private let quiet: QuietTime
-    private let tree: TreeWatch
+    let tree: TreeWatch
     private var sessions: [Session] = []
+    /// How many there were.
+    private(set) var restarts = 0
     /// Told of each restart, by what it was caused, and why it failed if it did.
     private let report: (SessionID, [UInt8], CommandFailure?) -> Void
 
@@ -45,18 +47,23 @@ final class Restarter {
     /// Restarts a session when what is at a path changes.
     ///
     /// - Parameter id: nil for one that is not started yet.
+    /// - Returns: whether it is watched for already.
     /// - Throws: when nothing is there, or it can't be watched.
-    func watch(_ path: [UInt8], for id: SessionID?) throws(CommandFailure) {
+    func watch(_ path: [UInt8], for id: SessionID?) throws(CommandFailure) -> Bool {
         let root = WatchedRoot(path, filter)
         try tree.add(root)
-        for session in sessions where session.id == id { return session.roots.append(root) }
+        for session in sessions {
+            let isSame =
+                if let known = session.id, let id { known == id } else { session.id == nil && id == nil }
+            if !isSame { continue }
+            session.roots.append(root)
+            return true
+        }
         let session = Session(id, quiet)
         session.roots.append(root)
         sessions.append(session)
+        return false
     }
-
-    /// The sessions that are watched for.
-    var ids: [SessionID] { sessions.compactMap { $0.id } }
 
     /// What can't be watched from now on is only said.
     ///
@@ -124,6 +131,7 @@ final class Restarter {
         guard let id = session.id else { return }
         do throws(ControlFailure) {
             if try request.turn(set) == nil { return }
+            restarts += 1
             report(id, session.changed, nil)
         } catch {
             report(id, session.changed, error.commandFailure(id))

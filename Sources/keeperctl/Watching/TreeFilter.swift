@@ -8,21 +8,24 @@ package final class TreeFilter {
     /// What nobody means when they speak of the files of a project: the stores of version control, what a run makes
     /// itself, and what editors write beside a file (backups of vim and Emacs, their locks and swap files, the file by
     /// which vim tries a directory, the new files of Kate, JetBrains' editors and GTK's).
-    package static let standardExcludes: [StaticString] = [
+    package static let standardExcludes: [String] = [
         ".git", ".hg", ".svn", ".jj", "node_modules", "__pycache__", "*~", ".*.sw?", "4913", ".#*", "#*#",
         ".*.kate-swp", "*___jb_*___", ".goutputstream-*",
     ]
 
-    package init(includes: [[UInt8]], excludes: [[UInt8]], isStandard: Bool) {
-        var globs: [Glob] = []
+    package init(includes: [Argument], excludes: [Argument], isStandard: Bool) {
+        var excludes = excludes
         if isStandard {
-            for text in TreeFilter.standardExcludes { globs.append(Glob(Array("\(text)".utf8))) }
+            for text in TreeFilter.standardExcludes { excludes.append(Argument(text)) }
         }
-        for text in excludes { globs.append(Glob(text)) }
-        self.excludes = globs
-        globs = []
-        for text in includes { globs.append(Glob(text)) }
-        self.includes = globs
+        self.includes = TreeFilter.globs(includes)
+        self.excludes = TreeFilter.globs(excludes)
+    }
+
+    @inline(never) private static func globs(_ texts: [Argument]) -> [Glob] {
+        var globs: [Glob] = []
+        for text in texts { globs.append(Glob(text.bytes)) }
+        return globs
     }
 
     /// Whether nothing at or below a path counts.
@@ -33,7 +36,7 @@ package final class TreeFilter {
         !skips(path) && (includes.isEmpty || TreeFilter.hasMatch(includes, path))
     }
 
-    private static func hasMatch(_ globs: [Glob], _ path: [UInt8]) -> Bool {
+    @inline(never) private static func hasMatch(_ globs: [Glob], _ path: [UInt8]) -> Bool {
         for glob in globs where glob.matches(path) { return true }
         return false
     }

@@ -3,7 +3,7 @@ import KeeperShared
 
 /// A directory that is watched, and what for.
 final class WatchedFolder {
-    /// A name that a watched path leads through.
+    /// A name that a watched path leads through; empty for the directory itself.
     final class Step {
         let root: WatchedRoot
         let name: [UInt8]
@@ -77,6 +77,9 @@ final class TreeWatch {
     /// What can't be watched from now on is only said.
     func begin() { isBegun = true }
 
+    /// How many directories are watched, those included that only lead to what was asked for.
+    var count: Int { folders.count }
+
     /// Adds what this waits for to a turn.
     func prepare(_ set: PollSet) { set.add(inotify.descriptor, .input) }
 
@@ -84,10 +87,11 @@ final class TreeWatch {
     func turn(_ set: PollSet) {
         if set.readiness(of: inotify.descriptor).isEmpty { return }
         var isIncomplete = false
-        inotify.drain { event in
+        inotify.drain(limit: 100) { event in
             if event.isOverflow { isIncomplete = true } else { take(event) }
         }
         if isIncomplete { lookAtAll() }
+        for root in roots where root.isStale && !root.isPresent { forgetWay(to: root) }
         for root in roots where root.isStale { follow(root) }
         sweep()
     }

@@ -33,14 +33,11 @@ final class WatchedRoot {
         self.name = name
         self.filter = filter
         self.isShallow = isShallow
-        path = name.first == UInt8(ascii: "/") ? name : currentDirectory() + [UInt8(ascii: "/")] + name
+        path = absolutePath(name)
     }
 
     /// The name of something below, as it is shown.
-    func displayName(of below: [UInt8]) -> [UInt8] {
-        if below.isEmpty { return name }
-        return name.last == UInt8(ascii: "/") ? name + below : name + [UInt8(ascii: "/")] + below
-    }
+    func displayName(of below: [UInt8]) -> [UInt8] { joinedPath(name, below) }
 
     /// Something has changed.
     ///
@@ -48,8 +45,8 @@ final class WatchedRoot {
     ///   written, and then it is no change; but what is written through memory shows by nothing else.
     func note(_ below: [UInt8], isClosing: Bool = false) {
         if isClosing && !isDirty {
-            let file = below.isEmpty ? path : path + [UInt8(ascii: "/")] + below
-            guard let metadata = fileMetadata(file), metadata.modifiedTime > settledAt else { return }
+            guard let metadata = fileMetadata(joinedPath(path, below)), metadata.modifiedTime > settledAt
+            else { return }
         }
         news = below
         isDirty = true
@@ -94,8 +91,7 @@ final class TreeNode {
 
     /// The path of a name in here.
     func path(of name: [UInt8]) -> [UInt8] {
-        let above = path
-        return above.isEmpty ? name : above + [UInt8(ascii: "/")] + name
+        joinedPath(path, name)
     }
 }
 
@@ -103,15 +99,28 @@ extension TreeWatch {
     private static let slash = UInt8(ascii: "/")
     /// As many as the kernel follows (path_resolution(7)).
     private static let mostLinks = 40
+    /// When something moves all the time.
+    private static let mostAttempts = 100
 
-    /// Follows a path anew, name by name, links included, and watches each name: any of them may come to lead elsewhere.
-    /// What was there before and is not any more counts as a change, and so does what is there now.
+    /// Follows a path anew, links included, and watches what may make it lead elsewhere. What was there before and is not
+    /// any more counts as a change, and so does what is there now.
     func follow(_ root: WatchedRoot) {
         root.isStale = false
         root.round += 1
         let before = root.steps
         root.steps = []
-        let target = lookUp(root)
+        var target: FileMetadata?
+        for _ in 0..<TreeWatch.mostAttempts {
+            target = lookUp(root, isMissing: false)
+            if target == nil { target = lookUp(root, isMissing: true) }
+            // Something may have moved while it was not watched yet.
+            let now = fileMetadata(root.path)
+            if let target, let now {
+                if target.isSameFile(as: now) { break }
+            } else if target == nil && now == nil {
+                break
+            }
+        }
         for watch in before { forgetSteps(of: root, watch) }
 
         let isSame =
@@ -135,8 +144,14 @@ extension TreeWatch {
         if root.round > 1 { root.note([]) }
     }
 
+    /// Follows the path once.
+    ///
+    /// A directory on the way is watched for being moved; that it is removed shows by what was in it. So what else happens
+    /// beside it, in `/tmp` say, is no reason to wake up. Only the last name, links, and all names while the path leads
+    /// nowhere, are watched for in the directories that hold them.
+    ///
     /// - Returns: what the path leads to.
-    private func lookUp(_ root: WatchedRoot) -> FileMetadata? {
+    private func lookUp(_ root: WatchedRoot, isMissing: Bool) -> FileMetadata? {
         var names: [[UInt8]] = []
         TreeWatch.push(root.path, to: &names)
         var links = 0
@@ -144,16 +159,15 @@ extension TreeWatch {
             var directory = try FileDescriptor.open("/", O_PATH | O_DIRECTORY)
             var target = try directory.metadata()
             while let name = names.popLast() {
-                if name.elementsEqual("..".utf8) {
-                    directory = try directory.open(bytes: name, O_PATH | O_DIRECTORY)
-                    target = try directory.metadata()
-                    continue
+                let isLast = names.isEmpty
+                if isMissing || isLast {
+                    // First watched and then looked at, so that nothing is missed in between.
+                    try addStep(of: root, name, in: directory, TreeWatch.nameEvents)
                 }
-                // First watched and then looked at, so that nothing is missed in between.
-                try addStep(of: root, name, in: directory, isFile: false)
                 guard let found = directory.metadata(bytes: name) else { return nil }
                 target = found
                 if found.isLink {
+                    try addStep(of: root, name, in: directory, TreeWatch.nameEvents)
                     links += 1
                     if links > TreeWatch.mostLinks { return nil }
                     let text = directory.link(bytes: name)
@@ -163,10 +177,11 @@ extension TreeWatch {
                     TreeWatch.push(text, to: &names)
                 } else if found.isDirectory {
                     directory = try directory.open(bytes: name, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                    if !isLast { try addStep(of: root, [], in: directory, UInt32(IN_MOVE_SELF)) }
                 } else {
-                    if !names.isEmpty { return nil }
+                    if !isLast { return nil }
                     // Its directory tells of its changes, whatever an editor replaces it by.
-                    try addStep(of: root, name, in: directory, isFile: true)
+                    try addStep(of: root, name, in: directory, TreeWatch.fileEvents)
                 }
             }
             return target
@@ -188,12 +203,14 @@ extension TreeWatch {
         }
     }
 
+    /// - Parameter name: what is watched in the directory; empty for itself.
     private func addStep(
-        of root: WatchedRoot, _ name: [UInt8], in directory: borrowing FileDescriptor, isFile: Bool
+        of root: WatchedRoot, _ name: [UInt8], in directory: borrowing FileDescriptor, _ events: UInt32
     ) throws(SystemError) {
+        let isFile = events == TreeWatch.fileEvents
         let watch: Int32
         do throws(SystemError) {
-            watch = try add(directory, isFile ? TreeWatch.fileEvents : TreeWatch.nameEvents)
+            watch = try add(directory, events)
         } catch {
             // A directory on the way that may not be read changes unnoticed.
             if error.code == EACCES && !isFile { return }
@@ -208,6 +225,13 @@ extension TreeWatch {
             folder.steps.append(WatchedFolder.Step(root, name, isFile: isFile))
         }
         root.steps.append(watch)
+    }
+
+    /// Forgets the way to a root that was not there: it was watched more closely than the new one needs to be.
+    func forgetWay(to root: WatchedRoot) {
+        root.round += 1
+        for watch in root.steps { forgetSteps(of: root, watch) }
+        root.steps = []
     }
 
     /// Forgets what leads nowhere any more.
@@ -240,7 +264,7 @@ extension TreeWatch {
                         type == UInt8(DT_DIR)
                         || type == UInt8(DT_UNKNOWN) && directory.metadata(bytes: name)?.isDirectory ?? false
                     if isDirectory ? root.isShallow : node.hasFiles { return }
-                    let below = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+                    let below = joinedPath(path, name)
                     if isDirectory {
                         if root.filter.skips(below) { return }
                         let child = TreeNode(root, name, parent: node)
@@ -287,7 +311,6 @@ extension TreeWatch {
             node.children = []
             node.parent = nil
         }
-        sweep()
         return hadFiles
     }
 }

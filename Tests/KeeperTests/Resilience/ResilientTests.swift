@@ -11,7 +11,9 @@ struct ResilientTests {
         try box.events("a").filter { $0["event"]?.string == name }
     }
 
-    @Test("another keeper goes on: same child, lock and instance; the next line arrives; nothing is left at the end")
+    @Test(
+        "another keeper goes on: same child, lock and instance; the next line arrives; nothing is left at the end"
+    )
     func same() throws {
         let manager = try StandInManager(box, "a", "--", "cat")
         let child = try box.childPID("a")
@@ -43,7 +45,9 @@ struct ResilientTests {
         try eventually("the child to go") { !Proc.alive(child) }
     }
 
-    @Test("kill -9 at random moments under output and input load: no byte of output and no line is lost or doubled")
+    @Test(
+        "kill -9 at random moments under output and input load: no byte of output and no line is lost or doubled"
+    )
     func underLoad() throws {
         var random = SplitMix64.announced("resilientUnderLoad")
         let count = 2_000_000
@@ -106,7 +110,8 @@ struct ResilientTests {
         close(number)
     }
 
-    @Test("in the pause the session is live to everybody, and what connects then is served by the next keeper")
+    @Test(
+        "in the pause the session is live to everybody, and what connects then is served by the next keeper")
     func pause() throws {
         let manager = try StandInManager(box, "a", "--", "cat")
         let wait = try box.startCtl("wait", "a")
@@ -160,7 +165,8 @@ struct ResilientTests {
     @Test("the policy takes an unknown end for a failure; the next child is the keeper's own again")
     func restarts() throws {
         let manager = try StandInManager(
-            box, "--restart", "on-failure", "a", "--", "sh", "-c", "while read x; do echo $x; [ $x = end ] && exit 0; done")
+            box, "--restart", "on-failure", "a", "--", "sh", "-c",
+            "while read x; do echo $x; [ $x = end ] && exit 0; done")
         let first = try box.childPID("a")
         try manager.pause {
             kill(pid_t(first), SIGKILL)
@@ -200,9 +206,12 @@ struct ResilientTests {
         }
         try eventually("a running child", timeout: 60) {
             let answer = try? UnixClient(box.control("a")).call("status")
-            guard answer?["result"]?["state"]?.string == "running", let child = box.number("a.rpc.sock.pi-pid")
+            guard answer?["result"]?["state"]?.string == "running",
+                let child = box.number("a.rpc.sock.pi-pid")
             else { return false }
-            let cats = box.processes.filter { Proc.arguments($0).first == "cat" || Proc.arguments($0).first == "sh" }
+            let cats = box.processes.filter {
+                Proc.arguments($0).first == "cat" || Proc.arguments($0).first == "sh"
+            }
             return cats == [child]
         }
         // Each child's first line once, in order, and the last one is the present child's.
@@ -217,7 +226,8 @@ struct ResilientTests {
     func leftovers() throws {
         let manager = try StandInManager(
             box, "a", "--", "sh", "-c",
-            "setsid sleep 1000 & (trap '' TERM; exec sleep 1001) & \(Executables.keeperctl) spawn inner -- cat; exec cat")
+            "setsid sleep 1000 & (trap '' TERM; exec sleep 1001) & \(Executables.keeperctl) spawn inner -- cat; exec cat"
+        )
         try eventually("the inner session") { box.state("inner") == "running" }
         try manager.replaceKeeper()
         #expect(try box.ctl("kill", "a").status == 0)
@@ -257,7 +267,8 @@ struct ResilientTests {
     @Test("a keeper that is killed while it stops its child is followed by one that goes on stopping")
     func stopping() throws {
         let manager = try StandInManager(
-            box, "--stop-steps", "eof:60s,KILL:2s", "a", "--", "sh", "-c", "cat; echo end >&2; exec sleep 1000")
+            box, "--stop-steps", "eof:60s,KILL:2s", "a", "--", "sh", "-c",
+            "cat; echo end >&2; exec sleep 1000")
         let client = try UnixClient(box.control("a"))
         try client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\"}\n")
         try eventually("the end of its input") { box.journalText("a", "stderr") == "end\n" }
@@ -345,7 +356,8 @@ struct ResilientTests {
         defer { close(number) }
         try withSocketAddress(box.root + "/notify") { address, length in
             let text = Array("FDSTOREREMOVE=1\nFDNAME=\(name)".utf8)
-            let count = sendto(number, text, text.count, 0, __CONST_SOCKADDR_ARG(__sockaddr__: address), length)
+            let count = sendto(
+                number, text, text.count, 0, __CONST_SOCKADDR_ARG(__sockaddr__: address), length)
             guard count == text.count else { throw CallFailed("sendto") }
         }
     }
@@ -355,7 +367,9 @@ struct ResilientTests {
         for arguments in [["--resilient", "a", "--", "cat"], ["--resilient", "a"]] {
             let outcome = try box.run([Executables.keeper] + arguments)
             #expect(outcome.status == 2)
-            #expect(outcome.err.contains("--resilient") && outcome.err.split(separator: "\n").count == 1, outcome.why)
+            #expect(
+                outcome.err.contains("--resilient") && outcome.err.split(separator: "\n").count == 1,
+                outcome.why)
         }
         let foreign = try box.run(
             [Executables.keeper, "--resilient", "a", "--", "cat"],

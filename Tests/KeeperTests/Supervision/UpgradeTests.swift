@@ -219,3 +219,33 @@ struct UpgradeFaultTests {
         #expect(try box.ctl("kill", "a").status == 0)
     }
 }
+
+@Suite("keeperctl upgrade")
+struct UpgradeCommandTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    @Test("--all, by default to the keeper beside keeperctl; one line for each")
+    func all() throws {
+        for id in ["a", "b"] { try box.spawn("--wait", "ready", id, "--", "cat") }
+        let outcome = try box.ctl("upgrade", "--all")
+        #expect(outcome.status == 0, outcome.why)
+        #expect(outcome.out == "a \(keeperVersion)\nb \(keeperVersion)\n")
+        #expect(try box.eventNames("a").last == "upgraded")
+        try box.ctl("kill", "--all")
+        #expect(try box.ctl("upgrade", "--all").status == 0)
+    }
+
+    @Test("what can't be done is one line that says what and why; others are upgraded all the same")
+    func errors() throws {
+        try box.spawn("--wait", "ready", "a", "--", "cat")
+        let missing = try box.ctl("upgrade", "a", "--path", "no/such/keeper")
+        #expect(missing.status == 1, missing.why)
+        #expect(
+            missing.err.contains("\(box.root)/no/such/keeper") && missing.err.contains("--path"), missing.why)
+        let refused = try box.ctl("upgrade", "a", "--path", "/bin/true")
+        #expect(refused.status == 1 && refused.err.contains("can't take over"), refused.why)
+        let unknown = try box.ctl("upgrade", "nobody", "a")
+        #expect(unknown.status == 3 && unknown.out == "a \(keeperVersion)\n", unknown.why)
+    }
+}

@@ -55,6 +55,14 @@ final class Running {
         }
     }
 
+    /// So many bytes of its stdout.
+    func read(_ count: Int, timeout: Double = 20) throws -> String {
+        let deadline = monotonicNow() + timeout
+        while buffer.count < count, try fill(until: deadline) {}
+        defer { buffer.removeFirst(min(count, buffer.count)) }
+        return String(decoding: buffer.prefix(count), as: UTF8.self)
+    }
+
     /// Everything up to end-of-file.
     func readToEnd(timeout: Double = 60) throws -> [UInt8] {
         let deadline = monotonicNow() + timeout

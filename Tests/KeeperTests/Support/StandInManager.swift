@@ -23,7 +23,8 @@ final class StandInManager {
         let script = box.root + "/manager.py"
         try writeFile(script, StandInManager.script.utf8)
         running = try box.start(
-            [Programs.python, script, box.root + "/notify", hold, Executables.keeper, "--resilient"] + arguments,
+            [Programs.python, script, box.root + "/notify", hold, Executables.keeper, "--resilient"]
+                + arguments,
             directory: box.root)
         if untilReady { try waitFor("ready") }
     }
@@ -73,7 +74,9 @@ final class StandInManager {
             default: break
             }
             if words[0] == word { return }
-            if words[0] == "ended" { throw TimedOut(what: "'\(word)', but the keeper ended: \(line) \(box.logs)") }
+            if words[0] == "ended" {
+                throw TimedOut(what: "'\(word)', but the keeper ended: \(line) \(box.logs)")
+            }
         }
     }
 

@@ -52,19 +52,16 @@ import Testing
     @Test(
         "a file that is wrong is named with what is wrong, and nothing starts",
         arguments: [
-            (
-                #"{"comand": ["cat"]}"#,
-                "'comand': no such option; 'keeperctl help spawn' says which there are"
-            ),
-            (#"{"command": "cat"}"#, "'command': not an array of strings"),
-            (#"{"command": ["cat", {}]}"#, "'command': neither a string nor a number"),
+            (#"{"comand": ["cat"]}"#, "'comand': no such option; 'keeperctl help spawn' has them all"),
+            (#"{"command": "cat"}"#, "'command': not an array"),
+            (#"{"command": ["cat", {}]}"#, "'command': neither a string without NUL nor a number"),
             (#"{"command": ["cat"], "wait": "ready"}"#, "'wait': no such option"),
             (#"{"command": ["cat"], "rm": "yes"}"#, "'rm': neither true nor false"),
             (#"{"command": ["cat"], "journalSize": 1}"#, "'1' is too small: give at least 64K"),
-            (#"{"command": ["cat"], "labels": {"a": null}}"#, "'labels': neither a string nor a number"),
-            (#"{"command": ["cat"], "isolate": "none"}"#, "'isolate' in its file is for 'spawn'"),
-            (#"{"command": ["a\u0000b"]}"#, "'command': there is a NUL in it"),
-            (#"{"command": []}"#, "its file has no \"command\", an array of strings"),
+            (#"{"command": ["cat"], "labels": {"a": null}}"#, "'labels': neither a string"),
+            (#"{"command": ["cat"], "isolate": "none"}"#, "'isolate' is for 'spawn'"),
+            (#"{"command": ["a\u0000b"]}"#, "'command': neither a string without NUL"),
+            (#"{"command": []}"#, "it has no \"command\", an array of strings"),
             ("[]", "not an object of options"),
             ("{", "not JSON: unexpected end at byte 1"),
         ])

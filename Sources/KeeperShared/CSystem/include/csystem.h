@@ -46,6 +46,7 @@ char **csys_arguments(void);
 char **csys_environ(void);
 
 static inline int csys_errno(void) { return errno; }
+static inline void csys_set_errno(int code) { errno = code; }
 
 // Variadic calls.
 static inline int csys_openat(int dir, const char *path, int flags, mode_t mode) {

@@ -18,7 +18,7 @@ package enum CompletionSource: Equatable, Sendable {
     case words([String])
 
     /// Commands that are of use for a live session only. Others may look at what an ended one left.
-    private static let forLiveSessions = ["write", "eof", "kill", "label", "top", "stats"]
+    private static let forLiveSessions = ["write", "eof", "kill", "label", "top", "stats", "turn"]
 
     /// What to offer for an option's value.
     package init(_ option: OptionSpec, of program: ProgramSpec) {
@@ -44,6 +44,8 @@ package enum CompletionSource: Equatable, Sendable {
             } else {
                 self = .sessions
             }
+        // Of `call`, which takes a method's name behind it too.
+        case .string where operand.name == "ID": self = .liveSessions
         case .string where operand.name == "NAME=VALUE", .keyValue: self = .labels
         default: self.init(operand.kind, of: program)
         }

@@ -3,7 +3,7 @@ import KeeperShared
 import Testing
 
 /// The keeper as the main process of a service that wants to be told: sd_notify(3), with the test as the manager.
-@Suite struct NotifyTests {
+@Suite struct ServiceNotifyTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 

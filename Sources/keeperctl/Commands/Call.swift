@@ -1,0 +1,210 @@
+import CSystem
+import KeeperShared
+
+/// `call`: asks the child by JSON-RPC and waits for the answer.
+func runCall(_ context: Context) throws(CommandFailure) -> Int32 {
+    let arguments = context.arguments
+    let operands = arguments.operands
+    let raw = arguments.value("raw")
+    let isBatch = arguments.flag("batch")
+    if raw != nil || isBatch {
+        if operands.count > 1 {
+            throw CommandFailure(
+                ExitStatus.badUsage,
+                "with --raw or --batch only the session's ID is given: the method is in the message")
+        }
+        let id = try context.sessionID(operands[0])
+        let request = try raw.map { raw throws(CommandFailure) in
+            try checkedJSON(raw.bytes, "message", objectOnly: true)
+        }
+        let call = Call(context, try Exchange(id, in: try context.directory(of: id), "call to"))
+        guard let request else { return try call.batch() }
+        return try call.single(request)
+    }
+    guard let directory = try context.openDirectory() else {
+        throw CommandFailure(ExitStatus.noSession, concat("there is no ", try context.directoryPath()))
+    }
+    let target = try CallTarget(operands, in: directory)
+    if target.method.isEmpty {
+        throw CommandFailure(ExitStatus.badUsage, "missing METHOD: give ID METHOD, or ID.METHOD")
+    }
+    var request = JSONWriter()
+    request.part("{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":")
+    request.string(utf8: target.method)
+    if var parameters = target.parameters {
+        if parameters.count == 1, parameters[0] == UInt8(ascii: "-") { parameters = try standardInput() }
+        request.part(",\"params\":")
+        request.raw(try checkedJSON(parameters, "PARAMS", objectOnly: false))
+    }
+    request.endObject()
+    return try Call(context, try Exchange(target.id, in: directory, "call to")).single(
+        request.bytes, hasID: false)
+}
+
+/// All of standard input.
+func standardInput() throws(CommandFailure) -> [UInt8] {
+    do throws(SystemError) {
+        return try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll()
+    } catch {
+        throw CommandFailure("read standard input", error)
+    }
+}
+
+/// One run of `call`.
+private final class Call {
+    private let exchange: Exchange
+    private let output: StandardOutput
+    private let arguments: ParsedArguments
+    private var requests: CallRequests
+    private let progress: [UInt8]
+    /// Whether answers are printed whole, errors too.
+    private var isFull: Bool
+    private var isBatch = false
+    private var status = ExitStatus.done
+    private var scratch: [UInt8] = []
+
+    init(_ context: Context, _ exchange: Exchange) {
+        self.exchange = exchange
+        output = context.output
+        arguments = context.arguments
+        isFull = arguments.flag("full")
+        progress = arguments.value("progress")?.bytes ?? []
+        requests = CallRequests(
+            timeout: arguments.duration("timeout") ?? 0, longest: arguments.duration("max-timeout") ?? 0)
+    }
+
+    // MARK: One request
+
+    /// Sends a request and waits for its answer; what has no id is not answered.
+    ///
+    /// - Parameter hasID: whether the id in it is the caller's, who wants it back.
+    func single(_ request: [UInt8], hasID: Bool = true) throws(CommandFailure) -> Int32 {
+        try exchange.listen()
+        try append(request, hasID: hasID)
+        try exchange.send(scratch, deadline: requests.deadline)
+        // What is not answered is done when it is delivered.
+        let isRequest = requests.openCount > 0
+        while true {
+            try takeAnswers()
+            if requests.openCount == 0, isRequest || exchange.isDelivered || status != ExitStatus.done {
+                return status
+            }
+            if exchange.isOver { throw exchange.endFailure(ExitStatus.noSession) }
+            exchange.set.clear()
+            try exchange.wait(until: requests.deadline)
+        }
+    }
+
+    /// Appends a request to what is sent next, with an id of ours in place of its own.
+    private func append(_ request: [UInt8], hasID: Bool) throws(CommandFailure) {
+        let isRequest = request.withUnsafeBufferPointer { request in
+            guard let message = CallMessage(request), !message.method.isEmpty else { return false }
+            let id = message.id.isEmpty ? [] : requests.add(hasID ? copy(message.id) : [], at: monotonicNow())
+            message.append(withID: id, to: &scratch)
+            return true
+        }
+        if !isRequest {
+            throw CommandFailure(
+                ExitStatus.badUsage,
+                concat("message ", quoted(request), " can't be sent: it has no \"method\""))
+        }
+    }
+
+    // MARK: Answers
+
+    private func takeAnswers() throws(CommandFailure) {
+        while let line = try exchange.next() {
+            guard let message = CallMessage(line) else { continue }
+            if message.isAnswer {
+                if let id = requests.take(message.id) { show(message, id) }
+            } else if !message.method.isEmpty {
+                takeOther(message)
+            }
+        }
+        for id in requests.takeOverdue(at: monotonicNow()) {
+            let which = isBatch ? concat(" to request ", quoted(id)) : ""
+            let limit = arguments.value("timeout")?.text ?? ""
+            printError(concat(exchange.what, ": no answer", which, " within ", limit))
+            note(ExitStatus.timedOut)
+        }
+        output.flush()
+    }
+
+    /// Of several the highest counts.
+    private func note(_ status: Int32) { self.status = max(self.status, status) }
+
+    private func show(_ message: CallMessage, _ id: [UInt8]) {
+        var bytes: [UInt8] = []
+        let isError = !message.error.isEmpty
+        if isError { note(ExitStatus.failed) }
+        if isFull {
+            message.append(withID: id, to: &bytes)
+        } else {
+            appendLine(isError ? message.error : message.result, to: &bytes)
+            bytes.append(UInt8(ascii: "\n"))
+            if isError { return writeStandard(STDERR_FILENO, bytes) }
+        }
+        output.write(bytes)
+    }
+
+    /// What the session says besides: notifications, and requests of its own.
+    private func takeOther(_ message: CallMessage) {
+        if message.id.isEmpty, text(of: message.method) == progress {
+            requests.noteProgress(at: monotonicNow())
+        }
+        if !arguments.flag("notifications") { return }
+        var bytes: [UInt8] = []
+        message.append(withID: [], to: &bytes)
+        writeStandard(STDERR_FILENO, bytes)
+    }
+
+    // MARK: Many requests
+
+    /// Sends what standard input has as soon as it comes, and prints the answers in the order in which they come.
+    func batch() throws(CommandFailure) -> Int32 {
+        isFull = true
+        isBatch = true
+        let input: RequestInput
+        do throws(SystemError) {
+            input = RequestInput(try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
+        } catch {
+            throw CommandFailure("standard input", error)
+        }
+        try exchange.listen()
+        try exchange.connect(deadline: nil)
+        while true {
+            try takeAnswers()
+            if !input.isAtEnd { try send(input) }
+            if input.isAtEnd, exchange.isDelivered, requests.openCount == 0 { return status }
+            if exchange.isOver { throw exchange.endFailure(ExitStatus.noSession) }
+            exchange.set.clear()
+            if canSend { input.prepare(exchange.set) }
+            try exchange.wait(until: requests.deadline)
+        }
+    }
+
+    private var canSend: Bool { !requests.isFull && exchange.client?.backlog == 0 }
+
+    /// Sends the requests that are there.
+    private func send(_ input: RequestInput) throws(CommandFailure) {
+        try input.fill(exchange.set)
+        while canSend {
+            scratch.removeAll(keepingCapacity: true)
+            while scratch.count < 64 << 10, !requests.isFull, let line = input.next() {
+                if line.isEmpty { continue }
+                do throws(CommandFailure) {
+                    try append(try checkedJSON(line, "message", objectOnly: true), hasID: true)
+                } catch {
+                    printError(error.text)
+                    note(ExitStatus.badUsage)
+                }
+            }
+            if input.isAtEnd || scratch.isEmpty { break }
+            try exchange.pass(scratch)
+        }
+        if input.isAtEnd {
+            try exchange.pass(scratch)
+            exchange.client?.finish()
+        }
+    }
+}

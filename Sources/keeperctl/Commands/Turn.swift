@@ -1,0 +1,283 @@
+import CSystem
+import KeeperShared
+
+/// How a turn can go wrong, besides what all commands know.
+enum TurnExit {
+    static let echoTimeout: Int32 = 7
+    static let silenceTimeout: Int32 = 8
+    static let agentError: Int32 = 9
+    static let ended: Int32 = 10
+
+    /// The names that programs are given, by number.
+    static let codes: [StaticString] = [
+        "", "failed", "failed", "noSession", "timedOut", "busy", "unknown", "echoTimeout", "silenceTimeout",
+        "agentError", "ended",
+    ]
+}
+
+/// `turn`: one turn of a conversation with an agent's command line.
+func runTurn(_ context: Context) throws(CommandFailure) -> Int32 {
+    let arguments = context.arguments
+    let id = try context.sessionID(arguments.operands[0])
+    var message = arguments.operands[1].bytes
+    if message.count == 1, message[0] == UInt8(ascii: "-") { message = try standardInput() }
+    let until = arguments.value("until")?.bytes
+    let name = arguments.value("protocol")
+    let isLines = name?.equals("lines") ?? false
+    if isLines != (until != nil) || until?.contains(10) ?? false {
+        throw CommandFailure(
+            ExitStatus.badUsage, "--protocol lines and --until TEXT, which is one line, need each other")
+    }
+    let language: TurnProtocol
+    if isLines {
+        language = LinesProtocol(message, until: until ?? [])
+    } else if name?.equals("codex") ?? false {
+        language = CodexProtocol(message)
+    } else {
+        language = StreamJSONProtocol(message)
+    }
+    let output = TurnOutput(context.output, isJSON: arguments.flag("json"))
+    var turn: Turn?
+    do throws(CommandFailure) {
+        turn = try Turn(try Exchange(id, in: try context.directory(of: id), "turn of"), output, arguments)
+        try turn?.run(language)
+    } catch {
+        let standardError = error.status >= ExitStatus.outcomeUnknown ? turn?.lastOfStandardError() : nil
+        output.error(TurnExit.codes[Int(error.status)], error.text, standardError: standardError ?? [])
+        throw error
+    }
+    return ExitStatus.done
+}
+
+/// One turn: the right to it, what it says, and its end.
+final class Turn {
+    let exchange: Exchange
+    let output: TurnOutput
+    private(set) var record: TurnRecord
+    private let lock: TurnLock
+    private let echoTimeout: Int64
+    private let silenceTimeout: Int64
+
+    /// When the message was sent, and when anything came after it first; both on the monotonic clock, or 0.
+    private var sentAt: Int64 = 0
+    private var firstOutputAt: Int64 = 0
+    /// When something was sent or came last, and whether anything came since something was sent.
+    private var activeAt: Int64 = 0
+    private var hasEcho = false
+    private var isFinished = false
+    /// The conversation that the label names by now, as JSON; the status may tell it later.
+    private var keptNow: [UInt8] = []
+    /// What the agent says is wrong, and when it said so.
+    private var problem: String?
+    private var failedAt: Int64 = 0
+
+    /// How long an agent that reports an error has to end its turn, in ns.
+    private static let patience: Int64 = .seconds(1)
+    private static let tailSize = 8 << 10
+
+    init(_ exchange: Exchange, _ output: TurnOutput, _ arguments: ParsedArguments) throws(CommandFailure) {
+        self.exchange = exchange
+        self.output = output
+        echoTimeout = arguments.duration("echo-timeout") ?? 0
+        silenceTimeout = arguments.duration("silence-timeout") ?? 0
+        var isBusy = false
+        do throws(SystemError) {
+            if let lock = try TurnLock.take(in: exchange.folder, waiting: arguments.flag("wait")) {
+                self.lock = lock
+            } else {
+                isBusy = true
+                throw SystemError("lock", SessionNames.turn, EBUSY)
+            }
+        } catch {
+            if isBusy {
+                throw exchange.failure(
+                    ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
+            }
+            throw CommandFailure(exchange.what, error)
+        }
+        // Perhaps long after the first look.
+        try exchange.refresh()
+        record = lock.read(child: Int(truncatingIfNeeded: exchange.status?.child?.identity.startTime ?? 0))
+    }
+
+    func run(_ language: TurnProtocol) throws(CommandFailure) {
+        try passOver(language)
+        try exchange.listen()
+        try language.start(self)
+        while true {
+            let prompt = try takeLines(language)
+            output.flush()
+            if isFinished { break }
+            if exchange.isOver {
+                if problem != nil { throw agentFailure("") }
+                throw exchange.endFailure(TurnExit.ended)
+            }
+            let now = monotonicNow()
+            if let prompt, prompt <= now { break }
+            let end = end
+            if end <= now {
+                if problem != nil { break }
+                throw exchange.failure(
+                    hasEcho ? TurnExit.silenceTimeout : TurnExit.echoTimeout,
+                    hasEcho
+                        ? ": no more output in time (--silence-timeout)"
+                        : ": no output in time (--echo-timeout)")
+            }
+            try wait(until: end, prompt)
+        }
+        record.position = nil
+        record.model = output.figure(.model)
+        lock.write(record)
+        output.result(
+            isError: problem != nil, duration: monotonicNow() - sentAt,
+            firstOutput: firstOutputAt == 0 ? -1 : firstOutputAt - sentAt)
+        output.flush()
+        if problem != nil { throw agentFailure("") }
+    }
+
+    /// - Returns: when the turn is over if nothing else comes; nil when more must come.
+    private func takeLines(_ language: TurnProtocol) throws(CommandFailure) -> Int64? {
+        guard let lines = exchange.lines else { return nil }
+        var position = lines.position
+        while !isFinished {
+            let line = try exchange.next()
+            if position != lines.position {
+                position = lines.position
+                activeAt = monotonicNow()
+                hasEcho = true
+                if firstOutputAt == 0, sentAt > 0 { firstOutputAt = activeAt }
+            }
+            guard let line else { return language.unfinished(lines, self) }
+            try language.take(line, self)
+        }
+        return nil
+    }
+
+    /// When waiting is over.
+    private var end: Int64 {
+        let end = activeAt + (hasEcho ? silenceTimeout : echoTimeout)
+        return problem == nil ? end : min(end, failedAt + Turn.patience)
+    }
+
+    private func wait(until end: Int64, _ prompt: Int64?) throws(CommandFailure) {
+        exchange.set.clear()
+        if let prompt { exchange.set.limit(deadline: prompt) }
+        try exchange.wait(until: end)
+    }
+
+    // MARK: For the protocols
+
+    /// Sends lines.
+    func send(_ bytes: [UInt8]) throws(CommandFailure) {
+        hasEcho = false
+        activeAt = monotonicNow()
+        try exchange.send(bytes, deadline: activeAt + echoTimeout)
+    }
+
+    /// Sends the message itself, and notes it for whoever comes if this is killed.
+    func begin(_ bytes: [UInt8]) throws(CommandFailure) {
+        record.position = exchange.lines?.position
+        lock.write(record)
+        sentAt = monotonicNow()
+        try send(bytes)
+    }
+
+    /// The agent says that something went wrong. It has a moment to come to an end.
+    func fail(_ text: String) {
+        if problem == nil { failedAt = monotonicNow() }
+        problem = text
+    }
+
+    /// The failure that the agent told of.
+    func agentFailure(_ hint: String) -> CommandFailure {
+        CommandFailure(
+            TurnExit.agentError, concat(exchange.what, ": the agent reports an error: ", problem ?? "", hint))
+    }
+
+    /// The turn has come to its end.
+    func finish() { isFinished = true }
+
+    /// The conversation that the session's label names, as JSON; empty without one.
+    var keptConversation: [UInt8] {
+        var json = JSONWriter()
+        for label in exchange.status?.labels ?? []
+        where equalUTF8(label.name, "conversation") && !label.value.isEmpty {
+            json.string(label.value)
+        }
+        return json.bytes
+    }
+
+    /// Keeps the conversation's id as a label of the session.
+    func keepConversation() {
+        let id = output.figure(.conversation)
+        if id.count <= 2 || id == keptNow || id == keptConversation { return }
+        keptNow = id
+        var json = JSONWriter()
+        json.part("{\"conversation\":")
+        json.raw(id)
+        json.part("}")
+        do throws(ControlFailure) {
+            let client = try ControlClient(
+                exchange.names.id, in: exchange.directory.descriptor, "label", parameters: json.bytes)
+            _ = try client.result(deadline: monotonicNow() + .seconds(2))
+        } catch {
+            // The turn is worth more than its label.
+            let reason = error.commandFailure(exchange.names.id).text
+            printError(concat("the label 'conversation' can't be set: ", reason))
+        }
+    }
+
+    // MARK: What others have left
+
+    /// Waits until the agent has done with the message of somebody who was killed: its answer is not ours.
+    private func passOver(_ language: TurnProtocol) throws(CommandFailure) {
+        guard let position = record.position else { return }
+        try exchange.listen(from: position)
+        guard let lines = exchange.lines else { return }
+        // The last sign of that turn, on the clock that goes on evenly.
+        let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
+        let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
+        activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
+        var known = -1
+        while true {
+            while let line = try exchange.next() {
+                if language.endsTurn(line) { return }
+            }
+            let prompt = language.unfinished(lines, nil)
+            if exchange.isOver { throw .sessionOver(exchange.names.id) }
+            let now = monotonicNow()
+            // What was there already came when it came.
+            if known >= 0, known != lines.position { activeAt = now }
+            if prompt ?? Int64.max <= now || activeAt + silenceTimeout <= now { return }
+            if known < 0 {
+                printError(concat(exchange.what, ": first, the agent ends a turn of somebody who has gone"))
+            }
+            known = lines.position
+            try wait(until: activeAt + silenceTimeout, prompt)
+        }
+    }
+
+    /// The end of what the child wrote to stderr.
+    func lastOfStandardError() -> [UInt8] {
+        var bytes: [UInt8] = []
+        var before = Int.max
+        while bytes.count < Turn.tailSize {
+            // The newest segment that was not looked at so far.
+            var base = -1
+            for other in (try? segmentBases(of: .stderr, in: exchange.folder)) ?? [] where other < before {
+                base = max(base, other)
+            }
+            guard base >= 0,
+                let file = try? exchange.folder.open(StreamName.stderr.segmentName(base: base), O_RDONLY),
+                let size = (try? file.metadata())?.size
+            else { break }
+            let wanted = min(size, Turn.tailSize - bytes.count)
+            let piece = [UInt8](unsafeUninitializedCapacity: wanted) { space, count in
+                count = max(0, pread(file.raw, space.baseAddress, wanted, off_t(size - wanted)))
+            }
+            bytes = piece + bytes
+            before = base
+        }
+        return bytes
+    }
+}

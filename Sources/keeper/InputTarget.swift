@@ -104,6 +104,7 @@ extension InputRouter {
                 result = try pipe.write(bytes, "stdin")
             } catch {
                 if error.code == EAGAIN {
+                    session?.resilience?.nothingWasWritten()
                     do throws(SystemError) {
                         try poller.add(pipe, [.output], token: Token.stdin)
                     } catch {

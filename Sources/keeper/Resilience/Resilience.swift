@@ -7,6 +7,8 @@ final class Resilience {
     let page: SharedPage
     private let log: KeeperLog
     private var hasFailed = false
+    /// What ``bound(_:)`` gave last is the start of a line that may be torn.
+    private var beginsLine = false
 
     init(_ log: KeeperLog) throws(SystemError) {
         page = try SharedPage()
@@ -118,6 +120,7 @@ final class Resilience {
     ///
     /// A pipe takes up to `PIPE_BUF` bytes in one piece or not at all. Only a line that is longer may be torn.
     func bound(_ lines: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        beginsLine = false
         guard let start = lines.baseAddress else { return lines }
         if page[.lineIsOpen] == 0 {
             if lines.count <= Resilience.atom { return lines }
@@ -125,6 +128,7 @@ final class Resilience {
                 return UnsafeRawBufferPointer(rebasing: lines[...(UnsafeRawPointer(last) - start)])
             }
             page[.lineIsOpen] = 1
+            beginsLine = true
         }
         let end = memchr(start, 10, lines.count).map { UnsafeRawPointer($0) - start + 1 } ?? lines.count
         return UnsafeRawBufferPointer(rebasing: lines[..<end])
@@ -132,6 +136,9 @@ final class Resilience {
 
     /// All that ``bound(_:)`` gave is in the pipe.
     func linesAreWhole() { page[.lineIsOpen] = 0 }
+
+    /// The pipe took nothing.
+    func nothingWasWritten() { if beginsLine { page[.lineIsOpen] = 0 } }
 
     /// POSIX's smallest, which is Linux's as well.
     private static let atom = 4096

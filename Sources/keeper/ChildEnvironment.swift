@@ -9,8 +9,8 @@ struct ChildEnvironment: ~Copyable {
     private var made = 0
 
     init(settings: Settings, directoryPath: String, instance: String, isFirstStart: Bool, notes: String?) {
-        var room = 10
-        while let place = csys_environ()?.advanced(by: room - 10), place.pointee != nil { room += 1 }
+        var room = 11
+        while let place = csys_environ()?.advanced(by: room - 11), place.pointee != nil { room += 1 }
         entries = .allocate(capacity: room)
         var next = csys_environ()
         while let place = next, let entry = place.pointee {
@@ -25,6 +25,8 @@ struct ChildEnvironment: ~Copyable {
         add("KEEPER_SOCKET=\(directoryPath)/\(settings.id.string).rpc.sock")
         add("KEEPER_INSTANCE=\(instance)")
         if settings.isDropIn { add("PI_DASHBOARD_SPAWNED=1") }
+        // Nobody knows who will look at the terminal; this is what they all understand.
+        if settings.terminalSize != nil, getenv("TERM") == nil { add("TERM=xterm") }
         if let notes { add("NOTIFY_SOCKET=\(notes)") }
         if let watchdog = settings.limits.watchdog { add("WATCHDOG_USEC=\(watchdog / 1000)") }
         entries[count] = nil

@@ -87,6 +87,8 @@ private final class ControlConnection {
     var hasEnded = false
     var closesWhenSent = false
     var isClosed = false
+    /// What follows is no message.
+    var isStream = false
 
     init(token: UInt64, socket: consuming FileDescriptor) {
         self.token = token
@@ -181,8 +183,12 @@ final class ControlServer {
         let outcome = chunk.withUnsafeBufferPointer { bytes in
             connection.lines.consume(bytes) { line in
                 if line.contains(where: { $0 != 32 && $0 != 13 && $0 != 9 }) { take(line, from: connection) }
-                return connection.isClosed ? .stop : .next
+                return connection.isClosed || connection.isStream ? .stop : .next
             }
+        }
+        if connection.isStream {
+            if case .stopped(let used) = outcome { handOver(connection, chunk[used...]) }
+            return
         }
         if case .tooLong = outcome {
             connection.closesWhenSent = true
@@ -231,6 +237,17 @@ final class ControlServer {
             return answer(reply, .invalidParameters("an object is expected"))
         }
         session?.handle(method: method, parameters: parameters, reply: reply)
+    }
+
+    /// What follows on a connection, behind the message that is being handled, goes to the child's terminal.
+    func becomeStream(_ token: UInt64) { connections[token]?.isStream = true }
+
+    private func handOver(_ connection: ControlConnection, _ rest: ArraySlice<UInt8>) {
+        // A client that doesn't read its answer learns here that this can't go on.
+        if connection.outgoing.isEmpty, let socket = try? connection.socket.duplicate() {
+            session?.input.adopt(socket, stream: rest)
+        }
+        close(connection)
     }
 
     // MARK: Answers

@@ -20,8 +20,6 @@ enum DeadlineKind: Int, CaseIterable {
     case idle
     /// The log's size is looked at.
     case logSize
-    /// The service manager wants a sign of life.
-    case serviceWatchdog
     /// A child that is not ready has had its time.
     case start
     /// The child is started again.
@@ -40,11 +38,14 @@ enum DeadlineKind: Int, CaseIterable {
     case sample
     /// What the child says of itself is written to the status.
     case note
+    /// The service manager wants a sign of life.
+    case serviceWatchdog
 }
 
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
-    // Room for every kind: a test counts them.
+    /// Room for every kind: a test counts them.
+    var count: Int { times.count }
     private var times = InlineArray<18, Int64>(repeating: .max)
 
     /// One that is further away than the clock goes is never due.

@@ -4,6 +4,7 @@ import KeeperShared
 /// Why lines of a connection can't be delivered, as its writer is told.
 enum InputError {
     case tooLong(limit: Int)
+    case tooLongForTerminal
     case childAway(StaticString)
     case busy
     case failed(SystemError)
@@ -11,7 +12,7 @@ enum InputError {
     /// Numbers 1 to 5 are those of the control socket.
     var code: Int {
         switch self {
-        case .tooLong: 2
+        case .tooLong, .tooLongForTerminal: 2
         case .childAway: 3
         case .failed: 5
         case .busy: 6
@@ -21,6 +22,9 @@ enum InputError {
     var message: String {
         switch self {
         case .tooLong(let limit): "too_long: the line has more than \(limit) bytes (--max-line)"
+        case .tooLongForTerminal:
+            "too_long: the terminal takes lines of at most \(TerminalEnd.longestLine) bytes as long as the "
+                + "command reads whole lines, and would cut this one"
         case .childAway(let why): "child_away: \(why)"
         case .busy: "busy: unfinished lines take up all the room there is (--max-pending)"
         case .failed(let error): "failed: \(error.text)"
@@ -57,6 +61,8 @@ final class InputConnection {
     var mayBeThrough = true
     var isWatched = false
     var isClosed = false
+    /// Not lines, but bytes for a terminal, delivered as they come.
+    var isStream = false
     /// Lines delivered.
     var delivered = 0
     /// For a line of the keeper's own: what follows once it is delivered or can't be.
@@ -71,6 +77,13 @@ final class InputConnection {
     init(token: UInt64, socket: consuming FileDescriptor) {
         self.token = token
         self.socket = socket
+    }
+
+    /// Makes this a stream of bytes, of which the first are here already.
+    func becomeStream(_ bytes: ArraySlice<UInt8>) {
+        isStream = true
+        if !bytes.isEmpty { bytes.withUnsafeBytes { try? buffer.append($0) } }
+        completeCount = buffer.count
     }
 
     /// Bytes of a line that has not ended.
@@ -96,6 +109,7 @@ final class InputConnection {
     /// mistake it for a receipt. Called only while nothing complete is waiting in ``buffer``.
     func takeIn(maximumLine: Int) throws(SystemError) -> Intake {
         if allowance == 0 { return .idle }
+        if isStream { return try takeStream() }
         let available = min(socket.receivable(), allowance)
         if available == 0 { return try takeEnd() }
         if available > 1 {
@@ -110,6 +124,25 @@ final class InputConnection {
             if count < available - 1 { return .more }
         }
         return try holdLastByte(maximumLine: maximumLine)
+    }
+
+    private func takeStream() throws(SystemError) -> Intake {
+        let space = try buffer.room(for: PageBuffer.standardCapacity)
+        let count: Int?
+        do throws(SystemError) {
+            count = try socket.receive(
+                into: UnsafeMutableRawBufferPointer(rebasing: space[..<min(space.count, allowance)]))
+        } catch {
+            // Whoever typed is gone.
+            if error.code == ECONNRESET { return .finished }
+            throw error
+        }
+        guard let count else { return .idle }
+        if count == 0 { return .finished }
+        buffer.grow(by: count)
+        spend(count)
+        completeCount = buffer.count
+        return .lines
     }
 
     /// Whether everything is delivered and the writer has half-closed.
@@ -208,6 +241,11 @@ final class InputConnection {
 
     /// Counts what a write took: whole lines leave the buffer, the one that is in the pipe in part stays.
     func advance(by count: Int) {
+        if isStream {
+            buffer.removeFirst(count)
+            completeCount -= count
+            return
+        }
         sentCount += count
         let bytes = buffer.bytes
         guard sentCount > 0, let last = memrchr(bytes.baseAddress!, 10, sentCount) else { return }

@@ -23,6 +23,11 @@ final class InputRouter {
     /// Told about what writers should know of later. A cycle, for as long as the process.
     var session: Session?
 
+    /// Set when a terminal takes the pipe's place: ``stdin`` is its master then.
+    var terminal: TerminalEnd?
+    /// The child's end of its terminal, held as long as it runs: one that closes its own may open it again, and its
+    /// last moments are no hang-up.
+    var peer: FileDescriptor?
     var target = Target.away
     var stdin: FileDescriptor?
     var connections: [UInt64: InputConnection] = [:]
@@ -126,7 +131,7 @@ final class InputRouter {
         }
     }
 
-    private func notifyClosed() {
+    func notifyClosed() {
         let waiting = closeReplies
         closeReplies = []
         for reply in waiting { session?.control.answer(reply) { $0.value(.object([])) } }
@@ -135,9 +140,12 @@ final class InputRouter {
     // MARK: The writers' side
 
     /// Takes a new connection and gives it its first turn.
-    func adopt(_ socket: consuming FileDescriptor) {
+    ///
+    /// - Parameter stream: the first bytes of one that carries no lines, but what is typed at a terminal.
+    func adopt(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
         nextSerial += 1
         let connection = InputConnection(token: Token.input(nextSerial), socket: socket)
+        if let stream { connection.becomeStream(stream) }
         if isClosing { connection.allowance = 0 }
         connection.lastProgress = Int64(nextSerial)
         connections[connection.token] = connection
@@ -184,7 +192,7 @@ final class InputRouter {
             watch(connection)
             if again { enqueue(connection) }
         }
-        if isClosing, queue.isEmpty, !isAway { closeNow("the child's stdin was closed") }
+        if isClosing, queue.isEmpty, !isAway { finishClosing() }
     }
 
     /// Nobody's lines go anywhere: who has none left gets the receipt all the same.
@@ -256,7 +264,12 @@ final class InputRouter {
             return false
         }
         while connection.completeCount > 0 {
-            let lines = connection.buffer.bytes[connection.sentCount..<connection.completeCount]
+            let end = admissibleCount(connection)
+            if end == 0 {
+                fail(connection, .tooLongForTerminal)
+                return false
+            }
+            let lines = connection.buffer.bytes[connection.sentCount..<end]
             let count = writeToStdin(UnsafeRawBufferPointer(rebasing: lines))
             guard let count else { return true }
             if count == 0 {
@@ -273,11 +286,6 @@ final class InputRouter {
         }
         if connection.holdsLastByte { try connection.releaseLastByte() }
         if connection.buffer.isEmpty { takeSpare(from: connection) }
-        // Not in its next turn: a quick child's answer to a line of the keeper's own comes before that.
-        if let completion = connection.completion {
-            connection.completion = nil
-            session?.complete(completion, nil)
-        }
         return true
     }
 

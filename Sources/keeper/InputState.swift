@@ -20,6 +20,12 @@ extension InputRouter {
         state.closeReplies = closeReplies.map { SavedState.Address($0) }
         state.keys = keys.delivered
         if isCheckpoint { return state }
+        if let terminal {
+            state.columns = terminal.size.columns
+            state.rows = terminal.size.rows
+            state.isMidLine = terminal.isMidLine
+        }
+        state.peer = rawNumber(of: peer)
         // The head of the queue may have a line half in the pipe: the order matters.
         for connection in queue where !connection.isClosed { state.writers.append(save(connection, keys)) }
         for connection in connections.values where !connection.isQueued {
@@ -41,6 +47,7 @@ extension InputRouter {
         writer.delivered = connection.delivered
         writer.allowance = connection.allowance
         writer.lastProgress = connection.lastProgress
+        writer.isStream = connection.isStream
         switch connection.completion {
         case .none: break
         case .armMatch: writer.armsMatch = true
@@ -69,6 +76,11 @@ extension InputRouter {
         nextSerial = state.nextSerial
         closeReplies = state.closeReplies.map { $0.reply }
         keys.delivered = state.keys
+        if let size = TerminalSize(columns: state.columns, rows: state.rows) {
+            terminal = TerminalEnd(size: size)
+            terminal?.isMidLine = state.isMidLine
+        }
+        peer = KeeperShared.adopt(state.peer)
         for writer in state.writers {
             let connection = InputConnection(
                 token: writer.token, socket: FileDescriptor(adopting: writer.socket))
@@ -81,6 +93,7 @@ extension InputRouter {
             connection.delivered = writer.delivered
             connection.allowance = writer.allowance
             connection.lastProgress = writer.lastProgress
+            connection.isStream = writer.isStream
             if writer.armsMatch { connection.completion = .armMatch }
             if let first = writer.replies.first {
                 let key: [UInt8]? = writer.key.isEmpty ? nil : writer.key

@@ -15,6 +15,7 @@ extension InputRouter {
         if wasClosedByRequest { return closeNow("the child's stdin was closed") }
         stdin = consume pipe
         target = .open
+        terminal?.isMidLine = false
     }
 
     /// Takes the input away from a child that will be followed by another: its stdin ends, and writers wait.
@@ -29,7 +30,10 @@ extension InputRouter {
     func keepReadingEnd() {
         switch stdin {
         case .some(let pipe):
-            closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+            // The name of a terminal's master opens another terminal.
+            if terminal == nil {
+                closedPipe = try? FileDescriptor.open("/proc/self/fd/\(pipe.raw)", O_RDONLY | O_NONBLOCK)
+            }
         case .none: break
         }
     }
@@ -116,9 +120,10 @@ extension InputRouter {
                 }
                 result = 0
             }
-            if result > 0, result < bytes.count { growPipe(pipe) }
+            if result > 0, result < bytes.count, terminal == nil { growPipe(pipe) }
             if result == bytes.count { session?.resilience?.linesAreWhole() }
         }
+        terminal?.wrote(UnsafeRawBufferPointer(rebasing: bytes[..<result]))
         if result == 0 {
             // A child that is ending closes its stdin before anybody is told of its end, which says what follows.
             if session?.childIsEnding == true {

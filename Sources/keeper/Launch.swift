@@ -154,11 +154,13 @@ struct Launch {
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
         ServiceManager.locate(&keeper)
-        return SessionStatus(
+        var status = SessionStatus(
             sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
             command: settings.command.bytes,
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)
+        status.isTerminal = settings.terminalSize != nil
+        return status
     }
 
     /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.

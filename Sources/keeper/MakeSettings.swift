@@ -38,6 +38,17 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     } else if let bound = arguments.size("journal-size") {
         settings.output = .journals(bound: bound)
     }
+    if arguments.flag("tty") || arguments.flag("size") {
+        settings.terminalSize =
+            arguments.value("size").flatMap { TerminalSize.parse($0.bytes) } ?? .standard
+        // A terminal is one thing: what is written to it on either stream is what it shows.
+        settings.mergesStreams = true
+        if !arguments.flag("stop-steps") { settings.stopSteps = StopStep.terminal }
+        if arguments.trailing.isEmpty {
+            throw UsageError(
+                .missingOperand, "--tty needs a COMMAND: the output of the default one is not kept")
+        }
+    }
     settings.takeOver = arguments.integer("take-over").map { Int32($0) }
     settings.takeOverFailure = arguments.value("take-over-failure")?.text
     settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
@@ -58,6 +69,11 @@ private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
     if arguments.trailing.isEmpty || arguments.flag("report-fd") {
         throw UsageError(
             .conflictingOptions, "--resilient is for a unit of a service manager, with a command")
+    }
+    if arguments.flag("tty") {
+        throw UsageError(
+            .conflictingOptions,
+            "--resilient can't be given with --tty: a terminal does not outlive its keeper")
     }
     if !ServiceManager.isMain {
         throw UsageError(

@@ -64,6 +64,7 @@ final class Session {
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
         input.session = self
+        input.terminal = settings.terminalSize.map { TerminalEnd(size: $0) }
         control.session = self
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
@@ -93,7 +94,7 @@ final class Session {
             } catch {
                 // The loop can't go on without epoll; ending the child in order is what is left.
                 log.line("epoll failed: \(error.text)")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
             if upgrade != nil { tryUpgrade() }
@@ -153,7 +154,7 @@ final class Session {
             case SIGCHLD: reap()
             default:
                 log.line("keeper received \(signalName(signal))")
-                stop(Ending.terminationSteps, .termination)
+                stop(terminationSteps, .termination)
             }
         }
     }
@@ -266,7 +267,15 @@ final class Session {
         _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
     ) -> Int {
         outputHasCome()
-        lookForReadiness(bytes, of: stream.name)
+        let count = put(bytes, of: stream, &failure)
+        // Whoever waits for it finds it in the journal.
+        lookForReadiness(UnsafeRawBufferPointer(rebasing: bytes[..<count]), of: stream.name)
+        return count
+    }
+
+    private func put(
+        _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
+    ) -> Int {
         switch stream.sink {
         case .journal(let journal):
             if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }

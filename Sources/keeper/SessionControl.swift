@@ -17,6 +17,8 @@ extension Session {
             case .restart: try restart(reply)
             case .pause: try pause(reply)
             case .resume: try resume(reply)
+            case .resize: try resize(parameters, reply)
+            case .input: try openInput(reply)
             case .write: try write(parameters, reply)
             case .upgrade: try requestUpgrade(parameters, reply)
             }
@@ -34,6 +36,8 @@ extension Session {
         case restart
         case pause
         case resume
+        case resize
+        case input
         case write
         case upgrade
 
@@ -54,6 +58,10 @@ extension Session {
                 self = .pause
             } else if equalUTF8(name, "resume") {
                 self = .resume
+            } else if equalUTF8(name, "resize") {
+                self = .resize
+            } else if equalUTF8(name, "input") {
+                self = .input
             } else if equalUTF8(name, "write") {
                 self = .write
             } else if equalUTF8(name, "upgrade") {

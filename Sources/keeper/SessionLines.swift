@@ -109,6 +109,7 @@ extension ControlError {
     init(_ error: InputError) {
         switch error {
         case .tooLong: self = .tooLong
+        case .tooLongForTerminal: self = .refused(error.message)
         case .childAway, .busy: self = .childAway
         case .failed(let error): self = .failed(error)
         }

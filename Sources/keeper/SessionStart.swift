@@ -44,11 +44,28 @@ extension Session {
         return String(decoding: json.bytes, as: UTF8.self)
     }
 
+    /// What the child reads from, and where it is written: a pipe, or a new terminal of the size that the last had.
+    private func makeInput() throws(SystemError) -> Pipe {
+        guard let terminal = input.terminal else { return try makePipe() }
+        return try openTerminal(terminal.size)
+    }
+
+    /// What the terminal shows is the output.
+    ///
+    /// - Returns: the child's end.
+    private func connectTerminal(_ terminal: borrowing Pipe) throws(LaunchError) -> FileDescriptor? {
+        let stream = try stream(.stdout)
+        return try system { () throws(SystemError) in
+            try stream.attach(try terminal.writing.duplicate())
+            return try terminal.reading.duplicate()
+        }
+    }
+
     private func spawnChild(isFirst: Bool) throws(LaunchError) -> ProcessHandle {
         if settings.command.file[0] == 0 {
             throw LaunchError(1, "exec '': the command is empty", execError: ENOENT)
         }
-        let stdin = try system(makePipe)
+        let stdin = try system(makeInput)
         try prepareNotes()
         let environment = ChildEnvironment(
             settings: settings, directoryPath: place.directoryPath, instance: recorder.status.instance,
@@ -56,7 +73,7 @@ extension Session {
         let readyEnd = try connectReadyPipe()
         let null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
         try system { () throws(SystemError) in try stdin.writing.setNonBlocking() }
-        let stdoutEnd = try connect(.stdout)
+        let stdoutEnd = try settings.terminalSize == nil ? connect(.stdout) : connectTerminal(stdin)
         let stderrEnd = try connect(.stderr)
         var request = SpawnRequest(
             file: settings.command.file, arguments: settings.command.pointer,
@@ -72,12 +89,14 @@ extension Session {
         // Where a keeper may be followed by another one, its child outlives it.
         if resilience == nil { request.deathSignal = SIGTERM }
         resilience?.childWillStart()
+        request.takesTerminal = settings.terminalSize != nil
         let handle: ProcessHandle
         do throws(SystemError) {
             handle = try spawn(request)
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
         }
+        if settings.terminalSize != nil { input.peer = try? stdin.reading.duplicate() }
         input.attach(stdin.takeWriting())
         return handle
     }

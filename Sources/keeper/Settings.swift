@@ -51,6 +51,8 @@ struct Settings {
     /// Whoever holds the other end of the report pipe reads the files to the end first.
     var awaitsReader = false
     var mergesStreams = false
+    /// The first size of the child's terminal; nil for pipes.
+    var terminalSize: TerminalSize?
     var maximumLine = 16 << 20
     var maximumPending = 64 << 20
     var leftovers = Leftovers.end

@@ -58,10 +58,12 @@ private var commands: [(String, Command)] {
     [
         ("spawn", runSpawn), ("run", runRun), ("write", runWrite), ("kill", runKill), ("eof", runEOF),
         ("discover", runDiscover), ("status", runStatus), ("wait", runWait), ("logs", runLogs),
+        ("follow", runFollow), ("peek", runPeek),
         ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
         ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
         ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
         ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
+        ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
         ("exec", runExec), ("doctor", runDoctor),
     ]
 }

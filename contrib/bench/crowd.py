@@ -43,3 +43,38 @@ def measure_crowd(bench):
 def field(pid, file, name):
     text = Path(f"/proc/{pid}/{file}").read_text()
     return int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1])
+
+
+RESTARTING = 100
+STORM = 20  # seconds: from the first short delays to the longer ones
+
+
+@measurement("storm")
+def measure_storm(bench):
+    """Sessions whose commands fail again and again: what their keepers, without the commands, cost."""
+    ctl = bench.keeper.ctl
+    with fresh_place(bench.fast) as place:
+        names = [f"r{number}" for number in range(RESTARTING)]
+        options = ["--restart", "always", "--ready", "output"]
+        pids = []
+        started = time.perf_counter()
+        for name in names:
+            run_timed([ctl, "spawn", *options, name, "--", "sh", "-c", "echo up; exit 1"], place.environment)
+            pids.append(place.take(bench.keeper, name))
+        before = sum(processor_time(pid) for pid in pids)
+        begun = time.perf_counter()
+        time.sleep(STORM)
+        spent = sum(processor_time(pid) for pid in pids) - before
+        passed = time.perf_counter() - begun
+        restarts = 0
+        for name in names:
+            events = Path(place.path, f"{name}.d/events.jsonl").read_text()
+            restarts += events.count('"event":"restarting"')
+        run_timed([ctl, "kill", "--all"], place.environment)
+    of = f"{RESTARTING} restarting sessions, {restarts} restarts in {begun - started + passed:.0f} s"
+    yield Row(f"{of}: all keepers' share of a core", "%", spent / passed / 1e7, bound=5, digits=2)
+
+
+def processor_time(pid):
+    """Nanoseconds on a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])

@@ -19,8 +19,8 @@ class Keeper:
                 raise SystemExit(f"bench: no executable {path}; first: swift build -c release")
         self.version = subprocess.run([self.keeper, "--version"], capture_output=True, text=True).stdout.split()[-1]
 
-    def start(self, place, name, command):
-        return run_timed([self.ctl, "spawn", name, "--", *command], place.environment)
+    def start(self, place, name, command, *options):
+        return run_timed([self.ctl, "spawn", name, *options, "--", *command], place.environment)
 
     def write(self, place, name, line_file):
         line = Path(line_file).read_text().rstrip("\n")

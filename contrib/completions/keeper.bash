@@ -12,7 +12,7 @@ _keeper_command() {
 _keeper_options() {
     local options=''
     case $1 in
-    keeper) options='--cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --resilient' ;;
+    keeper) options='--cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --resilient' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"
 }
@@ -24,6 +24,7 @@ _keeper_value() {
     'keeper --cwd') kind=directories ;;
     'keeper --label') kind=labels ;;
     'keeper --limit') kind=nothing ;;
+    'keeper --size') kind=nothing ;;
     'keeper --restart') kind='words no on-failure always' ;;
     'keeper --restart-limit') kind=nothing ;;
     'keeper --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;

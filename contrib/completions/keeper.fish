@@ -5,7 +5,7 @@ function __keeper_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'keeper --cwd' 'keeper --label' 'keeper --limit' 'keeper --restart' 'keeper --restart-limit' 'keeper --ready' 'keeper --start-timeout' 'keeper --watchdog' 'keeper --max-runtime' 'keeper --idle-timeout' 'keeper --silence-timeout' 'keeper --memory-max' 'keeper --memory-warn' 'keeper --cpu-warn' 'keeper --stop-steps' 'keeper --kill' 'keeper --leftovers' 'keeper --journal-size' 'keeper --max-line' 'keeper --max-pending'
+        case 'keeper --cwd' 'keeper --label' 'keeper --limit' 'keeper --size' 'keeper --restart' 'keeper --restart-limit' 'keeper --ready' 'keeper --start-timeout' 'keeper --watchdog' 'keeper --max-runtime' 'keeper --idle-timeout' 'keeper --silence-timeout' 'keeper --memory-max' 'keeper --memory-warn' 'keeper --cpu-warn' 'keeper --stop-steps' 'keeper --kill' 'keeper --leftovers' 'keeper --journal-size' 'keeper --max-line' 'keeper --max-pending'
             return 0
     end
     return 1
@@ -116,6 +116,8 @@ complete -c keeper -n '__keeper_at keeper' -l cwd -x -a '(__fish_complete_direct
 complete -c keeper -n '__keeper_at keeper' -l label -x -a '(__keeper_labels)' -d 'Label the session'
 complete -c keeper -n '__keeper_at keeper' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeper -n '__keeper_at keeper' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeper -n '__keeper_at keeper' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeper -n '__keeper_at keeper' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeper -n '__keeper_at keeper' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeper -n '__keeper_at keeper' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeper -n '__keeper_at keeper' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'

@@ -17,10 +17,15 @@ _keeperctl_command() {
     sync) command='sync' ;;
     call) command='call' ;;
     turn) command='turn' ;;
+    attach) command='attach' ;;
+    send-keys) command='send-keys' ;;
+    resize) command='resize' ;;
     discover) command='discover' ;;
     status) command='status' ;;
     wait) command='wait' ;;
     logs) command='logs' ;;
+    follow) command='follow' ;;
+    peek) command='peek' ;;
     stats) command='stats' ;;
     top) command='top' ;;
     metrics) command='metrics' ;;
@@ -41,8 +46,8 @@ _keeperctl_command() {
 _keeperctl_options() {
     local options=''
     case $1 in
-    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
-    run) options='--watch --env --env-file --clear-env --cwd --label --rm --limit --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    run) options='--json --timeout --watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     write) options='--attempts --timeout --no-receipt' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     restart) options='--timeout' ;;
@@ -53,10 +58,14 @@ _keeperctl_options() {
     sync) options='--watch --debounce --dry-run --json' ;;
     call) options='--raw --batch --timeout --progress --max-timeout --full --notifications' ;;
     turn) options='--protocol --until --json --wait --echo-timeout --silence-timeout' ;;
+    attach) options='--read-only --detach-keys' ;;
+    send-keys) options='-l --literal' ;;
     discover) options='--json -q --quiet --no-reap' ;;
     status) options='--json' ;;
     wait) options='--for --timeout' ;;
-    logs) options='-f --follow --stderr --all -t --timestamps --previous -n --tail --since --until --from' ;;
+    logs) options='-f --follow --stderr --all --json -t --timestamps --previous -n --tail --since --until --from' ;;
+    follow) options='--all --label --from --metrics' ;;
+    peek) options='-n --lines' ;;
     stats) options='--json --no-stream' ;;
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
@@ -78,6 +87,7 @@ _keeperctl_value() {
     'spawn --cwd') kind=directories ;;
     'spawn --label') kind=labels ;;
     'spawn --limit') kind=nothing ;;
+    'spawn --size') kind=nothing ;;
     'spawn --restart') kind='words no on-failure always' ;;
     'spawn --restart-limit') kind=nothing ;;
     'spawn --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -99,12 +109,14 @@ _keeperctl_value() {
     'spawn --cpu-quota') kind=nothing ;;
     'spawn --tasks-max') kind=nothing ;;
     'spawn --property') kind=nothing ;;
+    'run --timeout') kind=nothing ;;
     'run --watch') kind=files ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;
     'run --label') kind=labels ;;
     'run --limit') kind=nothing ;;
+    'run --size') kind=nothing ;;
     'run --restart') kind='words no on-failure always' ;;
     'run --restart-limit') kind=nothing ;;
     'run --ready') kind='words delay:300ms output output: notify fd:3 line:' ;;
@@ -148,12 +160,17 @@ _keeperctl_value() {
     'turn --until') kind=nothing ;;
     'turn --echo-timeout') kind=nothing ;;
     'turn --silence-timeout') kind=nothing ;;
+    'attach --detach-keys') kind=nothing ;;
     'wait --for') kind='words exit ready' ;;
     'wait --timeout') kind=nothing ;;
     'logs -n' | 'logs --tail') kind=nothing ;;
     'logs --since') kind=nothing ;;
     'logs --until') kind=nothing ;;
     'logs --from') kind=nothing ;;
+    'follow --label') kind=labels ;;
+    'follow --from') kind=nothing ;;
+    'follow --metrics') kind=nothing ;;
+    'peek -n' | 'peek --lines') kind=nothing ;;
     'ls --filter') kind='words state=starting state=running state=paused state=backoff state=stopping state=exited state=failed state=stuck state=lost' ;;
     'ls --label') kind=labels ;;
     'ls --sort') kind='words name age state size' ;;
@@ -185,16 +202,23 @@ _keeperctl_operand() {
     'call 2') kind=nothing ;;
     'turn 0') kind=live ;;
     'turn 1') kind=nothing ;;
+    'attach 0') kind=sessions ;;
+    'send-keys 0') kind=sessions ;;
+    'send-keys '*) kind=nothing ;;
+    'resize 0') kind=sessions ;;
+    'resize 1') kind=nothing ;;
     'status 0') kind=sessions ;;
     'wait '*) kind=sessions ;;
     'logs '*) kind=sessions ;;
+    'follow '*) kind=sessions ;;
+    'peek 0') kind=sessions ;;
     'stats '*) kind=live ;;
     'inspect '*) kind=sessions ;;
     'events '*) kind=sessions ;;
     'label 0') kind=live ;;
     'label '*) kind=labels ;;
     'exec 0') kind=sessions ;;
-    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help' ;;
+    'help 0') kind='words spawn run write eof kill restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls inspect events label prune exec doctor version help' ;;
     *) kind=nothing ;;
     esac
 }
@@ -312,7 +336,7 @@ _keeperctl() {
     elif [[ -z $ended && $current == -* ]]; then
         _keeperctl_options "$command"
     elif [[ -z $command ]]; then
-        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls ps inspect events label prune exec doctor version help'
+        kind='words spawn run write eof kill stop restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls ps inspect events label prune exec doctor version help'
     else
         _keeperctl_operand "$command" "$operands"
     fi

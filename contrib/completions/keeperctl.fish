@@ -5,9 +5,9 @@ function __keeperctl_takes_value
     switch "$argv"
         case '* --sessions-dir'
             return 0
-        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
+        case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
             return 0
-        case 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
+        case 'run --timeout' 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
         case 'write --attempts' 'write --timeout'
             return 0
@@ -29,9 +29,15 @@ function __keeperctl_takes_value
             return 0
         case 'turn --protocol' 'turn --until' 'turn --echo-timeout' 'turn --silence-timeout'
             return 0
+        case 'attach --detach-keys'
+            return 0
         case 'wait --for' 'wait --timeout'
             return 0
         case 'logs -n' 'logs --tail' 'logs --since' 'logs --until' 'logs --from'
+            return 0
+        case 'follow --label' 'follow --from' 'follow --metrics'
+            return 0
+        case 'peek -n' 'peek --lines'
             return 0
         case 'ls --filter' 'ls --label' 'ls --sort'
             return 0
@@ -159,10 +165,15 @@ complete -c keeperctl -n '__keeperctl_at -' -a watch -d 'Restart sessions when f
 complete -c keeperctl -n '__keeperctl_at -' -a sync -d 'Make the executable files of a directory sessions'
 complete -c keeperctl -n '__keeperctl_at -' -a call -d 'Ask a session by JSON-RPC and print the answer'
 complete -c keeperctl -n '__keeperctl_at -' -a turn -d 'Have one turn of a conversation with an agent'
+complete -c keeperctl -n '__keeperctl_at -' -a attach -d 'Use a session from this terminal, or by standard input and output'
+complete -c keeperctl -n '__keeperctl_at -' -a send-keys -d 'Type at a session\'s terminal'
+complete -c keeperctl -n '__keeperctl_at -' -a resize -d 'Change the size of a session\'s terminal'
 complete -c keeperctl -n '__keeperctl_at -' -a discover -d 'List live sessions and clear away dead ones'
 complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
 complete -c keeperctl -n '__keeperctl_at -' -a logs -d 'Print what a session has written'
+complete -c keeperctl -n '__keeperctl_at -' -a follow -d 'Tell what sessions write and how they are, as a stream of JSON'
+complete -c keeperctl -n '__keeperctl_at -' -a peek -d 'Print the last lines of a session'
 complete -c keeperctl -n '__keeperctl_at -' -a stats -d 'Show what sessions use: processor, memory, descriptors, input and output'
 complete -c keeperctl -n '__keeperctl_at -' -a top -d 'Watch all sessions in the terminal, and stop or peek into them'
 complete -c keeperctl -n '__keeperctl_at -' -a metrics -d 'Print figures of all sessions for Prometheus'
@@ -190,6 +201,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l cwd -x -a '(__fish_complete_d
 complete -c keeperctl -n '__keeperctl_at spawn' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at spawn' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at spawn' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at spawn' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at spawn' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at spawn' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at spawn' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -214,6 +227,8 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l cpu-quota -x -d 'Let the unit
 complete -c keeperctl -n '__keeperctl_at spawn' -l tasks-max -x -d 'Let the unit have so many processes and threads'
 complete -c keeperctl -n '__keeperctl_at spawn' -l property -x -d 'Set a property of the unit, as systemd-run does'
 
+complete -c keeperctl -n '__keeperctl_at run' -l json -d 'Print output, exit and duration at the end, as one object (see keeper-sessions(5))'
+complete -c keeperctl -n '__keeperctl_at run' -l timeout -x -d 'End all that was started after this time'
 complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
@@ -222,6 +237,8 @@ complete -c keeperctl -n '__keeperctl_at run' -l cwd -x -a '(__fish_complete_dir
 complete -c keeperctl -n '__keeperctl_at run' -l label -x -a '(__keeperctl_labels)' -d 'Label the session'
 complete -c keeperctl -n '__keeperctl_at run' -l rm -d 'Remove all files of the session when it ends'
 complete -c keeperctl -n '__keeperctl_at run' -l limit -x -d 'Set a limit of the kernel for the command, such as NOFILE=1024 or CORE=unlimited'
+complete -c keeperctl -n '__keeperctl_at run' -s t -l tty -d 'Run the command in a terminal of its own'
+complete -c keeperctl -n '__keeperctl_at run' -l size -x -d 'Make that terminal this large; implies --tty'
 complete -c keeperctl -n '__keeperctl_at run' -l restart -x -a 'no on-failure always' -d 'Start the command again when it ends, once it has been ready'
 complete -c keeperctl -n '__keeperctl_at run' -l restart-limit -x -d 'Give up after N restarts in DURATION, such as 10/10m'
 complete -c keeperctl -n '__keeperctl_at run' -l ready -x -a 'delay:300ms output output: notify fd:3 line:' -d 'The command is ready after delay:DURATION, its first output, output:TEXT, notify (READY=1 to $NOTIFY_SOCKET), a newline on fd:N, or an answer to line:TEXT'
@@ -303,6 +320,15 @@ complete -c keeperctl -n '__keeperctl_at turn' -l echo-timeout -x -d 'Give up wh
 complete -c keeperctl -n '__keeperctl_at turn' -l silence-timeout -x -d 'Give up when there is no more output for this time'
 complete -c keeperctl -n '__keeperctl_at turn 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
 
+complete -c keeperctl -n '__keeperctl_at attach' -l read-only -d 'Only look: send nothing, and leave the size as it is'
+complete -c keeperctl -n '__keeperctl_at attach' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
+complete -c keeperctl -n '__keeperctl_at attach 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at send-keys' -s l -l literal -d 'Type everything as it is: no names of keys'
+complete -c keeperctl -n '__keeperctl_at send-keys 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at resize 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
 complete -c keeperctl -n '__keeperctl_at discover' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at discover' -s q -l quiet -d 'Print only IDs'
 complete -c keeperctl -n '__keeperctl_at discover' -l no-reap -d 'Only look: end nothing and remove nothing'
@@ -317,6 +343,7 @@ complete -c keeperctl -n '__keeperctl_at wait 0 more' -x -a '(__keeperctl_sessio
 complete -c keeperctl -n '__keeperctl_at logs' -s f -l follow -d 'Go on with new output until the session ends'
 complete -c keeperctl -n '__keeperctl_at logs' -l stderr -d 'Print stderr instead of stdout'
 complete -c keeperctl -n '__keeperctl_at logs' -l all -d 'Print both, merged by time'
+complete -c keeperctl -n '__keeperctl_at logs' -l json -d 'Print stream events, of both streams unless --stderr is given'
 complete -c keeperctl -n '__keeperctl_at logs' -s t -l timestamps -d 'Begin each line with its time'
 complete -c keeperctl -n '__keeperctl_at logs' -l previous -d 'Print the output of the session before this one under the ID'
 complete -c keeperctl -n '__keeperctl_at logs' -s n -l tail -x -d 'Only the last N lines'
@@ -324,6 +351,15 @@ complete -c keeperctl -n '__keeperctl_at logs' -l since -x -d 'Only lines of thi
 complete -c keeperctl -n '__keeperctl_at logs' -l until -x -d 'Only lines of this time or before'
 complete -c keeperctl -n '__keeperctl_at logs' -l from -x -d 'Start at this byte of the stream, or at a cursor INSTANCE:STDOUT:STDERR'
 complete -c keeperctl -n '__keeperctl_at logs 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at follow' -l all -d 'Follow all live sessions, and those to come'
+complete -c keeperctl -n '__keeperctl_at follow' -l label -x -a '(__keeperctl_labels)' -d 'Follow sessions that have this label, or get it'
+complete -c keeperctl -n '__keeperctl_at follow' -l from -x -d 'Start at \'oldest\', at \'now\', or behind the event that had this cursor: CURSOR, or ID=CURSOR of one session among several'
+complete -c keeperctl -n '__keeperctl_at follow' -l metrics -x -d 'Tell what the sessions use, this often'
+complete -c keeperctl -n '__keeperctl_at follow 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
+
+complete -c keeperctl -n '__keeperctl_at peek' -s n -l lines -x -d 'Print this many'
+complete -c keeperctl -n '__keeperctl_at peek 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at stats' -l json -d 'Print JSON, one object per line'
 complete -c keeperctl -n '__keeperctl_at stats' -l no-stream -d 'Print once instead of every second'
@@ -361,6 +397,6 @@ complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions ke
 complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'
 
 
-complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync call turn discover status wait logs stats top metrics ls inspect events label prune exec doctor version help'
+complete -c keeperctl -n '__keeperctl_at help 0' -x -a 'spawn run write eof kill restart pause resume upgrade watch sync call turn attach send-keys resize discover status wait logs follow peek stats top metrics ls inspect events label prune exec doctor version help'
 
 complete -c keeperctl -n __keeperctl_in_child -a '(__keeperctl_child)'

@@ -121,6 +121,24 @@ int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended) {
         _exit(127);                                                                                 \
     } while (0)
 
+// A script without #! is for the shell, as execvpe has it.
+static void execute_path(const char *path, const struct csys_spawn *spawn) {
+    execve(path, spawn->argv, spawn->envp);
+    if (errno != ENOEXEC)
+        return;
+    size_t count = 0;
+    while (spawn->argv[count])
+        count++;
+    const char *argv[count + 3];
+    argv[0] = "/bin/sh";
+    argv[1] = path;
+    size_t next = 2;
+    for (size_t i = 1; i < count; i++)
+        argv[next++] = spawn->argv[i];
+    argv[next] = NULL;
+    execve(argv[0], (char *const *)argv, spawn->envp);
+}
+
 // execvpe, but a directory of PATH that lacks the file costs a look there and not a failed exec, which is ten times
 // as dear. Returns with the error that execvpe would give.
 static void execute(const struct csys_spawn *spawn) {
@@ -128,11 +146,13 @@ static void execute(const struct csys_spawn *spawn) {
         csys_execute(spawn->extra, spawn->argv, spawn->envp);
         return;
     }
-    const char *next = getenv("PATH");
-    if (!next || !*spawn->file || strchr(spawn->file, '/')) {
-        execvpe(spawn->file, spawn->argv, spawn->envp);
+    if (!*spawn->file || strchr(spawn->file, '/')) {
+        execute_path(spawn->file, spawn);
         return;
     }
+    const char *next = getenv("PATH");
+    if (!next)
+        next = "/bin:/usr/bin";
     char path[PATH_MAX];
     int found = ENOENT;
     for (int more = 1; more;) {
@@ -147,13 +167,17 @@ static void execute(const struct csys_spawn *spawn) {
         strcat(path, spawn->file);
         if (access(path, F_OK) < 0)
             continue;
-        execvpe(path, spawn->argv, spawn->envp);
+        execute_path(path, spawn);
         if (errno == EACCES)
             found = EACCES;
         else if (errno != ENOENT && errno != ENOTDIR)
             return;
     }
     errno = found;
+}
+
+void csys_become(const char *file, char *const *argv, char *const *envp) {
+    execute(&(const struct csys_spawn){.file = file, .argv = argv, .envp = envp});
 }
 
 // Runs in the parent's memory while the parent waits (CLONE_VM, CLONE_VFORK): only calls that
@@ -198,6 +222,8 @@ static int child_main(void *argument) {
         if (sources[i] < 0 && i < 3)
             close(i);
     }
+    if (spawn->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
+        FAIL("terminal");
     if ((extra > 3 && csys_close_range(3, extra - 1) < 0) || csys_close_range(extra + 1, ~0U) < 0)
         FAIL("close_range");
     umask(spawn->mask);

@@ -18,7 +18,7 @@ package struct Argument: Equatable, Sendable {
 }
 
 /// Whether the bytes are exactly this text.
-@inline(never) func sameText(_ bytes: [UInt8], _ text: String) -> Bool {
+@inline(never) package func sameText(_ bytes: [UInt8], _ text: String) -> Bool {
     bytes.count == text.utf8.count && bytes.elementsEqual(text.utf8)
 }
 

@@ -24,6 +24,8 @@ package enum ValueKind: Sendable {
     case restartLimit
     /// See ``ResourceLimit``.
     case resourceLimit
+    /// See ``TerminalSize``.
+    case terminalSize
     /// The name of a command of the same program.
     case command
 }

@@ -37,6 +37,19 @@ package enum SessionOptions {
             ])
     }
 
+    package static var terminal: OptionGroup {
+        OptionGroup(
+            "Terminal",
+            [
+                OptionSpec(
+                    flag: "tty", short: "t", help: "Run the command in a terminal of its own",
+                    excludes: ["no-journal"]),
+                OptionSpec(
+                    "size", .terminalSize, "COLSxROWS", help: "Make that terminal this large; implies --tty",
+                    default: .described("this terminal's, or 80x24"), excludes: ["no-journal"]),
+            ])
+    }
+
     package static var supervision: OptionGroup {
         OptionGroup(
             "Supervision",
@@ -86,7 +99,9 @@ package enum SessionOptions {
                 OptionSpec(
                     "stop-steps", .stopSteps, "STEPS",
                     help: "How the command is ended: signals, and eof for the end of its input, and how long "
-                        + "each is given", default: .value(StopStep.standardText)),
+                        + "each is given",
+                    default: .described(
+                        concat(StopStep.standardText, "; HUP:2s,TERM:2s,KILL:2s in a terminal"))),
                 OptionSpec(
                     "kill", .choice(["group", "tree", "process"]), "group|tree|process",
                     help: "Whom signals go to: the command's process group, all its descendants, or it alone",
@@ -151,5 +166,5 @@ package enum SessionOptions {
     }
 
     /// All groups, in the order the help shows them.
-    package static var groups: [OptionGroup] { [session, supervision, ending, output, input] }
+    package static var groups: [OptionGroup] { [session, terminal, supervision, ending, output, input] }
 }

@@ -46,6 +46,8 @@ extension ValueKind {
         case .resourceLimit:
             return ResourceLimit.parse(bytes) != nil
                 ? nil : "is not a limit such as NOFILE=1024, AS=2G, NOFILE=1024:4096 or CORE=unlimited"
+        case .terminalSize:
+            return TerminalSize.parse(bytes) != nil ? nil : "is not a size such as 80x24 (columns, rows)"
         case .signal:
             if SignalName.number(of: bytes) != nil { return nil }
             return concat(

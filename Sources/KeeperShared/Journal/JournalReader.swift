@@ -7,6 +7,11 @@ package struct JournalGap {
     /// Where reading goes on.
     package let to: Int
 
+    package init(from: Int, to: Int) {
+        self.from = from
+        self.to = to
+    }
+
     package var count: Int { to - from }
 }
 

@@ -100,6 +100,15 @@ package struct Census {
         return nil
     }
 
+    /// The id that a name speaks of, if it tells of a start or an end.
+    package static func id(of name: UnsafeRawBufferPointer) -> SessionID? {
+        guard !name.isEmpty, let (start, end, trace) = parse(name),
+            !Traces([.sidecar, .unfinished, .folder]).isDisjoint(with: trace)
+        else { return nil }
+        let id = UnsafeRawBufferPointer(rebasing: name[start..<end])
+        return SessionID.isValid(id) ? SessionID(valid: id) : nil
+    }
+
     package func id(_ index: Int) -> SessionID {
         let entry = entries[index]
         return text.withUnsafeBytes { text in

@@ -26,6 +26,11 @@ package struct StopStep {
         ]
     }
 
+    /// What ends programs in a terminal: SIGHUP, as if it were gone, then SIGTERM and SIGKILL, two seconds each.
+    package static var terminal: [StopStep] {
+        [StopStep(.signal(1), wait: .seconds(2))] + standard.dropFirst()
+    }
+
     /// SIGKILL at once.
     package static var now: [StopStep] { [StopStep(.signal(9), wait: .seconds(2))] }
 

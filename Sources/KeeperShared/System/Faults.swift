@@ -5,7 +5,7 @@ import CSystem
 /// `KEEPER_FAULTS` holds rules `call:text:first:count:code`, separated by commas: of the calls of that
 /// name whose subject contains the text, `count` of them (0: all) from the `first` (counted from 1) fail
 /// with the error number; 0 makes a write take a single byte. `call` may be `pause`: there `code` is a delay in
-/// milliseconds.
+/// milliseconds; or `kill`, which does nothing then: there the subject is `=9=` for SIGKILL.
 package enum Faults {
     #if DEBUG
         private struct Rule {

@@ -5,7 +5,8 @@ import CSystem
 /// The heap would keep what a burst once needed; an idle keeper must not.
 public struct PageBuffer: ~Copyable {
     private var base: UnsafeMutableRawPointer?
-    private var capacity = 0
+    /// Bytes of address space.
+    package private(set) var capacity = 0
     private var start = 0
     private var end = 0
 
@@ -40,7 +41,7 @@ public struct PageBuffer: ~Copyable {
             end -= start
             start = 0
         }
-        if end + count > capacity {
+        if base == nil || end + count > capacity {
             var wanted = max(capacity, PageBuffer.standardCapacity)
             while wanted < end + count { wanted *= 2 }
             let pages: UnsafeMutableRawPointer?

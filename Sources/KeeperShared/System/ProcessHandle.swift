@@ -30,6 +30,7 @@ package struct ProcessHandle: ~Copyable {
 
     /// Sends a signal. One that has ended is no error.
     package borrowing func signal(_ signal: Int32) throws(SystemError) {
+        if Faults.next("kill", "=\(signal)=") != nil { return }
         if csys_pidfd_signal(descriptor.raw, signal) < 0 {
             let code = csys_errno()
             if code != ESRCH { throw SystemError("kill", "\(pid)", code) }
@@ -57,6 +58,7 @@ package struct ProcessHandle: ~Copyable {
 
 /// Signals a process group; a group that is gone is no error.
 package func signalGroup(_ group: pid_t, _ signal: Int32) throws(SystemError) {
+    if Faults.next("kill", "=\(signal)=") != nil { return }
     if kill(-group, signal) < 0 {
         let code = csys_errno()
         if code != ESRCH { throw SystemError("kill", "-\(group)", code) }
@@ -111,6 +113,8 @@ package struct SpawnRequest {
     package var mask: mode_t
     /// Sent to the new process when this one dies; 0 for none.
     package var deathSignal: Int32 = 0
+    /// Whether what becomes 0 is a terminal, and the new process's own.
+    package var takesTerminal = false
 
     package init(
         file: UnsafePointer<CChar>, arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
@@ -135,6 +139,7 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.directory = request.directory
     record.mask = request.mask
     record.death_signal = request.deathSignal
+    record.terminal = request.takesTerminal ? 1 : 0
     record.parent = getpid()
     record.extra = request.extraNumber
     record.executes_extra = request.executesExtra ? 1 : 0

@@ -134,6 +134,7 @@ package func endedSocket() throws(SystemError) -> FileDescriptor {
 
 /// Both ends of a new pipe, close-on-exec.
 package func makePipe() throws(SystemError) -> Pipe {
+    if let code = Faults.next("pipe", "") { throw SystemError("pipe", "", code) }
     var ends: (Int32, Int32) = (-1, -1)
     let result = withUnsafeMutablePointer(to: &ends) {
         $0.withMemoryRebound(to: Int32.self, capacity: 2) { pipe2($0, O_CLOEXEC) }
@@ -146,6 +147,11 @@ package func makePipe() throws(SystemError) -> Pipe {
 package struct Pipe: ~Copyable {
     package let reading: FileDescriptor
     package let writing: FileDescriptor
+
+    package init(reading: consuming FileDescriptor, writing: consuming FileDescriptor) {
+        self.reading = reading
+        self.writing = writing
+    }
 
     /// Keeps one end and closes the other.
     package consuming func takeReading() -> FileDescriptor { reading }

@@ -4,7 +4,7 @@ import CSystem
 /// and ends in order; commas and escapes are done here.
 package struct JSONWriter {
     /// What has been written.
-    package private(set) var bytes: [UInt8]
+    package internal(set) var bytes: [UInt8]
     /// True after a complete value: whatever comes next in the same array or object follows a comma.
     private var needsComma = false
 
@@ -139,6 +139,28 @@ package struct JSONWriter {
             }
             endObject()
         }
+    }
+
+    // Not inlined: whole members are written in many places.
+
+    /// A member of the open object.
+    @inline(never) package mutating func member(_ name: StaticString, _ text: String) {
+        key(name)
+        string(text)
+    }
+
+    /// A member of the open object.
+    @inline(never) package mutating func member(_ name: StaticString, text: StaticString) {
+        key(name)
+        separate()
+        appendQuoted(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        needsComma = true
+    }
+
+    /// A member of the open object; null for nil.
+    @inline(never) package mutating func member(_ name: StaticString, _ number: Int?) {
+        key(name)
+        if let number { integer(number) } else { null() }
     }
 
     private mutating func separate() {

@@ -1,6 +1,6 @@
 /// Whether two strings are the same bytes. Cheaper and stricter than `==`, which compares by
 /// Unicode canonical equivalence: names on the wire are equal only if they are written alike.
-package func equalUTF8(_ left: String, _ right: String) -> Bool {
+@inline(never) package func equalUTF8(_ left: String, _ right: String) -> Bool {
     left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
 }
 

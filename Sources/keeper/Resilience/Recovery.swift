@@ -160,6 +160,7 @@ struct Recovery {
         state.readyPipe = isThere ? received[.ready] : -1
         state.input.stdin = isThere ? received[.stdin] : -1
         state.input.closedPipe = -1
+        state.input.peer = -1
         if state.isSettled {
             state.input.target = 1
         } else if state.input.stdin < 0, state.input.target == 0 {

@@ -81,6 +81,7 @@ struct SavedState {
         var armsMatch = false
         var key: [UInt8] = []
         var replies: [Address] = []
+        var isStream = false
 
         mutating func code(_ coder: inout StateCoder) {
             coder.integer(1, &token)
@@ -97,6 +98,7 @@ struct SavedState {
             coder.flag(12, &armsMatch)
             coder.data(13, &key)
             SavedState.code(14, &replies, &coder)
+            coder.flag(15, &isStream)
         }
     }
 
@@ -114,6 +116,11 @@ struct SavedState {
         /// Those that wait for their turn first, in their order.
         var writers: [Writer] = []
         var keys: [[UInt8]] = []
+        /// The terminal's, if there is one.
+        var columns = 0
+        var rows = 0
+        var isMidLine = false
+        var peer: Int32 = -1
 
         mutating func code(_ coder: inout StateCoder) {
             coder.descriptor(1, &stdin)
@@ -136,6 +143,10 @@ struct SavedState {
                 inner.data(1, &keys[index])
             }
             self.keys = keys
+            coder.integer(11, &columns)
+            coder.integer(12, &rows)
+            coder.flag(13, &isMidLine)
+            coder.descriptor(14, &peer)
         }
     }
 

@@ -78,9 +78,11 @@ extension Session {
 
     /// Where this binary was found, also when another file has its place now.
     private static func ownPath() -> String {
-        let link = processLink("self/exe") ?? ""
-        let mark = " (deleted)"
-        return link.hasSuffix(mark) ? String(link.dropLast(mark.utf8.count)) : link
+        let link = Array((processLink("self/exe") ?? "").utf8)
+        let mark: StaticString = " (deleted)"
+        let rest = link.count - mark.utf8CodeUnitCount
+        let isMarked = rest >= 0 && memcmp(Array(link[rest...]), mark.utf8Start, mark.utf8CodeUnitCount) == 0
+        return String(decoding: isMarked ? link[..<rest] : link[...], as: UTF8.self)
     }
 
     private func store(

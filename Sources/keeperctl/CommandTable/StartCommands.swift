@@ -46,6 +46,18 @@ extension Commands {
         trailing: .required,
         groups: [
             OptionGroup(
+                "Result",
+                [
+                    OptionSpec(
+                        flag: "json",
+                        help:
+                            "Print output, exit and duration at the end, as one object (see keeper-sessions(5))",
+                        excludes: ["tty", "size"]),
+                    OptionSpec(
+                        "timeout", .duration, "DURATION", help: "End all that was started after this time",
+                        default: .described("no limit"), excludes: ["tty", "size"]),
+                ]),
+            OptionGroup(
                 "Watching",
                 [
                     OptionSpec(
@@ -59,6 +71,9 @@ extension Commands {
             ExampleSpec(
                 "printf '%s\\n' 6*7 | keeperctl run -- bc -q", "Prints 42, and leaves no session behind."),
             ExampleSpec(
+                "keeperctl run --timeout 10s --json -- ls -l | jq -r .stdout",
+                "Runs a command for a program, with an end to it."),
+            ExampleSpec(
                 "keeperctl run build -- make -j4",
                 "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
             ExampleSpec(
@@ -67,6 +82,7 @@ extension Commands {
         ],
         exitStatuses: [
             ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
+            ExitStatusSpec("4", "Timed out: the command and all it started have been ended."),
             ExitStatusSpec(
                 "125", "Bad usage, the session could not be started, or its output is incomplete."),
             ExitStatusSpec("126", "The command can't be executed."),

@@ -69,23 +69,19 @@ private final class Doctor {
         }
         var json = JSONWriter()
         json.beginObject()
-        json.key("check")
-        json.string("\(check)")
-        json.key("level")
-        json.string("\(name)")
-        if let id {
-            json.key("sessionId")
-            json.string(id.string)
-        }
-        json.key("message")
-        json.string(text)
-        if !remedy.isEmpty {
-            json.key("remedy")
-            json.string(remedy)
-        }
+        add("check", "\(check)", to: &json)
+        add("level", "\(name)", to: &json)
+        if let id { add("sessionId", id.string, to: &json) }
+        add("message", text, to: &json)
+        if !remedy.isEmpty { add("remedy", remedy, to: &json) }
         json.endObject()
         json.endLine()
         output.write(json.bytes)
+    }
+
+    @inline(never) private func add(_ name: StaticString, _ text: String, to json: inout JSONWriter) {
+        json.key(name)
+        json.string(text)
     }
 
     // MARK: The machine
@@ -178,15 +174,7 @@ private final class Doctor {
 
     /// The name of this process's user, for files and commands.
     private var user: String {
-        let bytes = (try? FileDescriptor.open("/etc/passwd", O_RDONLY).readAll(limit: 1 << 20)) ?? []
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(
-                separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
-            if fields.count > 2, decimal(Array(fields[2])) == Int(geteuid()) {
-                return String(decoding: fields[0], as: UTF8.self)
-            }
-        }
-        return environment("USER") ?? "USER"
+        geteuid() == 0 ? "root" : environment("USER") ?? environment("LOGNAME") ?? "$USER"
     }
 
     // MARK: The sessions

@@ -24,27 +24,31 @@ func runExec(_ context: Context) throws(CommandFailure) -> Int32 {
 private func findOptions(
     _ id: SessionID, _ context: Context, sessionsPath: String
 ) throws(CommandFailure) -> OptionFile {
-    var folders: [String] = []
-    if let home = environment("XDG_CONFIG_HOME") {
-        folders.append(concat(home, "/keeper"))
-    } else if let home = environment("HOME") {
-        folders.append(concat(home, "/.config/keeper"))
-    }
-    folders.append("/etc/keeper")
-    var paths: [String] = []
-    for folder in folders { paths.append(concat(folder, "/", id.string, ".json")) }
+    var missing = ""
     if let given = context.arguments.value("config") {
         let path = String(decoding: absolutePath(given.bytes), as: UTF8.self)
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex
-        (folders, paths) = ([String(path[..<slash])], [path])
-    }
-    for (index, path) in paths.enumerated() {
-        let options = OptionFile(folders[index], path, argumentsKey: "command")
-        options.add("--sessions-dir=", sessionsPath)
-        options.add("spawn", "")
-        if try options.read() { return options }
+        if let options = try readOptions(String(path[..<slash]), path, sessionsPath) { return options }
+        missing = path
+    } else {
+        let home = environment("XDG_CONFIG_HOME") ?? concat(environment("HOME") ?? "", "/.config")
+        for base in [home, "/etc"] {
+            let folder = concat(base, "/keeper")
+            let path = concat(folder, "/", id.string, ".json")
+            if let options = try readOptions(folder, path, sessionsPath) { return options }
+            missing = missing.isEmpty ? path : concat(missing, " and no ", path)
+        }
     }
     throw CommandFailure(
-        ExitStatus.noSession,
-        concat("no options of session ", id.string, ": there is no ", paths.joined(separator: " and no ")))
+        ExitStatus.noSession, concat("no options of session ", id.string, ": there is no ", missing))
+}
+
+/// - Returns: nil when there is no such file.
+private func readOptions(
+    _ folder: String, _ path: String, _ sessionsPath: String
+) throws(CommandFailure) -> OptionFile? {
+    let options = OptionFile(folder, path, argumentsKey: "command")
+    options.add("--sessions-dir=", sessionsPath)
+    options.add("spawn", "")
+    return try options.read() ? options : nil
 }

@@ -12,7 +12,7 @@ func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
     // The session's own steps, unless somebody says otherwise.
     let steps = context.arguments.duration("grace").map { grace in
         let time = formatDuration(grace)
-        return concat("eof:", time, ",TERM:", time, ",KILL:2s")
+        return concat(":", time, ",TERM:", time, ",KILL:2s")
     }
     let killing = Killing(
         directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)
@@ -48,6 +48,7 @@ final class Killing {
     private(set) var status = ExitStatus.done
     private let directory: SessionsDirectory
     private let isNow: Bool
+    /// Behind the first step's name, which depends on the session.
     private let steps: String?
     private let deadline: Int64?
 
@@ -87,8 +88,12 @@ final class Killing {
                 case .foreign(let pid): throw otherMake(id, pid)
                 case .over: printError(concat(id.string, ": already ended"))
                 case .dead: orphaned.append(id)
-                case .live:
-                    if let client = try ask(id) { asked.append((id, client)) } else { orphaned.append(id) }
+                case .live(_, let status):
+                    if let client = try ask(id, inTerminal: status?.isTerminal ?? false) {
+                        asked.append((id, client))
+                    } else {
+                        orphaned.append(id)
+                    }
                 }
             } catch {
                 fail(error)
@@ -108,7 +113,7 @@ final class Killing {
     }
 
     /// nil when there is no keeper to ask any more.
-    private func ask(_ id: SessionID) throws(CommandFailure) -> ControlClient? {
+    private func ask(_ id: SessionID, inTerminal: Bool) throws(CommandFailure) -> ControlClient? {
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, "stop") { json in
                 if isNow {
@@ -116,7 +121,7 @@ final class Killing {
                     json.bool(true)
                 } else if let steps {
                     json.key("steps")
-                    json.string(steps)
+                    json.string(concat(inTerminal ? "HUP" : "eof", steps))
                 }
             }
         } catch {

@@ -3,6 +3,7 @@ import KeeperShared
 
 /// `logs`: copies journals of sessions from their files.
 func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
+    if context.arguments.flag("json") { return try runLogEvents(context) }
     let request = try LogRequest(context)
     let directory = try context.directory(of: request.ids[0])
     if request.ids.count > 1 { _ = raiseDescriptorLimit() }
@@ -25,8 +26,23 @@ func gapText(_ what: String, _ stream: StreamName, _ gap: JournalGap) -> String 
         String(gap.from), " to ", end, "); going on from ", end)
 }
 
+/// Opens the folder of a session that must be there, or of the one before it.
+@inline(never)
+func openFolder(
+    _ names: SessionNames, isOfPrevious: Bool, in directory: borrowing SessionsDirectory
+) throws(CommandFailure) -> FileDescriptor {
+    do throws(SystemError) {
+        return try directory.descriptor.openDirectory(isOfPrevious ? names.previousFolder : names.folder)
+    } catch {
+        guard error.code == ENOENT else { throw CommandFailure(concat("logs of ", names.id.string), error) }
+        if !isOfPrevious { throw .noSession(names.id, in: directory.path) }
+        throw CommandFailure(
+            ExitStatus.noSession, concat("no session before this one under the ID ", quoted(names.id.string)))
+    }
+}
+
 /// Copies all to the end, in the order in which things come.
-private func finish(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
+func finish(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
     let set = PollSet()
     var active = followers
     do throws(FollowFailure) {
@@ -39,12 +55,7 @@ private func finish(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
             do throws(SystemError) { try set.wait() } catch { throw .journal(error) }
         }
     } catch {
-        switch error {
-        // As quiet as `cat` when its reader leaves.
-        case .readerGone: return 128 + SIGPIPE
-        case .output(let error): throw CommandFailure("write output", error)
-        case .journal(let error): throw CommandFailure("read journal", error)
-        }
+        return try error.status("read journal")
     }
 }
 
@@ -86,9 +97,8 @@ private final class LogRequest {
     ) throws(CommandFailure) -> Follower {
         let names = SessionNames(ids[number])
         let what = concat("logs of ", names.id.string)
+        let folder = try openFolder(names, isOfPrevious: isOfPrevious, in: directory)
         do throws(SystemError) {
-            let folder = try directory.descriptor.openDirectory(
-                isOfPrevious ? names.previousFolder : names.folder)
             var streams: [FollowedStream] = []
             var isKept = false
             for (name, output) in outputs {
@@ -96,7 +106,7 @@ private final class LogRequest {
                 if !(try segmentBases(of: name, in: folder).isEmpty) { isKept = true }
             }
             if !isKept { printError(concat(what, ": the session keeps no such output")) }
-            try range.apply(to: streams, in: folder)
+            if !(try range.apply(to: streams, in: folder)) { printError("\(LogRange.otherSession)") }
             var ownStyle = style
             if ids.count > 1 { ownStyle.label = label(number) }
             // Nothing more comes of a previous session.
@@ -108,11 +118,7 @@ private final class LogRequest {
             follower.endsWithReaders = true
             return follower
         } catch {
-            guard error.code == ENOENT else { throw CommandFailure(what, error) }
-            if !isOfPrevious { throw .noSession(names.id, in: directory.path) }
-            throw CommandFailure(
-                ExitStatus.noSession,
-                concat("no session before this one under the ID ", quoted(names.id.string)))
+            throw CommandFailure(what, error)
         }
     }
 

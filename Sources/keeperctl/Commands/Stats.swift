@@ -148,6 +148,14 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
 private func finish(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
     json.key("time")
     json.string(time)
+    appendUsage(&json, cpu, usage)
+    json.endObject()
+    json.endLine()
+}
+
+/// Appends what is used as members of the object that is open; null is what can't be found out.
+@inline(never)
+func appendUsage(_ json: inout JSONWriter, _ cpu: Int?, _ usage: ResourceUsage?) {
     write("cpuPercent", cpu.map { percentText($0) }, to: &json)
     write("rss", usage?.resident, to: &json)
     write("pss", usage?.proportional, to: &json)
@@ -158,8 +166,6 @@ private func finish(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usa
     write("systemSeconds", usage.map { secondsText($0.systemTime) }, to: &json)
     write("threads", usage?.threads, to: &json)
     write("processes", usage?.processes, to: &json)
-    json.endObject()
-    json.endLine()
 }
 
 private func write(_ name: StaticString, _ number: Int?, to json: inout JSONWriter) {

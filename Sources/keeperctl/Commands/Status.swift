@@ -126,6 +126,11 @@ private struct StatusCard {
             line(
                 "keeper",
                 concat("PID ", String(status.keeper.identity.pid), ", version ", status.keeper.version))
+            if let unit = status.keeper.unit {
+                line("unit", unit)
+            } else if let cgroup = status.keeper.cgroup {
+                line("cgroup", cgroup)
+            }
             if let child = status.child, status.exit == nil {
                 var text = concat(
                     "PID ", String(child.identity.pid), child.readyAt == nil ? ", not ready" : ", ready")

@@ -19,7 +19,6 @@ private final class Sync {
     /// What was there in the last pass: only what has changed since is looked at in the next, so that a session that
     /// ended, or could not be started, isn't tried again and again.
     private var known: [Worker] = []
-    private var isFirst = true
     private var ending = ExitStatus.done
 
     init(_ context: Context, _ place: WorkerDirectory) {
@@ -81,7 +80,6 @@ private final class Sync {
             for worker in workers { worker.action = .start }
         }
         known = workers
-        isFirst = false
         prepare(workers)
         try end(removed, workers)
         restart(workers)
@@ -111,7 +109,6 @@ private final class Sync {
     }
 
     private func isKnown(_ worker: Worker) -> Bool {
-        if isFirst { return false }
         for old in known where old.id == worker.id { return equalUTF8(old.version, worker.version) }
         return false
     }

@@ -53,7 +53,7 @@ func runTurn(_ context: Context) throws(CommandFailure) -> Int32 {
 final class Turn {
     let exchange: Exchange
     let output: TurnOutput
-    private(set) var record: TurnRecord
+    private(set) var record = TurnRecord(child: 0)
     private let lock: TurnLock
     private let echoTimeout: Int64
     private let silenceTimeout: Int64
@@ -95,13 +95,10 @@ final class Turn {
             }
             throw CommandFailure(exchange.what, error)
         }
-        // Perhaps long after the first look.
-        try exchange.refresh()
-        record = lock.read(child: Int(truncatingIfNeeded: exchange.status?.child?.identity.startTime ?? 0))
     }
 
     func run(_ language: TurnProtocol) throws(CommandFailure) {
-        try passOver(language)
+        while !(try hasAttention(language)) {}
         try exchange.listen()
         try language.start(self)
         while true {
@@ -229,11 +226,28 @@ final class Turn {
 
     // MARK: What others have left
 
-    /// Waits until the agent has done with the message of somebody who was killed: its answer is not ours.
-    private func passOver(_ language: TurnProtocol) throws(CommandFailure) {
-        guard let position = record.position else { return }
+    /// Waits until there is a child, and until it has done with the message of somebody who was killed: its answer is
+    /// not ours.
+    ///
+    /// - Returns: false when all has changed meanwhile.
+    private func hasAttention(_ language: TurnProtocol) throws(CommandFailure) -> Bool {
+        // Perhaps long after the last look.
+        try exchange.refresh()
+        try exchange.listen()
+        activeAt = monotonicNow()
+        while exchange.child == nil {
+            if exchange.isOver { throw .sessionOver(exchange.names.id) }
+            if end <= monotonicNow() {
+                throw exchange.failure(
+                    TurnExit.echoTimeout,
+                    ": the child is away, and not started again in time (--echo-timeout)")
+            }
+            try wait(until: end, nil)
+        }
+        record = lock.read(child: Int(truncatingIfNeeded: exchange.child?.startTime ?? 0))
+        guard let position = record.position else { return true }
         try exchange.listen(from: position)
-        guard let lines = exchange.lines else { return }
+        guard let lines = exchange.lines else { return true }
         // The last sign of that turn, on the clock that goes on evenly.
         let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
         let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
@@ -241,14 +255,14 @@ final class Turn {
         var known = -1
         while true {
             while let line = try exchange.next() {
-                if language.endsTurn(line) { return }
+                if language.endsTurn(line) { return true }
             }
             let prompt = language.unfinished(lines, nil)
-            if exchange.isOver { throw .sessionOver(exchange.names.id) }
+            if exchange.isOver { return false }
             let now = monotonicNow()
             // What was there already came when it came.
             if known >= 0, known != lines.position { activeAt = now }
-            if prompt ?? Int64.max <= now || activeAt + silenceTimeout <= now { return }
+            if prompt ?? Int64.max <= now || activeAt + silenceTimeout <= now { return true }
             if known < 0 {
                 printError(concat(exchange.what, ": first, the agent ends a turn of somebody who has gone"))
             }

@@ -37,7 +37,7 @@ enum ControlFailure: Error {
 
 /// A connection to a keeper's control socket, for one request.
 final class ControlClient {
-    private let socket: FileDescriptor
+    let socket: FileDescriptor
     private let method: StaticString
     private var received: [UInt8] = []
 
@@ -69,6 +69,11 @@ final class ControlClient {
             default: throw .failed(error)
             }
         }
+        try send(method, parameters)
+    }
+
+    /// Asks once more on the same connection.
+    func send(_ method: StaticString, _ parameters: [UInt8]) throws(ControlFailure) {
         var json = JSONWriter()
         json.beginObject()
         json.key("jsonrpc")
@@ -137,6 +142,16 @@ final class ControlClient {
         value[name]?.stringValue
     }
 
+    /// Forgets answers that nobody waits for.
+    func discard() {
+        var space = InlineArray<1024, UInt8>(repeating: 0)
+        let number = socket.raw
+        var bytes = space.mutableSpan
+        bytes.withUnsafeMutableBufferPointer {
+            _ = recv(number, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+        }
+    }
+
     private func waitForBytes(_ deadline: Int64?) throws(ControlFailure) {
         while true {
             var timeout: Int32 = -1
@@ -166,15 +181,7 @@ extension ControlClient {
         _ id: SessionID, in directory: borrowing SessionsDirectory, _ method: StaticString,
         parameters: [UInt8] = Array("{}".utf8)
     ) throws(CommandFailure) -> ControlClient {
-        switch try SessionLookup(id, in: directory.descriptor) {
-        case .none: throw CommandFailure.noSession(id, in: directory.path)
-        case .foreign:
-            throw CommandFailure(
-                ExitStatus.failed,
-                concat(id.string, ": its keeper is of other make and has no control socket"))
-        case .dead, .over: throw CommandFailure.sessionOver(id)
-        case .live: break
-        }
+        _ = try LiveSession(id, in: directory)
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, method, parameters: parameters)
         } catch {

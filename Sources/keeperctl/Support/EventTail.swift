@@ -1,38 +1,73 @@
 import CSystem
 import KeeperShared
 
-/// Reads one session's events, from where the last reading ended, across the change to a new file.
-final class EventTail {
+/// Reads what is new in a session's folder; here its events, across the change to a new file.
+///
+/// A subclass says what becomes of them, and may read more.
+class EventTail {
     let id: SessionID
+    let folder: FileDescriptor
+    /// Which folder it is, whatever its name.
+    let identity: FolderIdentity
     /// What its folder's events are known by; -1 when nothing watches it.
     var watch: Int32 = -1
-    private let folder: FileDescriptor
+    /// The folder may have something new.
+    var hasChanged = true
+    /// The folder is not in its place yet: without an event its session has not begun.
+    var isStarting = false
+    /// Nothing more comes to the folder.
+    var isOver = false
+    /// The session before this one under the same id, as long as it isn't finished.
+    var predecessor: EventTail?
     private var file: FileDescriptor?
     private var lines = LineSplitter(maximumLine: 1 << 20)
 
     init(_ id: SessionID, folder: consuming FileDescriptor) {
         self.id = id
+        identity = FolderIdentity(try? folder.metadata())
         self.folder = folder
     }
 
-    /// Watches the folder, if there are watches left.
-    func watch(with watch: borrowing FolderWatch) { self.watch = watch.add(folder) ?? -1 }
+    // MARK: For subclasses
 
-    /// Reads what is new. What can't be read is as good as not there.
-    func read(into batch: EventBatch) {
+    /// Takes an event, which may be torn.
+    func receive(_ line: UnsafeBufferPointer<UInt8>) {}
+
+    /// Reads what is new.
+    ///
+    /// - Returns: whether there is more that can be read at once.
+    func turn() throws(FollowFailure) -> Bool {
+        hasChanged = false
+        readEvents()
+        return false
+    }
+
+    /// Everything there was has been read.
+    var isFinished: Bool { isOver && !hasChanged }
+
+    /// When to take a turn even if nothing changes, on the monotonic clock.
+    var deadline: Int64 { Int64.max }
+
+    // MARK: Reading
+
+    /// Reads new events. What can't be read is as good as not there.
+    final func readEvents() {
         do throws(SystemError) {
-            if file == nil { try begin(batch) }
+            if file == nil { try begin() }
             while let file = try currentFile() {
-                try readRest(of: file, batch)
+                try readRest(of: file)
                 // Until its name is another file's, more may come to this one.
                 guard let there = try folder.metadata(of: SessionNames.events) else { return }
                 if there.isSameFile(as: file) { return }
-                try readRest(of: file, batch)
-                try readOlder(unless: file, batch)
+                try readRest(of: file)
+                try readOlder(unless: file)
                 try open()
             }
         } catch {}
     }
+
+    /// Lets go of the file; what was not read is not wanted.
+    final func closeEvents() { file = nil }
 
     private func currentFile() throws(SystemError) -> FileMetadata? {
         switch file {
@@ -41,11 +76,11 @@ final class EventTail {
         }
     }
 
-    private func begin(_ batch: EventBatch) throws(SystemError) {
-        // In this order, a change in between is noticed by ``read(into:)``.
+    private func begin() throws(SystemError) {
+        // In this order, a change in between is noticed by ``readEvents()``.
         try open()
         guard let file = try currentFile() else { return }
-        try readOlder(unless: file, batch)
+        try readOlder(unless: file)
     }
 
     private func open() throws(SystemError) {
@@ -56,149 +91,33 @@ final class EventTail {
     }
 
     /// Reads the older file, unless it is the one that has been read.
-    private func readOlder(unless known: FileMetadata, _ batch: EventBatch) throws(SystemError) {
+    private func readOlder(unless known: FileMetadata) throws(SystemError) {
         guard let there = try folder.metadata(of: SessionNames.olderEvents), !there.isSameFile(as: known)
         else { return }
         let older = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
         var olderLines = LineSplitter(maximumLine: 1 << 20)
-        take(try older.readAll(), &olderLines, batch)
+        take(try older.readAll(), &olderLines)
     }
 
-    private func readRest(of known: FileMetadata, _ batch: EventBatch) throws(SystemError) {
+    private func readRest(of known: FileMetadata) throws(SystemError) {
         switch file {
-        case .some(let file): take(try file.readAll(), &lines, batch)
+        case .some(let file): take(try file.readAll(), &lines)
         case .none: break
         }
     }
 
-    private func take(_ bytes: [UInt8], _ lines: inout LineSplitter, _ batch: EventBatch) {
-        let id = self.id
+    private func take(_ bytes: [UInt8], _ lines: inout LineSplitter) {
         bytes.withUnsafeBufferPointer { bytes in
             var start = 0
             while start < bytes.count {
                 let rest = UnsafeBufferPointer(rebasing: bytes[start...])
                 let outcome = lines.consume(rest) { line in
-                    batch.add(line, of: id)
+                    receive(line)
                     return .next
                 }
                 guard case .tooLong(let used) = outcome else { return }
                 start += used
             }
-        }
-    }
-}
-
-/// Events of many sessions that are printed together, in the order of time.
-final class EventBatch {
-    private struct Event {
-        let time: Int64
-        let id: SessionID
-        let line: Range<Int>
-    }
-
-    private let since: Int64
-    private let isJSON: Bool
-    private var events: [Event] = []
-    private var text: [UInt8] = []
-
-    /// - Parameter since: leaves out what happened before, in ns since 1970.
-    init(since: Int64, isJSON: Bool) {
-        self.since = since
-        self.isJSON = isJSON
-    }
-
-    /// Adds a line, unless it is torn.
-    func add(_ line: UnsafeBufferPointer<UInt8>, of id: SessionID) {
-        var time: Timestamp?
-        var members = JSONMembers(line)
-        while members.next() {
-            if isJSONString(members.name, "time"), members.value.count > 2 {
-                let digits = members.value[1..<(members.value.count - 1)]
-                time = Timestamp(rfc3339: UnsafeBufferPointer(rebasing: digits))
-            }
-        }
-        guard members.isWhole, line.last == UInt8(ascii: "}"), let time, time.nanoseconds >= since
-        else { return }
-        let start = text.count
-        text.append(contentsOf: line)
-        events.append(Event(time: time.nanoseconds, id: id, line: start..<text.count))
-    }
-
-    /// Prints and forgets all.
-    func write(to output: StandardOutput) {
-        var keys: [SortKey] = []
-        for (index, event) in events.enumerated() { keys.append(SortKey(event.time, index)) }
-        SortKey.sort(&keys)
-        var line: [UInt8] = []
-        for key in keys {
-            let event = events[key.index]
-            line.removeAll(keepingCapacity: true)
-            text.withUnsafeBufferPointer { text in
-                let raw = UnsafeBufferPointer(rebasing: text[event.line])
-                if isJSON { appendJSON(raw, event.id, to: &line) } else { append(raw, event.id, to: &line) }
-            }
-            line.append(UInt8(ascii: "\n"))
-            output.write(line)
-        }
-        events.removeAll()
-        text.removeAll(keepingCapacity: true)
-        output.flush()
-    }
-
-    /// The line as it is, with the session's id behind its last member.
-    private func appendJSON(
-        _ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]
-    ) {
-        line.append(contentsOf: raw.dropLast())
-        line.append(literal: ",\"sessionId\":\"")
-        line.append(contentsOf: id.string.utf8)
-        line.append(literal: "\"}")
-    }
-
-    /// `2026-11-20T10:41:17.123Z calc exited from=running to=exited`
-    private func append(_ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]) {
-        // The first three come first, wherever they are in the line.
-        appendMember("time", of: raw, to: &line)
-        line.append(UInt8(ascii: " "))
-        line.append(contentsOf: id.string.utf8)
-        line.append(UInt8(ascii: " "))
-        appendMember("event", of: raw, to: &line)
-        var members = JSONMembers(raw)
-        while members.next() {
-            if isJSONString(members.name, "format") || isJSONString(members.name, "seq")
-                || isJSONString(members.name, "time") || isJSONString(members.name, "instance")
-                || isJSONString(members.name, "event")
-            {
-                continue
-            }
-            line.append(UInt8(ascii: " "))
-            appendPlain(members.name, to: &line)
-            line.append(UInt8(ascii: "="))
-            appendPlain(members.value, to: &line)
-        }
-    }
-
-    private func appendMember(
-        _ name: StaticString, of raw: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]
-    ) {
-        var members = JSONMembers(raw)
-        while members.next() {
-            if isJSONString(members.name, name) { return appendPlain(members.value, to: &line) }
-        }
-    }
-
-    /// A string without its quotes, anything else as JSON; in quotes what could disturb a terminal or a reader.
-    private func appendPlain(_ value: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]) {
-        var bytes: [UInt8] = []
-        if value.first == UInt8(ascii: "\"") {
-            appendJSONString(value, to: &bytes)
-        } else {
-            bytes.append(contentsOf: value)
-        }
-        if !bytes.isEmpty && bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-            line.append(contentsOf: bytes)
-        } else {
-            appendQuoted(bytes, limit: 1000, to: &line)
         }
     }
 }

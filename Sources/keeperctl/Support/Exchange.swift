@@ -19,7 +19,7 @@ final class Exchange {
     private var refusal: InputRefusal?
     private var watch: SessionWatch
     /// The child that is talked with; nil while there is none, between two of them.
-    private var child: ProcessIdentity?
+    private(set) var child: ProcessIdentity?
 
     /// Looks at a session that must be live.
     init(

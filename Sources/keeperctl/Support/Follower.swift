@@ -7,6 +7,17 @@ enum FollowFailure: Error {
     case readerGone
     case output(SystemError)
     case journal(SystemError)
+
+    /// The exit status of a command that only follows.
+    @inline(never)
+    func status(_ what: String) throws(CommandFailure) -> Int32 {
+        switch self {
+        // As quiet as `cat` when its reader leaves.
+        case .readerGone: return 128 + SIGPIPE
+        case .output(let error): throw CommandFailure("write output", error)
+        case .journal(let error): throw CommandFailure(what, error)
+        }
+    }
 }
 
 /// One stream on its way from the journal to standard output or standard error.

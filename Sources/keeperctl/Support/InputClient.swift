@@ -20,6 +20,7 @@ struct InputRefusal {
     let delivered: Int
 
     static let tooLong = 2
+    static let childAway = 3
     static let busy = 6
 
     init(_ line: [UInt8]) {

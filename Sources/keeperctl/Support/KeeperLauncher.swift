@@ -188,7 +188,7 @@ struct KeeperLauncher {
             var environment = try makeEnvironment(isExecuted: true)
             let code = arguments.withPointer { arguments in
                 environment.withPointer { environment -> Int32 in
-                    execvpe(program, arguments, environment)
+                    csys_become(program, arguments, environment)
                     return csys_errno()
                 }
             }
@@ -239,6 +239,9 @@ struct KeeperLauncher {
             }
         }
         if isResilient { list.append("--resilient") }
+        if given.flag("tty"), !given.flag("size"), let size = TerminalGuard.currentSize {
+            list.append(concat("--size=", size.text))
+        }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         if !isExecuted {

@@ -9,8 +9,10 @@ struct LineStyle {
     var timestamps = false
     /// Whether a line waits until it is whole, as others are written to the same place.
     var holdsLines = false
+    /// Whether lines are to be kept apart though nothing comes before them.
+    var keepsLines = false
 
-    var isPlain: Bool { label.isEmpty && !timestamps }
+    var isPlain: Bool { label.isEmpty && !timestamps && !keepsLines }
 }
 
 /// Puts a name and a time before each line of one stream.

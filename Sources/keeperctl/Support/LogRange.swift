@@ -24,21 +24,38 @@ final class LogRange {
         if from != nil, arguments.operands.count > 1 {
             throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
         }
-        if let from, decimal(from.bytes) == nil || arguments.flag("all"), Cursor(from.bytes) == nil {
+        let isOfBoth = arguments.flag("all") || (arguments.flag("json") && !arguments.flag("stderr"))
+        if let from, decimal(from.bytes) == nil || isOfBoth, Cursor(from.bytes) == nil {
             throw CommandFailure(
                 ExitStatus.badUsage,
                 concat(
                     "--from ", quoted(from.bytes), " is not a ",
-                    arguments.flag("all") ? "" : "position such as 4096 or a ",
+                    isOfBoth ? "" : "position such as 4096 or a ",
                     "cursor INSTANCE:STDOUT:STDERR"))
         }
     }
 
+    /// The last lines of both streams.
+    init(lastLines count: Int) {
+        tail = count
+        since = nil
+        until = nil
+        from = nil
+        follows = false
+    }
+
+    /// Where somebody was.
+    var cursor: Cursor? { from.flatMap { Cursor($0.bytes) } }
+
     /// Sets where the streams of one session start and stop.
-    func apply(to streams: [FollowedStream], in folder: borrowing FileDescriptor) throws(SystemError) {
+    ///
+    /// - Returns: false when the cursor is of another session, and they start at their oldest output.
+    func apply(
+        to streams: [FollowedStream], in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> Bool {
         if tail == nil, since == nil, until == nil {
-            if let from { start(streams, at: from, in: folder) }
-            return
+            if let from { return start(streams, at: from, in: folder) }
+            return true
         }
         var ends: [LogEnd] = []
         for stream in streams {
@@ -51,26 +68,28 @@ final class LogRange {
             ends.append(LogEnd(stream, timeline, to: end))
         }
         if let tail { try goBack(tail, ends, in: folder) }
-        if let from { start(streams, at: from, in: folder) }
+        if let from { return start(streams, at: from, in: folder) }
+        return true
     }
 
     private func start(
         _ streams: [FollowedStream], at from: Argument, in folder: borrowing FileDescriptor
-    ) {
+    ) -> Bool {
         guard let cursor = Cursor(from.bytes) else {
             streams[0].position = decimal(from.bytes) ?? 0
-            return
+            return true
         }
         let bytes = try? folder.contents(of: SessionNames.status)
         if let bytes, let status = SessionStatus(bytes: bytes), !equalUTF8(status.instance, cursor.instance) {
-            printError(
-                "the cursor is of another session under this ID; starting with this one's oldest output")
-            return
+            return false
         }
-        for stream in streams {
-            stream.position = stream.name == .stdout ? cursor.stdout : cursor.stderr
-        }
+        for stream in streams { stream.position = cursor.position(of: stream.name) }
+        return true
     }
+
+    /// What to say when ``apply(to:in:)`` returned false.
+    static let otherSession: StaticString =
+        "the cursor is of another session under this ID; starting with this one's oldest output"
 }
 
 /// The moment that an option names, in ns since 1970: so long ago, or an RFC 3339 time; nil without the option.
@@ -145,21 +164,4 @@ private func goBack(
         rest -= 1
     }
     for end in ends { end.apply() }
-}
-
-/// Where somebody was in both streams of one session.
-private struct Cursor {
-    let instance: String
-    let stdout: Int
-    let stderr: Int
-
-    init?(_ text: [UInt8]) {
-        let parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        guard parts.count == 3, let stdout = decimal([UInt8](parts[1])),
-            let stderr = decimal([UInt8](parts[2]))
-        else { return nil }
-        instance = String(decoding: parts[0], as: UTF8.self)
-        self.stdout = stdout
-        self.stderr = stderr
-    }
 }

@@ -22,20 +22,36 @@ struct TerminalGuard: ~Copyable {
     private var pending: [UInt8] = []
     private let saved: termios
     private let isFullScreen: Bool
+    /// What is written to leave the terminal as it was.
+    private var undo: [UInt8]
+    private var rescue: TerminalRescue?
+    /// How often the program went on after having been stopped: the terminal shows something else then.
+    private(set) var returns = 0
 
     /// Whether there is a terminal to read keys from and to draw on.
     static var isAvailable: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
 
     /// Changes to raw mode.
     ///
-    /// - Parameter fullScreen: whether to draw on a screen of its own, without a cursor; long lines are cut there.
-    init(fullScreen: Bool) throws(SystemError) {
+    /// How large the terminal at standard input is; nil where there is none.
+    static var currentSize: TerminalSize? {
+        var record = winsize()
+        guard csys_window_size(STDIN_FILENO, &record) == 0 else { return nil }
+        return TerminalSize(columns: Int(record.ws_col), rows: Int(record.ws_row))
+    }
+
+    /// - Parameters:
+    ///   - fullScreen: whether to draw on a screen of its own, without a cursor; long lines are cut there.
+    ///   - rescued: whether another process is to put the terminal back when this one is killed.
+    init(fullScreen: Bool, rescued: Bool = false) throws(SystemError) {
         let signals = try SignalReader([SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
         let descriptor = try TerminalGuard.open()
         let number = descriptor.raw
         var saved = termios()
         try check("tcgetattr", "the terminal") { tcgetattr(number, &saved) }
+        rescue = rescued ? TerminalRescue(of: descriptor, saved) : nil
         try TerminalGuard.makeRaw(number, saved)
+        undo = fullScreen ? Array("\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l".utf8) : []
         self.signals = signals
         self.descriptor = descriptor
         self.saved = saved
@@ -43,7 +59,7 @@ struct TerminalGuard: ~Copyable {
         takeScreen()
     }
 
-    deinit { TerminalGuard.restore(descriptor, saved, isFullScreen, cutting: !pending.isEmpty) }
+    deinit { TerminalGuard.restore(descriptor, saved, undo, cutting: !pending.isEmpty) }
 
     private static func open() throws(SystemError) -> FileDescriptor {
         do throws(SystemError) {
@@ -62,6 +78,15 @@ struct TerminalGuard: ~Copyable {
         return (Int(record.ws_col), Int(record.ws_row))
     }
 
+    /// Says what is to be written to leave the terminal as it was.
+    mutating func setUndo(_ bytes: [UInt8]) {
+        undo = bytes
+        switch rescue {
+        case .some(let rescue): rescue.note(bytes)
+        case .none: break
+        }
+    }
+
     // MARK: Modes
 
     @inline(never)
@@ -77,18 +102,18 @@ struct TerminalGuard: ~Copyable {
     }
 
     private mutating func enter() throws(SystemError) {
+        returns += 1
         try TerminalGuard.makeRaw(descriptor.raw, saved)
         takeScreen()
     }
 
     @inline(never)
     private static func restore(
-        _ descriptor: borrowing FileDescriptor, _ saved: termios, _ isFullScreen: Bool, cutting: Bool
+        _ descriptor: borrowing FileDescriptor, _ saved: termios, _ undo: [UInt8], cutting: Bool
     ) {
-        if isFullScreen {
+        if !undo.isEmpty {
             // CAN ends an escape sequence of which the terminal has only a part.
-            let start = cutting ? "\u{18}" : ""
-            let bytes = Array(concat(start, "\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l").utf8)
+            let bytes = (cutting ? [0x18] : []) + undo
             // One that is stopped won't hold up the end.
             var entry = pollfd(fd: descriptor.raw, events: Int16(POLLOUT), revents: 0)
             poll(&entry, 1, 300)
@@ -113,7 +138,7 @@ struct TerminalGuard: ~Copyable {
 
     /// Gives the terminal back until somebody lets the program go on.
     mutating func suspend() throws(SystemError) {
-        TerminalGuard.restore(descriptor, saved, isFullScreen, cutting: !pending.isEmpty)
+        TerminalGuard.restore(descriptor, saved, undo, cutting: !pending.isEmpty)
         pending.removeAll()
         kill(getpid(), SIGSTOP)
         try enter()

@@ -157,6 +157,15 @@ struct CallTests {
         try box.ctl("discover")
     }
 
+    @Test("a child that ends and is started again is an error at once too, and the new one is asked")
+    func startedAgain() throws {
+        try box.spawn("x", StandIn.command("rpc"), options: ["--restart", "always"])
+        try eventually("it to be ready") { box.state("x") == "running" }
+        let dead = try box.ctl("call", "--timeout", "10m", "x", "die")
+        #expect(dead.status == 3, dead.why)
+        #expect(try box.ctl("call", "x", "count").line == "1")
+    }
+
     @Test("sessions that can't answer are refused with the reason")
     func impossible() throws {
         try box.spawn("mute", ["cat"], options: ["--no-journal"])

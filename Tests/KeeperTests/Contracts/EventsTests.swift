@@ -90,6 +90,24 @@ struct EventsTests {
         #expect(try follower.wait() == .exited(141))
     }
 
+    @Test("-f tells of sessions that are over soon and remove their files, and of no start that failed")
+    func short() throws {
+        try box.spawn("a", "--wait", "ready", "--", "cat")
+        let follower = try box.startCtl("events", "-f", "--json")
+        func next() throws -> JSON {
+            try JSON(parsing: try #require(try follower.readLine()).utf8)
+        }
+        for name in ["started", "ready"] { #expect(try next()["event"]?.string == name) }
+        #expect(try box.ctl("spawn", "none", "--", "no-such-program").status == 1)
+        for number in 1...5 {
+            try box.spawn("s\(number)", "--rm", "--", "sleep", "0.1")
+            for name in ["started", "exited"] {
+                let event = try next()
+                #expect(event["sessionId"]?.string == "s\(number)" && event["event"]?.string == name)
+            }
+        }
+    }
+
     @Test("-f loses nothing when a new file begins") func rotation() throws {
         try fixture.write(fixture.status("a", keeper: 12345), folder: "a.d")
         let lock = try fixture.lockedSidecar("a", pid: 12345)

@@ -98,4 +98,20 @@ struct TurnCodexTests {
         try box.spawn("c", StandIn.command("codex", "/"))
         #expect(try turn("c", "big=10000000").stdout.count == 10_000_001)
     }
+
+    @Test(
+        "a child that is started again: what was under way is an error at once, and the conversation goes on")
+    func startedAgain() throws {
+        try box.spawn(
+            "c", StandIn.command("codex", "/", "old-1"),
+            options: ["--restart", "always", "--label", "conversation=old-1"])
+        try eventually("it to be ready") { box.state("c") == "running" }
+        let dead = try turn("c", "one die=3", "--json")
+        #expect(dead.status == 10, dead.why)
+        let next = try turn("c", "two", "--json", "--echo-timeout", "30s")
+        #expect(next.status == 0, next.why)
+        let result = try next.events().last
+        #expect(result?["conversation"]?.string == "old-1")
+        #expect(try box.status("c")["child"]?["restarts"]?.int == 1)
+    }
 }

@@ -51,7 +51,8 @@ struct TurnLinesTests {
         #expect(try events.events().compactMap { $0["text"]?.string }.joined() == "a\nb\n")
         #expect(events.eventTypes.last == "result")
         #expect(try turn("echo a", until: "END", "--silence-timeout", "300ms").status == 8)
-        #expect(try turn("exit 5", until: "END", "--silence-timeout", "300ms").status == 10)
+        let ended = try turn("exit 5", until: "END", "--silence-timeout", "300ms")
+        #expect(ended.status == 10, ended.why)
     }
 
     @Test("10 MB without a line end, and in 200,000 lines", requires("head", "tr"))

@@ -64,4 +64,60 @@ struct RealProgramTests {
         #expect(time["result"]?["content"]?.array?.isEmpty == false, "\(time)")
         #expect(try box.ctl("kill", "m").status == 0)
     }
+
+    /// Shakes hands with a server of the Model Context Protocol.
+    private func initialize(_ id: String) throws {
+        let hello = try box.ctl(
+            "call", "--timeout", "60s", id, "initialize",
+            "{\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}"
+        )
+        #expect(hello.status == 0, hello.why)
+        #expect(try JSON(parsing: hello.stdout)["serverInfo"]?["name"]?.string != nil)
+        let note = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"
+        #expect(try box.ctl("call", id, "--raw", note).status == 0)
+    }
+
+    @Test("an MCP server of the time through call", requires("mcp-server-time"))
+    func calledTime() throws {
+        try box.spawn("m.time", "--", "mcp-server-time", "--local-timezone", "UTC")
+        try initialize("m.time")
+        let tools = try JSON(parsing: try box.ctl("call", "m.time.tools/list").stdout)
+        #expect(
+            tools["tools"]?.array?.contains { $0["name"]?.string == "get_current_time" } == true, "\(tools)")
+        let arguments = "{\"name\":\"get_current_time\",\"arguments\":{\"timezone\":\"UTC\"}}"
+        let time = try JSON(parsing: try box.ctl("call", "m.time", "tools/call", arguments).stdout)
+        #expect(time["content"]?.array?.first?["text"]?.string?.contains("datetime") == true, "\(time)")
+        let unknown = try box.ctl("call", "m.time", "no/such")
+        #expect(unknown.status == 1, unknown.why)
+        #expect(try JSON(parsing: unknown.stderr)["code"]?.int == -32601)
+        let batch = (0..<40).map {
+            "{\"jsonrpc\":\"2.0\",\"id\":\($0),\"method\":\"tools/call\",\"params\":\(arguments)}"
+        }
+        let answers = try box.run(
+            [Executables.keeperctl, "call", "m.time", "--batch"],
+            input: [UInt8](batch.joined(separator: "\n").utf8))
+        #expect(answers.status == 0, answers.why)
+        #expect(Set(try JSON.lines(answers.stdout).compactMap { $0["id"]?.int }) == Set(0..<40))
+        #expect(try box.ctl("kill", "m.time").status == 0)
+    }
+
+    @Test("an MCP server of git repositories through call", requires("mcp-server-git", "git"))
+    func calledGit() throws {
+        #expect(try box.run(["git", "init", "-q", "\(box.root)/repository"]).status == 0)
+        try writeFile("\(box.root)/repository/new.txt", "x\n".utf8)
+        try box.spawn("g", "--", "mcp-server-git")
+        try initialize("g")
+        let callers = try (0..<4).map { _ in
+            try box.startCtl(
+                "call", "g", "tools/call",
+                "{\"name\":\"git_status\",\"arguments\":{\"repo_path\":\"\(box.root)/repository\"}}")
+        }
+        for caller in callers {
+            let answer = try JSON(parsing: try caller.readToEnd())
+            #expect(
+                answer["content"]?.array?.first?["text"]?.string?.contains("new.txt") == true, "\(answer)")
+            #expect(try caller.wait() == .exited(0))
+        }
+        #expect(try box.ctl("kill", "g").status == 0)
+    }
 }

@@ -160,7 +160,7 @@ struct TurnLockTests {
         }
         for (id, before) in zip(["a", "r", "c"], descriptors) {
             try eventually("the keeper of \(id) to let go") {
-                Proc.descriptors(try box.keeperPID(id)) == before
+                Proc.descriptors(try box.keeperPID(id)) <= before
             }
             #expect(box.state(id) == "running")
         }

@@ -118,7 +118,7 @@ import Testing
         export OFFERS=$2 LINE_TO_TRY=$3
         : >$OFFERS
         zpty inner zsh -f -i
-        zpty -w inner 'unsetopt prompt_sp; PS1=; fpath=('${(q)1}' $fpath)
+        zpty -w inner 'unsetopt prompt_sp; PS1=; LISTMAX=1000; fpath=('${(q)1}' $fpath)
             autoload -Uz compinit; compinit -u -D
             compadd() {
                 if (( ! ${@[(I)-[ADO]]} )); then

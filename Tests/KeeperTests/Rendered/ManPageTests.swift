@@ -100,6 +100,25 @@ import Testing
         try expectNamed(seen)
     }
 
+    @Test func itNamesWhatStreamEventsSay() throws {
+        let sandbox = try Sandbox()
+        try sandbox.spawn("x", "--", "sh", "-c", "printf x; exec cat")
+        let reader = try sandbox.startCtl("follow", "x", "--metrics", "100ms")
+        var seen = try reader.readEvents("figures") { $0.type == "metrics" }
+        try sandbox.ctl("kill", "x")
+        seen += try reader.readEvents("the end") { $0.state == "exited" }
+        seen += [try #require(try sandbox.startCtl("follow", "none", "--from", "i:1:1").readEvent())]
+        for event in seen {
+            try expectNamed(keys(of: event.json).union([event.type]))
+            if let code = event.data?["code"]?.string { try expectNamed([code]) }
+        }
+        #expect(Set(seen.map(\.type)) == ["output", "status", "metrics", "error"])
+        try expectNamed(["gap", "bytes", "otherSession", "unreadable", "base64", "utf8", "partial"])
+        let run = try sandbox.ctl("run", "--json", "--", "printf", "\\377")
+        try expectNamed(keys(of: try JSON(parsing: run.stdout)))
+        try expectNamed(["stderrEncoding", "stdoutLost", "stderrLost", "survivors", "unknown"])
+    }
+
     /// Some things happen too seldom to wait for them: the sources have their names.
     @Test func itNamesWhatTheSourcesWrite() throws {
         var names: Set<String> = []

@@ -215,6 +215,7 @@ struct ReadinessTests {
         try box.supervise(
             "a", ["--ready", "fd:9", "--wait", "ready"],
             ["sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; echo; echo >&9; exec 9>&-; exec cat"])
+        try eventually("the list") { box.journalText("a").hasSuffix("\n") }
         let numbers = box.journalText("a").split(whereSeparator: { " \n".contains($0) }).compactMap {
             Int($0)
         }

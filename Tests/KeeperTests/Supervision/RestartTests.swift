@@ -106,7 +106,8 @@ struct RestartTests {
         }
         #expect(!Proc.alive(child))
         try box.awaitState("a", "running")
-        #expect(try (1...2).contains(box.restarts("a") ?? 0))
+        let restarts = box.restarts("a") ?? 0
+        #expect((1...2).contains(restarts))
         #expect(try box.events("a", "restarting").allSatisfy { $0["delayMs"]?.int == 0 })
         #expect(box.reason("a") == nil)
         #expect(try box.ctl("write", "a", "hello").status == 0)

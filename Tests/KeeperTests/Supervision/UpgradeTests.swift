@@ -72,6 +72,26 @@ struct UpgradeTests {
         #expect(try box.eventNames("a").filter { $0 == "upgraded" }.count == 48)
     }
 
+    @Test("a terminal crosses over with its size, its modes and those who type at it")
+    func terminal() throws {
+        try box.spawn(
+            "--tty", "--size", "100x30", "--wait", "ready", "a", "--", "sh", "-c",
+            "stty -echo; echo up; while read x; do echo got $x; stty size; done")
+        try eventually("sh") { box.journalText("a") == "up\r\n" }
+        let typist = try UnixClient(box.control("a"))
+        #expect(try typist.call("input")["result"] != nil)
+        try typist.send("half")
+        #expect(try UnixClient(box.control("a")).call("resize", ["cols": 90, "rows": 20])["result"] != nil)
+        for _ in 0..<2 { #expect(try upgrade()["result"] != nil) }
+        try typist.send(" a line\n")
+        try eventually("the line") { box.journalText("a") == "up\r\ngot half a line\r\n20 90\r\n" }
+        #expect(try UnixClient(box.control("a")).call("resize", ["cols": 80, "rows": 24])["result"] != nil)
+        #expect(try box.ctl("write", "a", "another").status == 0)
+        try eventually("the next") { box.journalText("a").hasSuffix("got another\r\n24 80\r\n") }
+        #expect(try box.ctl("eof", "a").status == 0)
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+    }
+
     @Test("queued lines, half lines and held bytes cross over; a receipt comes once")
     func queues() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")

@@ -18,6 +18,7 @@ struct RestartedServiceTests {
             must systemctl --user start dashboard
             for id in one two three; do
                 is "$(unit_of $id)" keeper-$id.service
+                has "$(keeperctl status $id)" "unit:      keeper-$id.service"
                 child_of $id >"$BOX/$id.child"
                 # Lines without a pause until somebody says stop.
                 { i=0; while [[ ! -e $BOX/stop ]]; do printf '%d\n' $((++i)) $((++i)) $((++i)) $((++i)); done; } |
@@ -59,6 +60,7 @@ struct RestartedServiceTests {
             must systemctl --user start dashboard
             is "$(unit_of one)" ''
             is "$(jq -r .keeper.cgroup "$KEEPER_SESSIONS_DIR/one.d/status.json")" /app.slice/dashboard.service
+            has "$(keeperctl status one)" 'cgroup:    /app.slice/dashboard.service'
             has "$(<"$BOX/said")" 'warning: session one is part of dashboard.service and ends when that stops or is restarted'
             child=$(child_of one) instance=$(jq -r .instance "$KEEPER_SESSIONS_DIR/one.d/status.json")
             must keeperctl write one before
@@ -67,6 +69,37 @@ struct RestartedServiceTests {
             [[ $(jq -r .instance "$KEEPER_SESSIONS_DIR/one.d/status.json") != "$instance" ]] || fail 'the session lives'
             is "$(keeperctl logs one)" ''
             """#)
+    }
+
+    @Test(
+        "the page for dashboards shows the failure and its cure, and both are true",
+        arguments: ["failure", "cure"])
+    func page(_ section: String) throws {
+        let path = "\(RenderedFiles.repository)/contrib/systemd/README.md"
+        let page = String(decoding: try #require(readFile(path)), as: UTF8.self)
+        let part = try #require(page.split(separator: "## The \(section)\n").last)
+        let lines = part.split(separator: "\n## ")[0].split(separator: "\n")
+        let first = try #require(lines.firstIndex { $0.hasPrefix("    ") })
+        // As far as the code goes without a word in between.
+        let code = lines[first...].prefix { $0.hasPrefix("    ") }.map { $0.dropFirst(4) }
+        try UserSystemd.run(
+            box,
+            """
+            mkdir -p ~/.config/systemd/user
+            {
+            \(code.joined(separator: "\n"))
+            } >"$BOX/shown"
+            """
+                + (section == "cure"
+                    ? #"""
+
+                    told() { [[ $(keeperctl logs agent) == $'hello\nstill here' ]]; }
+                    eventually told
+                    """#
+                    : #"""
+
+                    is "$(tail -n 1 "$BOX/shown")" gone
+                    """#))
     }
 
     @Test("a service that stops leaves its sessions, and what they have started themselves")

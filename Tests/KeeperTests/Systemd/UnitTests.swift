@@ -80,6 +80,12 @@ struct UnitTests {
             before=$(property keeper@a WatchdogTimestampMonotonic)
             eventually eval '(($(property keeper@a WatchdogTimestampMonotonic) > before + 2000000))'
             is "$(property keeper@a MainPID)" "$first"
+            # Another binary in the same process goes on with it.
+            must keeperctl upgrade a
+            before=$(property keeper@a WatchdogTimestampMonotonic)
+            eventually eval '(($(property keeper@a WatchdogTimestampMonotonic) > before + 2000000))'
+            is "$(property keeper@a MainPID)" "$first"
+            is "$(unit_of a)" keeper@a.service
             kill -STOP "$first"
             eventually eval '[[ $(property keeper@a NRestarts) == 1 && $(property keeper@a ActiveState) == active ]]'
             second=$(property keeper@a MainPID)

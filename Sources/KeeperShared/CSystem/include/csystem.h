@@ -88,6 +88,16 @@ static inline int csys_set_limit(int resource, const struct rlimit *limit) { ret
 
 // The size of a terminal in characters.
 static inline int csys_window_size(int fd, struct winsize *size) { return ioctl(fd, TIOCGWINSZ, size); }
+static inline int csys_set_window_size(int fd, const struct winsize *size) { return ioctl(fd, TIOCSWINSZ, size); }
+
+// The other end of a pseudo-terminal's master, which is unlocked first (TIOCGPTPEER, Linux 4.13): needs no path.
+static inline int csys_open_peer(int master) {
+    int locked = 0;
+    return ioctl(master, TIOCSPTLCK, &locked) < 0 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+// fork, which Swift hides; for a process that only waits and then makes a few system calls.
+static inline pid_t csys_fork(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
 // Calls that the C library has no wrapper for in every supported version.
 // Opens a path below a directory for reading and follows no link on the way (openat2, Linux 5.6; where that is
@@ -97,6 +107,8 @@ static inline int csys_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_ope
 static inline int csys_pidfd_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
+// Executes a program, found in PATH if it has no slash, in this process. Returns only with an error.
+void csys_become(const char *file, char *const *argv, char *const *envp);
 // Executes the program that a descriptor is open on, in this process.
 static inline int csys_execute(int fd, char *const *argv, char *const *envp) {
     return execveat(fd, "", argv, envp, AT_EMPTY_PATH);
@@ -151,6 +163,7 @@ struct csys_spawn {
     int directory;          // fchdir there, unless -1
     mode_t mask;            // umask
     int death_signal;       // sent when the parent dies; 0: none
+    int terminal;           // whether descriptor 0 becomes the controlling terminal
     pid_t parent;           // checked after death_signal is set
     int executes_extra;     // `extra` is the program: no path, and no shell for what is no program
     // Results.

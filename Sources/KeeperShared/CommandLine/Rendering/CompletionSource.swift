@@ -54,7 +54,7 @@ package enum CompletionSource: Equatable, Sendable {
     private init(_ kind: ValueKind, of program: ProgramSpec) {
         switch kind {
         case .flag, .string, .duration, .size, .integer, .keyValue, .sessionID: self = .nothing
-        case .stopSteps, .restartLimit, .resourceLimit: self = .nothing
+        case .stopSteps, .restartLimit, .resourceLimit, .terminalSize: self = .nothing
         case .readiness: self = .words(["delay:300ms", "output", "output:", "notify", "fd:3", "line:"])
         case .path: self = .files
         case .choice(let words): self = .words(words)

@@ -1,0 +1,110 @@
+import CSystem
+import KeeperShared
+
+/// `attach`: the user's terminal, or standard input and output, as those of a session.
+func runAttach(_ context: Context) throws(CommandFailure) -> Int32 {
+    let id = try context.sessionIDs()[0]
+    let given = context.arguments.value("detach-keys")?.bytes ?? DetachKeys.standard
+    guard let keys = DetachKeys(given) else {
+        throw CommandFailure(
+            ExitStatus.badUsage,
+            concat("--detach-keys ", quoted(given), " are no keys such as ctrl-p,ctrl-q or ctrl-]; or none"))
+    }
+    let isReadOnly = context.arguments.flag("read-only")
+    let directory = try context.directory(of: id)
+    let session = try LiveSession(id, in: directory)
+    let names = SessionNames(id)
+    let end: ProcessEnd?
+    if session.isTerminal, TerminalGuard.isAvailable {
+        if let instance = getenv("KEEPER_INSTANCE"), equalUTF8(String(cString: instance), session.instance) {
+            throw CommandFailure(
+                ExitStatus.conflict,
+                concat(id.string, ": this is its own terminal: it would show what it shows"))
+        }
+        let request = ViewRequest(names: names, keys: keys, isReadOnly: isReadOnly)
+        switch try showTerminal(request, in: directory) {
+        case .detached: return ExitStatus.done
+        case .ended(let signal): return 128 + signal
+        case .sessionOver(let known): end = known
+        }
+    } else {
+        let view = try PipeView(names, in: directory, isReadOnly: isReadOnly)
+        if let status = try view.run() { return status }
+        end = view.end
+    }
+    if end == .exited(0) { return ExitStatus.done }
+    throw CommandFailure(
+        ExitStatus.failed, concat("session ", id.string, " has ended: ", end?.text ?? "its keeper died"))
+}
+
+/// Shows a session on the terminal, which is as it was when this returns.
+@inline(never) func showTerminal(
+    _ request: ViewRequest, in directory: borrowing SessionsDirectory
+) throws(CommandFailure) -> ViewEnd {
+    let end = try view(request, in: directory)
+    if case .detached = end {
+        // On a line of its own, wherever the program left the cursor.
+        writeStandard(
+            STDOUT_FILENO,
+            Array(concat("\r\n[detached from ", request.names.id.string, ", which goes on]\n").utf8))
+    }
+    return end
+}
+
+/// The view ends with this function, and gives the terminal back.
+@inline(never) private func view(
+    _ request: ViewRequest, in directory: borrowing SessionsDirectory
+) throws(CommandFailure) -> ViewEnd {
+    do throws(SystemError) {
+        let folder = try directory.descriptor.openDirectory(request.names.folder)
+        let watch = try SessionWatch(request.names, in: directory, folder: folder)
+        // A session that has just ended still has something to show.
+        let input = request.isReadOnly || watch.isOver ? nil : try openInput(request.names.id, directory)
+        let view = TerminalView(
+            request, try directory.descriptor.duplicate(), folder, watch,
+            try TerminalGuard(fullScreen: false, rescued: true), input: input)
+        return try view.run()
+    } catch {
+        throw CommandFailure(concat("attach to ", request.names.id.string), error)
+    }
+}
+
+/// A connection that carries what is typed; nil when the keeper is gone.
+private func openInput(
+    _ id: SessionID, _ directory: borrowing SessionsDirectory
+) throws(SystemError) -> FileDescriptor? {
+    guard let client = try? ControlClient(id, in: directory.descriptor, "input"),
+        (try? client.result(deadline: monotonicNow() + .seconds(5))) != nil
+    else { return nil }
+    return try client.socket.duplicate()
+}
+
+/// What is to be known of a session before anything is done to it that needs its keeper.
+struct LiveSession {
+    let isTerminal: Bool
+    let instance: String
+
+    /// - Throws: why it is not live.
+    @inline(never)
+    init(_ id: SessionID, in directory: borrowing SessionsDirectory) throws(CommandFailure) {
+        switch try SessionLookup(id, in: directory.descriptor) {
+        case .none: throw CommandFailure.noSession(id, in: directory.path)
+        case .foreign:
+            throw CommandFailure(
+                ExitStatus.failed,
+                concat(id.string, ": its keeper is of other make and has no control socket"))
+        case .dead, .over: throw CommandFailure.sessionOver(id)
+        case .live(_, let status):
+            isTerminal = status?.isTerminal ?? false
+            instance = status?.instance ?? ""
+        }
+    }
+}
+
+extension SessionStatus {
+    /// How a session ended; nil when that can't be known.
+    var end: ProcessEnd? {
+        guard state.isFinal, let end = exit?.end, end != .unknown else { return nil }
+        return end
+    }
+}

@@ -1,0 +1,18 @@
+import KeeperShared
+
+/// `resize`: gives a session's terminal another size.
+func runResize(_ context: Context) throws(CommandFailure) -> Int32 {
+    let operands = context.arguments.operands
+    let id = try context.sessionID(operands[0])
+    let directory = try context.directory(of: id)
+    guard let size = TerminalSize.parse(operands[1].bytes) else { return ExitStatus.badUsage }
+    try ControlClient.ask(id, in: directory, "resize", parameters: size.parameters).commandResult(of: id)
+    return ExitStatus.done
+}
+
+extension TerminalSize {
+    /// As the control socket takes it.
+    var parameters: [UInt8] {
+        Array(concat("{\"cols\":", String(columns), ",\"rows\":", String(rows), "}").utf8)
+    }
+}

@@ -1,0 +1,44 @@
+import CSystem
+import KeeperShared
+
+/// `send-keys`: types at a session's terminal.
+func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
+    let arguments = context.arguments
+    let id = try context.sessionID(arguments.operands[0])
+    let directory = try context.directory(of: id)
+    let client = try ControlClient.ask(id, in: directory, "input")
+    try client.commandResult(of: id)
+    var bytes: [UInt8] = []
+    for operand in arguments.operands.dropFirst() {
+        if !arguments.flag("literal"), let key = Key(operand.bytes) {
+            bytes += key.bytes(application: key.isCursor && hasApplicationKeys(id, in: directory))
+        } else {
+            bytes += operand.bytes
+        }
+    }
+    try type(bytes, client, id)
+    return ExitStatus.done
+}
+
+/// Whether the program in the terminal has asked for the other codes of the arrow keys.
+private func hasApplicationKeys(_ id: SessionID, in directory: borrowing SessionsDirectory) -> Bool {
+    guard let folder = try? directory.descriptor.openDirectory(SessionNames(id).folder),
+        let tail = try? ScreenTail(in: folder)
+    else { return false }
+    return tail.filter.hasApplicationKeys
+}
+
+/// Sends bytes and waits until the terminal has taken them: the keeper closes the connection then.
+private func type(_ bytes: [UInt8], _ client: ControlClient, _ id: SessionID) throws(CommandFailure) {
+    do throws(SystemError) {
+        try client.socket.writeAll(bytes)
+        client.socket.shutDownSending()
+        let answer = try client.socket.readAll()
+        if answer.isEmpty { return }
+        // What comes is an error.
+        throw SystemError("", InputRefusal(answer).message, 0)
+    } catch {
+        if error.code != 0 { throw ControlFailure.noAnswer.commandFailure(id) }
+        throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", error.subject))
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Testing
+
+/// Restarts where something else fails at the same time.
+@Suite(
+    "Restarts and faults",
+    .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"))
+struct RestartFaultTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    @Test(
+        "no room for status or events stops no restart; what could be written tells the rest",
+        arguments: [
+            "write:status.json:2:8:28", "write:events:3:6:28",
+        ])
+    func noRoom(fault: String) throws {
+        box.environment["KEEPER_FAULTS"] = fault
+        try box.supervise(
+            "a", ["--restart", "always", "--wait", "ready", "--ready", "output"],
+            box.counting("echo up $run; [ $run -lt 3 ] && { read x; exit 1; }; exec cat"))
+        for run in 1...2 {
+            try eventually("child \(run)") { box.journalText("a").hasSuffix("up \(run)\n") }
+            #expect(try box.ctl("write", "a", "x").status == 0)
+        }
+        try eventually("the third child") { box.journalText("a") == "up 1\nup 2\nup 3\n" }
+        try eventually("the status", timeout: 40) { box.restarts("a") == 2 && box.state("a") == "running" }
+        try eventually("the events", timeout: 40) { try box.events("a", "started").count == 3 }
+        #expect(try box.ctl("kill", "a").status == 0)
+        try box.transitions("a")
+    }
+
+    @Test("output that the disk does not take yet is there before the next child starts; nothing is lost")
+    func fullJournal() throws {
+        box.environment["KEEPER_FAULTS"] = "write:stdout.log:1:3:28"
+        try box.supervise(
+            "a", ["--restart", "always", "--ready", "delay:0"], box.counting("echo up $run; read x; exit 1"))
+        try eventually("the disk to be full") { try box.eventNames("a").contains("journalFull") }
+        #expect(box.reason("a")?.hasPrefix("journalFull") == true)
+        #expect(try box.ctl("write", "a", "x").status == 0)
+        try eventually("both children's output", timeout: 40) { box.journalText("a") == "up 1\nup 2\n" }
+        let names = try box.eventNames("a")
+        #expect(
+            try #require(names.firstIndex(of: "journalResumed")) < #require(
+                names.firstIndex(of: "restarting")))
+        #expect(try box.ctl("kill", "a").status == 0)
+        try box.transitions("a")
+    }
+
+    @Test("without descriptors for its pipes the next child comes later")
+    func noPipes() throws {
+        // The first start takes three.
+        box.environment["KEEPER_FAULTS"] = "pipe::4:2:24"
+        try box.supervise(
+            "a", ["--restart", "always", "--wait", "ready", "--ready", "output"],
+            box.counting("echo up $run; [ $run = 1 ] && { read x; exit 1; }; exec cat"))
+        #expect(try box.ctl("write", "a", "x").status == 0)
+        try eventually("the second child", timeout: 40) { box.journalText("a") == "up 1\nup 2\n" }
+        try box.awaitState("a", "running")
+        #expect(try box.events("a", "restarting").count >= 2)
+        #expect(
+            try box.events("a", "restarting")[1]["message"]?.string?.contains("Too many open files") == true)
+        #expect(try box.ctl("kill", "a").status == 0)
+        try box.transitions("a")
+    }
+}
+
+/// Supervision of a session that a dashboard starts.
+@Suite("Restarts of a drop-in session")
+struct RestartDropInTests {
+    let box: Sandbox
+    init() throws {
+        box = try Sandbox()
+        box.environment["PI_KEEPER_PI_CMD"] = "[\"sh\", \"-c\"]"
+        box.environment["PI_DASHBOARD_SPAWN_TOKEN"] = "secret"
+    }
+
+    @Test("each child gets the environment, and the first alone its token")
+    func token() throws {
+        box.environment["PI_KEEPER_CAPTURE_PI_OUTPUT"] = "1"
+        box.environment["PI_KEEPER_PI_ARGS"] =
+            "[\"echo up $PI_DASHBOARD_SPAWNED ${PI_DASHBOARD_SPAWN_TOKEN-none}; read x; exit 1\"]"
+        let keeper = try box.start(
+            [Executables.keeper, "--restart", "on-failure", "--ready", "output", "a"])
+        try box.awaitState("a", "running")
+        #expect(box.log("a").contains("up 1 secret\n"))
+        #expect(try UnixClient(box.socket("a")).deliver("x\n").isReceipt)
+        try eventually("the second") { box.log("a").contains("up 1 none\n") }
+        try box.awaitState("a", "running")
+        keeper.kill(SIGTERM)
+        #expect(try keeper.wait() == .exited(0))
+        try box.transitions("a")
+    }
+
+    /// It used to wait for output that nobody reads.
+    @Test("readiness by output needs output that is captured", arguments: ["output", "line:x"])
+    func discarded(condition: String) throws {
+        box.environment["PI_KEEPER_PI_ARGS"] = "[\"echo up; cat\"]"
+        let outcome = try box.run([Executables.keeper, "--ready", condition, "a"])
+        #expect(outcome.status == 2, outcome.why)
+        #expect(outcome.err.contains("PI_KEEPER_CAPTURE_PI_OUTPUT=1"), outcome.why)
+    }
+}

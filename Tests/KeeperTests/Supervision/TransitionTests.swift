@@ -37,16 +37,18 @@ struct TransitionTests {
         try start("well-early", never, ["sh", "-c", "exit 0"])
         try start("bad-early", never, ["sh", "-c", "exit 1"])
         try start(
-            "bad-later", ["--ready", "output"] + always, box.counting("[ $run = 1 ] && echo up; exit 1", "n1")
+            "bad-later", ["--ready", "output"] + always,
+            box.counting("[ $run = 1 ] && echo up && sleep 0.3; exit 1", "n1")
         )
         try start("resumed", ready, up)
         try start("told-paused", ready, up)
         try start("killed", ready, up)
-        try start("limit", ["--ready", "output"] + limited, ["sh", "-c", "echo up; exit 1"])
+        try start("limit", ["--ready", "output"] + limited, ["sh", "-c", "echo up; sleep 0.3; exit 1"])
         try start("paused-killed", ready, up)
         try start("paused-again", ready + always, up)
         try start(
-            "paused-limit", ready + limited, box.counting("echo up; [ $run = 1 ] && exit 1; exec cat", "n2"))
+            "paused-limit", ready + limited,
+            box.counting("echo up; [ $run = 1 ] && sleep 0.3 && exit 1; exec cat", "n2"))
         let path = box.root + "/command"
         try writeFile(path, "#!/bin/sh\necho up\nexec cat\n".utf8, mode: 0o755)
         try start("vanished", ready, [path])
@@ -55,7 +57,8 @@ struct TransitionTests {
         try start("too-slow", never + ["--start-timeout", "100ms", "--stop-steps", "KILL:5s"], ["cat"])
         try start("lost-starting", never, ["cat"])
         for id in ["lost-running", "lost-paused"] { try start(id, ready, up) }
-        try start("lost-backoff", ["--ready", "output"] + always, ["sh", "-c", "echo up; exit 1"])
+        try start(
+            "lost-backoff", ["--ready", "output"] + always, ["sh", "-c", "echo up; sleep 0.3; exit 1"])
         try start(
             "lost-stopping", ready + ["--stop-steps", "USR1:60s"],
             ["sh", "-c", "trap '' USR1; echo up; while read x; do :; done"])

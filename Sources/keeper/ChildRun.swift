@@ -36,6 +36,8 @@ struct ChildRun {
     /// How long leftovers are given after the child's end, in ns.
     var leftoverGrace: Int64 = .seconds(2)
     var phase = LeftoverPhase.untouched
+    /// The child is not this process's own: another keeper started it, and how it ends can't be known.
+    var isAdopted = false
     /// Nothing of it is left: the next one is waited for, or the session is over.
     var isSettled = false
 

@@ -81,7 +81,7 @@ final class InputRouter {
     ///   - isFirst: before what is queued; only for a child that has got nothing yet.
     ///   - completion: what follows once it is delivered or can't be.
     func send(
-        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion
+        _ line: [UInt8], isFirst: Bool = false, then completion: LineCompletion?
     ) throws(SystemError) {
         nextSerial += 1
         // To the loop it is a writer that has said all it had to say, and gone.
@@ -104,7 +104,7 @@ final class InputRouter {
             wasClosedByRequest = true
             keepReadingEnd()
         }
-        stdin = nil
+        closeStdin()
         target = .closed(why)
         isClosing = false
         for connection in connections.values {

@@ -3,7 +3,7 @@ import KeeperShared
 
 // What the router hands to the next binary, and how that goes on.
 extension InputRouter {
-    func save(keys: DeliveredKeys) -> SavedState.Input {
+    func save(keys: DeliveredKeys, isCheckpoint: Bool) -> SavedState.Input {
         var state = SavedState.Input()
         state.stdin = rawNumber(of: stdin)
         state.closedPipe = rawNumber(of: closedPipe)
@@ -19,6 +19,7 @@ extension InputRouter {
         state.nextSerial = nextSerial
         state.closeReplies = closeReplies.map { SavedState.Address($0) }
         state.keys = keys.delivered
+        if isCheckpoint { return state }
         if let terminal {
             state.columns = terminal.size.columns
             state.rows = terminal.size.rows

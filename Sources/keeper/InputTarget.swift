@@ -22,7 +22,7 @@ extension InputRouter {
     func detach() {
         if case .full = target { unwatchStdin() }
         keepReadingEnd()
-        stdin = nil
+        closeStdin()
         target = .away
     }
 
@@ -44,6 +44,12 @@ extension InputRouter {
     /// Whether lines are refused.
     var isClosed: Bool {
         if case .closed = target { true } else { false }
+    }
+
+    func closeStdin() {
+        // The child must see the end.
+        if stdin != nil { session?.stdinIsClosing() }
+        stdin = nil
     }
 
     /// The child has ended, and another will follow.
@@ -94,6 +100,7 @@ extension InputRouter {
     /// - Returns: bytes written; nil when the pipe takes nothing just now, 0 when the child will read no more.
     func writeToStdin(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let result: Int
+        let bytes = session?.resilience?.bound(bytes) ?? bytes
         switch stdin {
         case .none: return 0
         case .some(let pipe):
@@ -101,6 +108,7 @@ extension InputRouter {
                 result = try pipe.write(bytes, "stdin")
             } catch {
                 if error.code == EAGAIN {
+                    session?.resilience?.nothingWasWritten()
                     do throws(SystemError) {
                         try poller.add(pipe, [.output], token: Token.stdin)
                     } catch {
@@ -113,6 +121,7 @@ extension InputRouter {
                 result = 0
             }
             if result > 0, result < bytes.count, terminal == nil { growPipe(pipe) }
+            if result == bytes.count { session?.resilience?.linesAreWhole() }
         }
         terminal?.wrote(UnsafeRawBufferPointer(rebasing: bytes[..<result]))
         if result == 0 {
@@ -121,7 +130,7 @@ extension InputRouter {
                 target = .away
                 return nil
             }
-            stdin = nil
+            closeStdin()
             target = .closed("the child closed its stdin")
             for connection in connections.values { enqueue(connection) }
         }

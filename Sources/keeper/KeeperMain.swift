@@ -32,12 +32,18 @@ func runKeeper() -> Int32 {
         return 2
     }
     if let state = settings.takeOver { return resume(settings, state, log) }
+    if settings.isResilient { return runResilient(settings, log) }
     closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
     let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
     if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() {
         return status
     }
     if let number = settings.handoverDescriptor { close(number) }
+    return launch(settings, log, report)
+}
+
+/// Starts a session and stays until it is over.
+private func launch(_ settings: Settings, _ log: KeeperLog, _ report: SpawnReport) -> Int32 {
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
         session.runLoop()
@@ -45,6 +51,25 @@ func runKeeper() -> Int32 {
     } catch {
         log.line("failed: \(error.text)")
         report.failed(status: error.status, execError: error.execError, error.text)
+        return error.status
+    }
+}
+
+/// Goes on with the session of a keeper that was killed, if the service manager has kept one, or starts it.
+private func runResilient(_ settings: Settings, _ log: KeeperLog) -> Int32 {
+    let received = ReceivedDescriptors()
+    csys_close_range(UInt32(3 + received.count), UInt32.max)
+    do throws(LaunchError) {
+        switch try Recovery(settings: settings, log: log, received: received).start() {
+        case .session(let session):
+            session.runLoop()
+            return session.ending.exitStatus
+        case .over(let status): return status
+        case .nothing: return launch(settings, log, SpawnReport(nil))
+        }
+    } catch {
+        log.line("failed to go on: \(error.text)")
+        printError(error.text)
         return error.status
     }
 }

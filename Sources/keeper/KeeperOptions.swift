@@ -14,7 +14,9 @@ package var keeperTable: ProgramSpec {
             ],
             operands: [OperandSpec("ID", .sessionID)],
             trailing: .optional,
-            groups: SessionOptions.groups + [SessionOptions.unit(hidden: true), internalOptions],
+            groups: SessionOptions.groups + [resilience] + [
+                SessionOptions.unit(hidden: true), internalOptions,
+            ],
             examples: [
                 ExampleSpec(
                     "keeper calc -- bc -q",
@@ -31,6 +33,19 @@ package var keeperTable: ProgramSpec {
                 ExitStatusSpec("5", "A session of this ID is already running."),
             ]),
         globalOptions: [SessionOptions.directory, SessionOptions.help, SessionOptions.version])
+}
+
+/// For a unit of a service manager.
+private var resilience: OptionGroup {
+    OptionGroup(
+        "Service manager",
+        [
+            OptionSpec(
+                flag: "resilient",
+                help:
+                    "Let the service manager keep what is open, so that a keeper that is killed is followed by one "
+                    + "that goes on with the session")
+        ])
 }
 
 /// What `keeperctl` passes when it starts a keeper: no one else needs it.

@@ -50,7 +50,7 @@ struct Launch {
         }
     }
 
-    private func openChildDirectory() throws(LaunchError) -> FileDescriptor {
+    func openChildDirectory() throws(LaunchError) -> FileDescriptor {
         let path = settings.workingDirectory ?? "."
         do throws(SystemError) {
             return try FileDescriptor.open(path, O_PATH | O_DIRECTORY)
@@ -59,7 +59,7 @@ struct Launch {
         }
     }
 
-    private func openDirectory() throws(LaunchError) -> FileDescriptor {
+    func openDirectory() throws(LaunchError) -> FileDescriptor {
         let opened: SessionsDirectory?
         do throws(SessionsDirectoryError) {
             opened = try SessionsDirectory.open(path: settings.sessionsPath, create: true)
@@ -101,7 +101,7 @@ struct Launch {
         }
     }
 
-    private func openLog(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+    func openLog(_ names: SessionNames, in directory: borrowing FileDescriptor) {
         do throws(SystemError) {
             if case .log(let bound, _) = settings.output { log.bound = bound }
             try log.open(names.log, in: directory)
@@ -127,6 +127,9 @@ struct Launch {
             settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
             signals: signals, childDirectory: childDirectory, childMask: callersMask)
         try system { () throws(SystemError) in try session.watch() }
+        if settings.isResilient {
+            session.resilience = try system { () throws(SystemError) in try Resilience(log) }
+        }
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
         recorder.writeStatus(in: place.folder)
         try session.startChild()
@@ -138,6 +141,7 @@ struct Launch {
         }
         openLog(place.names, in: place.directory)
         detachStandardStreams()
+        session.resilience?.keep(session)
         report.started()
         recorder.manager.tell(recorder.status, isStarted: settings.reportDescriptor != nil)
         return session
@@ -160,7 +164,7 @@ struct Launch {
     }
 
     /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
-    private func detachStandardStreams() {
+    func detachStandardStreams() {
         guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return }
         null.becomeStandardInputAndOutput()
         if !log.isOpen { null.becomeStandardError() }

@@ -30,6 +30,8 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     if !arguments.flag("max-pending") {
         settings.maximumPending = max(settings.maximumPending, settings.maximumLine)
     }
+    settings.isResilient = arguments.flag("resilient")
+    if settings.isResilient { try checkResilience(arguments) }
     try readSupervision(arguments, into: &settings)
     if arguments.flag("no-journal") {
         settings.output = .discard
@@ -60,6 +62,26 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
     }
     if case .discard = settings.output { try checkNobodyReads(settings) }
     return settings
+}
+
+/// What survives a keeper is what is in journals, and somebody has to keep what is open.
+private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
+    if arguments.trailing.isEmpty || arguments.flag("report-fd") {
+        throw UsageError(
+            .conflictingOptions, "--resilient is for a unit of a service manager, with a command")
+    }
+    if arguments.flag("tty") {
+        throw UsageError(
+            .conflictingOptions,
+            "--resilient can't be given with --tty: a terminal does not outlive its keeper")
+    }
+    if !ServiceManager.isMain {
+        throw UsageError(
+            .conflictingOptions,
+            "--resilient needs a service manager that keeps what is open, and this is not the main process of a "
+                + "service with NotifyAccess= (NOTIFY_SOCKET): start the session as keeper-resilient@ID.service"
+        )
+    }
 }
 
 /// Refuses what looks at the output where nobody reads that.

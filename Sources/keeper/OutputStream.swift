@@ -16,6 +16,8 @@ final class OutputStream {
     let sink: OutputSink
     private let token: UInt64
     private let poller: Poller
+    /// Where output survives this process; nil in a session that ends with its keeper.
+    let stage: OutputStage?
     private var pipe: FileDescriptor?
     private var isWatched = false
     /// Read from the pipe and not on disk yet.
@@ -24,8 +26,9 @@ final class OutputStream {
     private(set) var failure: SystemError?
     private var fullReads = 0
 
-    init(_ name: StreamName, sink: OutputSink, poller: Poller) {
+    init(_ name: StreamName, sink: OutputSink, stage: OutputStage? = nil, poller: Poller) {
         self.name = name
+        self.stage = stage
         self.sink = sink
         self.poller = poller
         token =
@@ -39,7 +42,8 @@ final class OutputStream {
     func save(in folder: borrowing FileDescriptor) -> SavedState.Stream {
         var state = SavedState.Stream()
         state.isStderr = name == .stderr
-        state.pipe = rawNumber(of: pipe)
+        state.pipe = pipeNumber
+        state.stage = stage?.number ?? -1
         state.unwritten = Array(unwritten.bytes)
         state.failure = Int64(failure?.code ?? 0)
         if case .journal(let journal) = sink {
@@ -53,14 +57,15 @@ final class OutputStream {
     ///
     /// - Parameter problem: why it can't; what it owns stays open.
     convenience init(
-        adopting state: SavedState.Stream, bound: Int, poller: Poller, _ problem: inout SystemError?
+        adopting state: SavedState.Stream, bound: Int, stage: OutputStage?, poller: Poller,
+        _ problem: inout SystemError?
     ) {
         let name = state.isStderr ? StreamName.stderr : .stdout
         self.init(
             name,
             sink: state.hasJournal
                 ? .journal(JournalWriter(name, bound: bound, adopting: state.journal)) : .log,
-            poller: poller)
+            stage: stage, poller: poller)
         pipe = adopt(state.pipe)
         unwritten.append(state.unwritten, &problem)
         if state.failure != 0 {
@@ -71,7 +76,10 @@ final class OutputStream {
     }
 
     /// End-of-file was read, or reading was given up.
-    var isDrained: Bool { pipe == nil && unwritten.isEmpty }
+    var isDrained: Bool { pipe == nil && unwritten.isEmpty && stage?.count ?? 0 == 0 }
+
+    /// The pipe's number; -1 when there is none.
+    var pipeNumber: Int32 { rawNumber(of: pipe) }
 
     func attach(_ pipe: consuming FileDescriptor) throws(SystemError) {
         try pipe.setNonBlocking()
@@ -100,14 +108,19 @@ final class OutputStream {
     /// Stops reading: whoever still holds the other end has had its time.
     func giveUp() {
         unwatch()
+        if pipe != nil { stage?.letGo() }
         pipe = nil
     }
 
     /// What is lost when the session ends before the disk takes it.
-    var unwrittenCount: Int { unwritten.count }
+    var unwrittenCount: Int { unwritten.count + (stage?.count ?? 0) }
 
     /// Forgets what the disk didn't take.
-    func discardUnwritten() { unwritten = PageBuffer() }
+    func discardUnwritten() {
+        unwritten = PageBuffer()
+        stage?.clear(&unwritten)
+        unwritten = PageBuffer()
+    }
 
     /// Reads what is there, for a bounded number of turns.
     ///
@@ -115,6 +128,7 @@ final class OutputStream {
     func read(
         into scratch: inout PageBuffer, write: (UnsafeRawBufferPointer, inout SystemError?) -> Int
     ) throws(SystemError) {
+        if let stage { return try read(through: stage, into: &scratch, write: write) }
         for _ in 0..<16 {
             let space = try scratch.room(for: PageBuffer.standardCapacity)
             let count = readPipe(space)
@@ -131,6 +145,57 @@ final class OutputStream {
             if count < PageBuffer.standardCapacity { return }
             growPipe()
         }
+    }
+
+    /// The same where output must survive this process.
+    private func read(
+        through stage: OutputStage, into scratch: inout PageBuffer,
+        write: (UnsafeRawBufferPointer, inout SystemError?) -> Int
+    ) throws(SystemError) {
+        for _ in 0..<16 {
+            if failure != nil { return }
+            var count: Int? = stage.count
+            if count == 0 {
+                switch pipe {
+                case .none: return
+                case .some(let pipe): count = try stage.take(from: pipe, end: journalEnd)
+                }
+            }
+            guard let count else { return }
+            if count == 0 { return giveUp() }
+            try empty(stage, through: &scratch, write: write)
+            if count < PageBuffer.standardCapacity { return }
+            growPipe()
+        }
+    }
+
+    /// Writes what is in the stage, as far as the disk takes it.
+    private func empty(
+        _ stage: OutputStage, through scratch: inout PageBuffer,
+        write: (UnsafeRawBufferPointer, inout SystemError?) -> Int
+    ) throws(SystemError) {
+        while stage.count > 0 {
+            let space = try scratch.room(for: PageBuffer.standardCapacity)
+            var problem: SystemError?
+            let written = write(try stage.copy(into: space), &problem)
+            try stage.drop(written, space)
+            if let problem {
+                failure = problem
+                return unwatch()
+            }
+        }
+    }
+
+    private var journalEnd: Int {
+        switch sink {
+        case .journal(let journal): journal.extent.next
+        case .log: 0
+        }
+    }
+
+    /// Drops what the keeper that died had written of the stage.
+    func recoverStage(_ scratch: inout PageBuffer) throws(SystemError) {
+        try stage?.recover(end: journalEnd, &scratch)
     }
 
     /// - Returns: nil when nothing is there, 0 at end-of-file.
@@ -159,19 +224,21 @@ final class OutputStream {
     /// Tries again to put on disk what it didn't take.
     ///
     /// - Returns: whether the stream flows again.
-    func retry(write: (UnsafeRawBufferPointer, inout SystemError?) -> Int) -> Bool {
+    func retry(
+        through scratch: inout PageBuffer, write: (UnsafeRawBufferPointer, inout SystemError?) -> Int
+    ) -> Bool {
         var problem: SystemError?
-        let written = write(unwritten.bytes, &problem)
+        let written = unwritten.isEmpty ? 0 : write(unwritten.bytes, &problem)
         unwritten.removeFirst(written)
         failure = problem
         if problem != nil { return false }
         unwritten = PageBuffer()
         do throws(SystemError) {
-            try watch()
+            if let stage { try empty(stage, through: &scratch, write: write) }
+            if failure == nil { try watch() }
         } catch {
             failure = error
-            return false
         }
-        return true
+        return failure == nil
     }
 }

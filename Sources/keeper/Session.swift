@@ -23,6 +23,10 @@ final class Session {
     var readyPipe: FileDescriptor?
     var keys = DeliveredKeys()
     var upgrade: UpgradeRequest?
+    /// nil in a session that ends with its keeper.
+    var resilience: Resilience?
+    /// Processes that an adopted child left behind.
+    var watched: [WatchedProcess] = []
     var ending = Ending()
     /// Where each child starts, and with which umask: its caller's.
     let childDirectory: FileDescriptor
@@ -79,6 +83,7 @@ final class Session {
     func runLoop() {
         feedServiceWatchdog()
         while !isOver {
+            if let resilience { secure(with: resilience) }
             turnTime = 0
             input.process()
             if isOver { break }
@@ -96,6 +101,13 @@ final class Session {
         }
     }
 
+    /// Another keeper could go on from here.
+    private func secure(with resilience: Resilience) {
+        resilience.page[.lastTurn] = monotonicNow()
+        if recorder.hasChanged { resilience.checkpoint(self) }
+        recorder.hasChanged = false
+    }
+
     private func handle(_ token: UInt64, _ readiness: Readiness) {
         noteActivity()
         switch token {
@@ -108,6 +120,7 @@ final class Session {
         case Token.report: readerHasGone()
         case Token.notify: readNotes()
         case Token.readyPipe: readReadyPipe()
+        case Token.adopted: adoptedHasEnded()
         case let token where Token.isInput(token): input.isReady(token, readiness)
         case let token where Token.isControl(token): control.isReady(token, readiness)
         default: break
@@ -203,6 +216,12 @@ final class Session {
         while let socket = try? place.inputListener.accept() { take(socket, inputs: true) }
     }
 
+    /// The child must see the end of its stdin, though the service manager holds it too.
+    func stdinIsClosing() {
+        resilience?.forget(.stdin)
+        recorder.hasChanged = true
+    }
+
     /// A writer left in the middle of a line.
     func inputWasDropped(_ bytes: Int) {
         log.line("dropped \(bytes) bytes of a line whose writer is gone")
@@ -240,6 +259,9 @@ final class Session {
         if !hadFailed, let failure = stream.failure { diskIsFull(stream, failure) }
         if stream.isDrained { checkOver() }
     }
+
+    /// Drops from the stage of a stream what the keeper before had written.
+    func recoverStage(_ stream: OutputStream) throws(SystemError) { try stream.recoverStage(&scratch) }
 
     private func write(
         _ bytes: UnsafeRawBufferPointer, of stream: OutputStream, _ failure: inout SystemError?
@@ -285,9 +307,10 @@ final class Session {
 
     private func retryDisk() {
         for stream in outputs where stream.failure != nil {
-            guard stream.retry(write: { bytes, failure in write(bytes, of: stream, &failure) }) else {
-                continue
+            let isWritten = stream.retry(through: &scratch) { bytes, failure in
+                write(bytes, of: stream, &failure)
             }
+            guard isWritten else { continue }
             log.line("\(stream.name.text) is read again")
             if outputs.allSatisfy({ $0.failure == nil }) { recorder.status.reason = nil }
             recorder.writeStatus(in: place.folder)

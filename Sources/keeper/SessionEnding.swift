@@ -7,11 +7,12 @@ extension Session {
 
     /// Learns who ended, and reaps: the child, or an orphan that became ours.
     func reap() {
+        if run.isAdopted, adoptedChildHasEnded { childHasEnded(.unknown) }
         while true {
             var record = csys_ended()
             if csys_waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &record) < 0 {
                 // Somebody else has reaped our child: how it ended can't be known.
-                if csys_errno() == ECHILD, child != nil { childHasEnded(.unknown) }
+                if csys_errno() == ECHILD, child != nil, !run.isAdopted { childHasEnded(.unknown) }
                 break
             }
             if record.pid == 0 { break }
@@ -28,7 +29,8 @@ extension Session {
         checkOver()
     }
 
-    private func childHasEnded(_ end: ProcessEnd) {
+    func childHasEnded(_ end: ProcessEnd) {
+        resilience?.note(end)
         takeLastWords()
         child = nil
         input.peer = nil
@@ -64,6 +66,7 @@ extension Session {
                 log.line("ending processes that the child left behind: \(left?.count ?? 0)")
                 for pid in left ?? [] { signalLeftover(pid, SIGTERM) }
                 deadlines.set(.leftovers, in: run.leftoverGrace)
+                if run.isAdopted { watch(left ?? []) }
             }
         }
     }
@@ -85,12 +88,13 @@ extension Session {
             if !stat.isZombie { found.append(pid) }
             open += children(of: pid)
         }
+        if run.isAdopted { addStrays(to: &found) }
         return found
     }
 
     func signalLeftover(_ pid: pid_t, _ signal: Int32) {
         // Opened first and then looked at: a descendant that ended may have left its PID to a stranger.
-        guard let handle = ProcessHandle.open(pid: pid), descends(pid) else { return }
+        guard let handle = ProcessHandle.open(pid: pid), descends(pid) || isStray(pid) else { return }
         try? handle.signal(signal)
         if signal != SIGKILL, signal != SIGSTOP { try? handle.signal(SIGCONT) }
     }
@@ -261,6 +265,7 @@ extension Session {
             ending.isAwaitingReader = report.awaitReader(poller)
             if ending.isAwaitingReader { return }
         }
+        resilience?.page[.isOver] = 1 + Int64(ending.exitStatus)
         place.removeSocket()
         acceptWaiting()
         input.end("the session has ended")
@@ -268,6 +273,7 @@ extension Session {
         place.removeChildSidecar()
         if settings.removesFiles { place.removeFiles() }
         place.removeSidecar()
+        resilience?.forgetAll()
         answerStops(survivors: [])
         isOver = true
     }

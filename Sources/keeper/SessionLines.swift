@@ -78,9 +78,14 @@ extension Session {
         switch completion {
         case .armMatch:
             if failure == nil { supervision.match?.arm() }
+            recorder.hasChanged = true
         case .reply(let reply, let key):
             var others: [Reply] = []
-            if let key { others = keys.end(key, isDelivered: failure == nil) }
+            if let key {
+                others = keys.end(key, isDelivered: failure == nil)
+                // Before anybody is told.
+                resilience?.checkpoint(self)
+            }
             guard let failure else {
                 answer(reply, isDuplicate: false)
                 for other in others { answer(other, isDuplicate: true) }

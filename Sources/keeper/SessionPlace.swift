@@ -79,6 +79,12 @@ final class SessionPlace {
         replacedSocket = replaced
     }
 
+    /// The descriptor that holds the sidecar's lock.
+    var sidecarNumber: Int32 { sidecar.number }
+
+    /// Makes this process the one that the sidecar names, in the place of one that died.
+    func rewriteSidecar() throws(SystemError) { try sidecar.rewrite() }
+
     /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         state.directory = directory.raw

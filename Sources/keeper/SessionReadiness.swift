@@ -70,7 +70,9 @@ extension Session {
 
     func closeReadyPipe() {
         switch readyPipe {
-        case .some(let pipe): poller.remove(pipe)
+        case .some(let pipe):
+            poller.remove(pipe)
+            resilience?.forget(.ready)
         case .none: break
         }
         readyPipe = nil

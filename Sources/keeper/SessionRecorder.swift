@@ -12,6 +12,8 @@ final class SessionRecorder {
     private var sequence = 0
     private var waitingEvents: [UInt8] = []
     private(set) var statusIsStale = true
+    /// Something was recorded since this was last set to false.
+    var hasChanged = false
 
     /// Events are kept up to this size, and one older file of the same.
     private static let eventBound = 1 << 20
@@ -53,6 +55,7 @@ final class SessionRecorder {
         var json = JSONWriter(capacity: SessionRecorder.usualSize)
         status.write(to: &json)
         json.endLine()
+        hasChanged = true
         do throws(SystemError) {
             if let code = Faults.next("write", SessionNames.status) {
                 throw SystemError("write", SessionNames.status, code)
@@ -84,6 +87,7 @@ final class SessionRecorder {
         _ details: (inout JSONWriter) -> Void = { _ in }
     ) {
         sequence += 1
+        hasChanged = true
         var json = JSONWriter(capacity: SessionRecorder.usualSize)
         appendEventHeader(
             json: &json, seq: sequence, time: Timestamp.now(), instance: status.instance, event: name)

@@ -81,6 +81,7 @@ extension Session {
         } catch {
             return cannotStart(error)
         }
+        resilience?.keepChild(self)
         do throws(SystemError) {
             if let pid = childPID { try place.recordChild(pid) }
         } catch {
@@ -141,6 +142,7 @@ extension Session {
         case .stopping where !ending.wasStopped:
             // It is being ended for a restart, or for a limit that may have ended the session.
             run.cause = .restart
+            resilience?.note(run.cause)
             input.forgetClosing()
             supervision.replies.append(reply)
         case .backoff:

@@ -86,7 +86,9 @@ extension Session {
         if case .descriptor(let number) = settings.ready { request.extraNumber = number }
         request.limits = settings.resourceLimits
         request.directory = childDirectory.raw
-        request.deathSignal = SIGTERM
+        // Where a keeper may be followed by another one, its child outlives it.
+        if resilience == nil { request.deathSignal = SIGTERM }
+        resilience?.childWillStart()
         request.takesTerminal = settings.terminalSize != nil
         let handle: ProcessHandle
         do throws(SystemError) {
@@ -167,7 +169,11 @@ extension Session {
             sink = .journal(journal)
         case .log, .discard: sink = .log
         }
-        let stream = OutputStream(name, sink: sink, poller: poller)
+        var stage: OutputStage?
+        if let resilience {
+            stage = try system { () throws(SystemError) in try OutputStage(name, resilience.page) }
+        }
+        let stream = OutputStream(name, sink: sink, stage: stage, poller: poller)
         outputs.append(stream)
         return stream
     }

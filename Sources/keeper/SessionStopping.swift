@@ -66,6 +66,7 @@ extension Session {
 
     /// Ends the child of this run by steps.
     func endRun(_ steps: [StopStep], reason: String? = nil) {
+        resilience?.note(run.cause)
         run.steps = steps
         run.nextStep = 0
         if child == nil { return hurryLeftovers() }
@@ -169,7 +170,7 @@ extension Session {
     }
 
     /// Whether the child is about to be found ended.
-    var childIsEnding: Bool { childPID.flatMap { ProcessStat(pid: $0) }?.isEnding ?? false }
+    var childIsEnding: Bool { childPID.flatMap { ProcessStat(pid: $0) }?.isEnding ?? run.isAdopted }
 
     func becomeStuck(survivors: [pid_t]) {
         log.line("stuck: processes survive SIGKILL")

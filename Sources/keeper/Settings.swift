@@ -46,6 +46,8 @@ struct Settings {
     var workingDirectory: String?
     var labels: [Label] = []
     var removesFiles = false
+    /// Another keeper goes on with the session when this one is killed.
+    var isResilient = false
     /// Whoever holds the other end of the report pipe reads the files to the end first.
     var awaitsReader = false
     var mergesStreams = false

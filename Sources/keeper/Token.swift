@@ -14,6 +14,8 @@ enum Token {
     static let notify: UInt64 = 8
     /// The pipe on which the child says that it is ready.
     static let readyPipe: UInt64 = 9
+    /// A child, or what it left behind, that is not this process's to wait for.
+    static let adopted: UInt64 = 10
 
     static func input(_ serial: UInt64) -> UInt64 { 1 << 56 | serial }
     static func control(_ serial: UInt64) -> UInt64 { 2 << 56 | serial }

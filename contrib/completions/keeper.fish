@@ -137,5 +137,6 @@ complete -c keeper -n '__keeper_at keeper' -l no-journal -d 'Discard the output'
 complete -c keeper -n '__keeper_at keeper' -l merge-stderr -d 'Write stderr to the journal of stdout, in the order the command wrote them'
 complete -c keeper -n '__keeper_at keeper' -l max-line -x -d 'Refuse longer lines'
 complete -c keeper -n '__keeper_at keeper' -l max-pending -x -d 'Bound what unfinished lines of all writers may take up'
+complete -c keeper -n '__keeper_at keeper' -l resilient -d 'Let the service manager keep what is open, so that a keeper that is killed is followed by one that goes on with the session'
 
 complete -c keeper -n __keeper_in_child -a '(__keeper_child)'

@@ -70,7 +70,7 @@ _keeperctl_options() {
     ls) options='-a --all --filter --label --json --no-trunc -q --quiet --sort --watch' ;;
     events) options='-f --follow --since --json' ;;
     prune) options='--older --keep --dry-run' ;;
-    exec) options='--config' ;;
+    exec) options='--config --resilient' ;;
     doctor) options='--json' ;;
     esac
     kind="words $options --sessions-dir -h --help --version"

@@ -391,6 +391,7 @@ complete -c keeperctl -n '__keeperctl_at prune' -l keep -x -d 'Keep this many of
 complete -c keeperctl -n '__keeperctl_at prune' -l dry-run -d 'Print what would be removed, and remove nothing'
 
 complete -c keeperctl -n '__keeperctl_at exec' -l config -r -F -d 'Take the options from FILE'
+complete -c keeperctl -n '__keeperctl_at exec' -l resilient -d 'Let the manager keep what is open, so that a keeper that is killed is followed by one that goes on with the session: for keeper-resilient@ID.service'
 complete -c keeperctl -n '__keeperctl_at exec 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at doctor' -l json -d 'Print JSON, one object per line'

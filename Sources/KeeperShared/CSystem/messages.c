@@ -3,7 +3,12 @@
 
 #include <stddef.h>
 
-int csys_send_datagram(const char *path, const char *text, size_t size) {
+union descriptor {
+    char space[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr header;
+};
+
+int csys_send_datagram_with(const char *path, const char *text, size_t size, int descriptor) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const size_t length = strlen(path);
     if (length >= sizeof address.sun_path) {
@@ -17,12 +22,26 @@ int csys_send_datagram(const char *path, const char *text, size_t size) {
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
-    const ssize_t sent = sendto(fd, text, size, MSG_NOSIGNAL, (struct sockaddr *)&address,
-                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    union descriptor control = {.header = {
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    struct iovec part = {.iov_base = (char *)text, .iov_len = size};
+    struct msghdr message = {
+        .msg_name = &address, .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length),
+        .msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+    }
+    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
     const int error = errno;
     close(fd);
     errno = error;
     return sent < 0 ? -1 : 0;
+}
+
+int csys_send_datagram(const char *path, const char *text, size_t size) {
+    return csys_send_datagram_with(path, text, size, -1);
 }
 
 union descriptors {

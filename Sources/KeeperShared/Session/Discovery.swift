@@ -54,7 +54,7 @@ extension SessionStatus {
         _ names: SessionNames, keeper: pid_t, in directory: borrowing FileDescriptor
     ) -> SessionStatus? {
         guard let status = SessionStatus.read(names.folder, in: directory),
-            status.keeper.identity.pid == keeper
+            status.keeper.isNamed(by: keeper)
         else { return nil }
         return status
     }

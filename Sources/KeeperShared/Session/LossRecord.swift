@@ -22,31 +22,54 @@ func recordLoss(_ status: SessionStatus, in folder: borrowing FileDescriptor) ->
 private func appendLossEvent(
     from status: SessionStatus, at time: Timestamp, in folder: borrowing FileDescriptor
 ) throws(SystemError) {
-    let file = try folder.open(SessionNames.events, O_RDWR | O_CREAT | O_APPEND)
-    let tail = try lastBytes(of: file)
-    var last = lastSequence(in: tail)
-    if last == nil, let older = try? folder.open(SessionNames.olderEvents, O_RDONLY) {
-        last = lastSequence(in: try lastBytes(of: older))
-    }
+    let end = try EventsEnd(of: folder)
     var line: [UInt8] = []
     // The keeper may have died in the middle of a line.
-    if let end = tail.last, end != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
+    if end.isTorn { line.append(UInt8(ascii: "\n")) }
     var json = JSONWriter(appendingTo: line)
-    appendEventHeader(json: &json, seq: (last ?? 0) + 1, time: time, instance: status.instance, event: "lost")
+    appendEventHeader(
+        json: &json, seq: end.sequence + 1, time: time, instance: status.instance, event: "lost")
     json.key("from")
     json.string("\(status.state.name)")
     json.key("to")
     json.string("lost")
     json.endObject()
     json.endLine()
-    try file.writeAll(json.bytes, SessionNames.events)
+    try end.file.writeAll(json.bytes, SessionNames.events)
+}
+
+/// Where the events of a keeper that died end.
+package struct EventsEnd: ~Copyable {
+    /// Open for appending.
+    package let file: FileDescriptor
+    /// Bytes in the file.
+    package let size: Int
+    /// The number of the last event that is whole; 0 when there is none.
+    package let sequence: Int
+    /// It died in the middle of a line.
+    package let isTorn: Bool
+
+    package init(of folder: borrowing FileDescriptor) throws(SystemError) {
+        let file = try folder.open(SessionNames.events, O_RDWR | O_CREAT | O_APPEND)
+        let size = try file.metadata().size
+        let tail = lastBytes(of: file, size: size)
+        var last = lastSequence(in: tail)
+        if last == nil, let older = try? folder.open(SessionNames.olderEvents, O_RDONLY) {
+            last = lastSequence(in: lastBytes(of: older, size: try older.metadata().size))
+        }
+        self.file = file
+        self.size = size
+        sequence = last ?? 0
+        isTorn = tail.last.map { $0 != UInt8(ascii: "\n") } ?? false
+    }
+
+    package consuming func takeFile() -> FileDescriptor { file }
 }
 
 /// More than any event's line.
 private let tailSize = 64 << 10
 
-private func lastBytes(of file: borrowing FileDescriptor) throws(SystemError) -> [UInt8] {
-    let size = try file.metadata().size
+private func lastBytes(of file: borrowing FileDescriptor, size: Int) -> [UInt8] {
     let number = file.raw
     return [UInt8](unsafeUninitializedCapacity: min(size, tailSize)) { space, count in
         count = max(0, pread(number, space.baseAddress, space.count, off_t(size - space.count)))

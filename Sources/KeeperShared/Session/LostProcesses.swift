@@ -37,6 +37,8 @@ struct LostProcesses {
     }
 
     private let sessions: [LostSession]
+    /// Those that were started earlier, in clock ticks since boot, are let be.
+    private var startedSince: UInt64 = 0
     private let spared: [pid_t]
     private var members: [Member] = []
     private static let wait: Int64 = .seconds(2)
@@ -46,10 +48,11 @@ struct LostProcesses {
     /// Ends them all: SIGTERM, and SIGKILL for what is left two seconds later.
     ///
     /// - Returns: for each session the processes that survived.
-    static func end(_ sessions: [LostSession]) -> [[pid_t]] {
+    static func end(_ sessions: [LostSession], startedSince: UInt64 = 0) -> [[pid_t]] {
         var survivors = [[pid_t]](repeating: [], count: sessions.count)
         if sessions.isEmpty { return survivors }
         var processes = LostProcesses(sessions)
+        processes.startedSince = startedSince
         for round in 0..<maximumRounds {
             processes.find()
             if processes.members.isEmpty { break }
@@ -58,6 +61,15 @@ struct LostProcesses {
         }
         for member in processes.members { survivors[member.owner].append(member.handle.pid) }
         return survivors
+    }
+
+    /// A session's processes but for its child, wherever they have ended up in the tree of processes.
+    static func others(than child: pid_t?, of session: LostSession) -> [pid_t] {
+        var processes = LostProcesses([session])
+        processes.find()
+        var found: [pid_t] = []
+        for member in processes.members where member.handle.pid != child { found.append(member.handle.pid) }
+        return found
     }
 
     private init(_ sessions: [LostSession]) {
@@ -86,7 +98,9 @@ struct LostProcesses {
 
     /// The session that a process belongs to, by its place in the child's kernel session or by its environment.
     private func owner(of pid: pid_t, _ children: [pid_t?]) -> Int? {
-        guard let stat = ProcessStat(pid: pid), !stat.isZombie else { return nil }
+        guard let stat = ProcessStat(pid: pid), !stat.isZombie, stat.startTime >= startedSince else {
+            return nil
+        }
         for (index, child) in children.enumerated() where child == stat.session { return index }
         guard let environment = processFile("\(pid)/environ", limit: 8 << 20),
             let instance = instance(in: environment)
@@ -126,4 +140,27 @@ struct LostProcesses {
             if rest == 0 { return }
         }
     }
+}
+
+/// The processes besides its child of a session that is not, or no longer, below its keeper.
+///
+/// They are known by the child's kernel session and by `KEEPER_INSTANCE` in their environment, as those of a lost
+/// session are.
+package func strayProcesses(of status: SessionStatus) -> [pid_t] {
+    guard
+        let session = LostSession(
+            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    else { return [] }
+    return LostProcesses.others(than: status.child?.identity.pid, of: session)
+}
+
+/// Ends the processes of a session that were started since a time in clock ticks since boot, by a keeper that died
+/// before it could tell which they are: SIGTERM, and SIGKILL two seconds later.
+package func endStrayProcesses(of status: SessionStatus, startedSince ticks: UInt64) {
+    guard
+        var session = LostSession(
+            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    else { return }
+    session.child = nil
+    _ = LostProcesses.end([session], startedSince: ticks)
 }

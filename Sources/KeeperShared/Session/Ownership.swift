@@ -36,7 +36,7 @@ package enum Ownership {
         case .free(let pid, let age):
             // A sidecar that a keeper of ours described as its own is settled by the lock alone.
             if let pid, let status = SessionStatus.read(names.folder, in: directory),
-                status.keeper.identity.pid == pid
+                status.keeper.isNamed(by: pid)
             {
                 return .dead(pid)
             }

@@ -165,7 +165,8 @@ package enum Reaper {
         guard let sidecar = try directory.metadata(of: names.sidecar) else { return .settled(.nothing) }
         for folder in [names.folder, names.newFolder] {
             // A status of another keeper belongs to an earlier session.
-            guard let status = SessionStatus.read(folder, in: directory), status.keeper.identity.pid == pid
+            guard let pid, let status = SessionStatus.read(folder, in: directory),
+                status.keeper.isNamed(by: pid)
             else { continue }
             let lost = LostSession(status, bootID: bootID(), pidNamespace: pidNamespace())
             if lost != nil { waitForKeeper(status.keeper.identity) }

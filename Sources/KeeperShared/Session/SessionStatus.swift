@@ -86,6 +86,11 @@ package struct SessionStatus {
         package var unit: String?
         /// Its control group; only below a service manager.
         package var cgroup: String?
+        /// The keeper that this one has followed: the sidecar may name that one for a moment yet.
+        package var previousPID: Int32?
+
+        /// Whether a sidecar that names this PID is this session's.
+        package func isNamed(by pid: Int32) -> Bool { identity.pid == pid || previousPID == pid }
 
         package init(
             identity: ProcessIdentity, bootID: String, pidNamespace: String, version: String,

@@ -9,6 +9,31 @@ package struct OwnedSidecar: ~Copyable {
 
     private init(file: consuming FileDescriptor) { self.file = file }
 
+    /// Makes this process the keeper that the sidecar names: its lock has outlived another keeper, as a service manager
+    /// holds it open.
+    ///
+    /// Whoever reads it meanwhile finds the one PID or the other, with line ends behind it.
+    package borrowing func rewrite() throws(SystemError) {
+        var bytes = Array(concat(String(getpid()), "\n").utf8)
+        let length = bytes.count
+        let before = try file.metadata().size
+        while bytes.count < min(before, 16) { bytes.append(UInt8(ascii: "\n")) }
+        let number = file.raw
+        try check("write", "the PID sidecar") { pwrite(number, bytes, bytes.count, 0) }
+        try check("truncate", "the PID sidecar") { ftruncate(number, off_t(length)) }
+    }
+
+    /// Whether this is the file at the sidecar's name.
+    package borrowing func isInPlace(_ names: SessionNames, in directory: borrowing FileDescriptor) -> Bool {
+        guard let there = try? directory.metadata(of: names.sidecar), let own = try? file.metadata() else {
+            return false
+        }
+        return there.isSameFile(as: own)
+    }
+
+    /// Frees the lock, whoever else holds the description: the session that it stood for is over.
+    package borrowing func unlock() { _ = csys_lock(file.raw, Int16(F_UNLCK), 0, 0, 0) }
+
     /// The descriptor that holds the lock.
     package var number: Int32 { file.raw }
 
@@ -29,13 +54,7 @@ package struct OwnedSidecar: ~Copyable {
 
     /// Removes the name, if it is still this file's. The lock stays until the process ends.
     package borrowing func removeName(_ names: SessionNames, in directory: borrowing FileDescriptor) {
-        do throws(SystemError) {
-            if let there = try directory.metadata(of: names.sidecar),
-                there.isSameFile(as: try file.metadata())
-            {
-                try directory.remove(names.sidecar)
-            }
-        } catch {}
+        if isInPlace(names, in: directory) { try? directory.remove(names.sidecar) }
     }
 }
 

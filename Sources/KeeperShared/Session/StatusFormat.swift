@@ -31,6 +31,10 @@ extension SessionStatus {
         json.key("version")
         json.string(keeper.version)
         write("startedAt", keeper.startedAt, to: &json)
+        if let previous = keeper.previousPID {
+            json.key("previousPid")
+            json.integer(previous)
+        }
         write("unit", keeper.unit, to: &json)
         write("cgroup", keeper.cgroup, to: &json)
         json.endObject()
@@ -121,6 +125,7 @@ extension SessionStatus {
             })
         self.keeper.unit = keeper["unit"]?.stringValue
         self.keeper.cgroup = keeper["cgroup"]?.stringValue
+        self.keeper.previousPID = keeper["previousPid"]?.intValue.map { Int32(truncatingIfNeeded: $0) }
         reason = json["reason"]?.stringValue
         isTerminal = json["tty"]?.boolValue ?? false
         if let child = json["child"], let identity = ProcessIdentity(child) {

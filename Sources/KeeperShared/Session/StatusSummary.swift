@@ -4,6 +4,7 @@ import CSystem
 package struct StatusSummary {
     package private(set) var state = SessionState.starting
     package private(set) var keeper: pid_t = 0
+    private var previousKeeper: pid_t = 0
     package private(set) var startedAt: Timestamp?
     package private(set) var child: pid_t?
     package private(set) var restarts = 0
@@ -27,6 +28,7 @@ package struct StatusSummary {
                 for state in SessionState.allCases where isJSONString(value, state.name) { known = state }
             } else if isJSONString(name, "keeper") {
                 (keeper, startedAt) = StatusSummary.process(value)
+                previousKeeper = StatusSummary.pid(jsonMember("previousPid", of: value))
             } else if isJSONString(name, "child") {
                 child = StatusSummary.process(value).pid
                 restarts = jsonInteger(jsonMember("restarts", of: value)) ?? 0
@@ -46,6 +48,9 @@ package struct StatusSummary {
         guard members.isWhole, let known, keeper > 0 else { return nil }
         state = known
     }
+
+    /// Whether a sidecar that names this PID is this session's.
+    package func isNamed(by pid: pid_t) -> Bool { keeper == pid || (previousKeeper == pid && pid > 0) }
 
     private mutating func takeExit(_ bytes: Bytes) {
         endedAt = StatusSummary.time(jsonMember("at", of: bytes))

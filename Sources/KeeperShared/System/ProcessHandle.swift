@@ -11,6 +11,8 @@ package struct ProcessHandle: ~Copyable {
         self.descriptor = descriptor
     }
 
+    package consuming func takeDescriptor() -> FileDescriptor { descriptor }
+
     /// Opens a running process; nil when none has this PID.
     package static func open(pid: pid_t) -> ProcessHandle? {
         let number = csys_pidfd_open(pid)

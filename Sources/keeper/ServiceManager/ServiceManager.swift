@@ -36,8 +36,8 @@ struct ServiceManager {
         }
         switch status.state {
         case .running, .paused, .exited: text = concat(text, announcement)
-        case .starting: if isStarted { text = concat(text, announcement) }
-        case .failed, .stopping, .stuck, .lost, .backoff: break
+        case .starting, .failed, .stopping, .stuck, .lost, .backoff:
+            if isStarted { text = concat(text, announcement) }
         }
         ServiceManager.send(text)
     }
@@ -45,6 +45,9 @@ struct ServiceManager {
     /// The keeper is about to end. Not earlier: who has said so once is sent no signal any more, and a session that
     /// stops its child may only start it again.
     func tellEnd() { if ServiceManager.isMain { ServiceManager.send("STOPPING=1") } }
+
+    /// The keeper is about to end, and has told nothing so far: to end now is no failure to start.
+    static func tellOver() { if isMain { send("READY=1\nSTOPPING=1") } }
 
     /// A sign of life.
     func feedWatchdog() { ServiceManager.send("WATCHDOG=1") }
@@ -70,7 +73,7 @@ struct ServiceManager {
 
     /// Whether the socket in the environment is for this process: a keeper that a service has started inherits the
     /// service's, and must not speak for it.
-    private static var isMain: Bool {
+    static var isMain: Bool {
         getenv("NOTIFY_SOCKET") != nil && number("SYSTEMD_EXEC_PID") ?? Int(getpid()) == Int(getpid())
     }
 

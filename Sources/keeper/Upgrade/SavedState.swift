@@ -14,6 +14,8 @@ struct SavedState {
         var unwritten: [UInt8] = []
         /// The error number while the disk takes no more.
         var failure: Int64 = 0
+        /// Where output survives the keeper.
+        var stage: Int32 = -1
         var hasJournal = false
         var journal = JournalWriter.State()
 
@@ -40,6 +42,7 @@ struct SavedState {
                 if inner.isReading { closed.append(Segment(base: base, size: size)) }
             }
             journal.closed = closed
+            coder.descriptor(16, &stage)
         }
     }
 
@@ -241,6 +244,10 @@ struct SavedState {
     var input = Input()
     var controlSerial: UInt64 = 0
     var clients: [Client] = []
+    /// Memory that outlives the keeper.
+    var page: Int32 = -1
+    /// The child is another keeper's.
+    var isAdopted = false
 
     private static func code(_ tag: UInt32, _ addresses: inout [Address], _ coder: inout StateCoder) {
         var copy = addresses
@@ -326,5 +333,7 @@ struct SavedState {
             clients[index].code(&inner)
         }
         self.clients = clients
+        coder.descriptor(70, &page)
+        coder.flag(71, &isAdopted)
     }
 }

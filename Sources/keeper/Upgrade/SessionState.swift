@@ -4,7 +4,10 @@ import KeeperShared
 // A session as what one binary hands to the next.
 extension Session {
     /// All that the next binary needs, as it is between two turns of the loop.
-    func save() -> SavedState {
+    ///
+    /// - Parameter isCheckpoint: for a keeper that goes on after this one was killed: without connections, which end
+    ///   then.
+    func save(isCheckpoint: Bool = false) -> SavedState {
         flushIndexes()
         updateExtents()
         var state = SavedState()
@@ -42,8 +45,10 @@ extension Session {
         }
         state.streams = outputs.map { $0.save(in: place.folder) }
         state.lastOutputWasStderr = lastOutput == .stderr
-        state.input = input.save(keys: keys)
-        control.save(into: &state)
+        state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
+        if !isCheckpoint { control.save(into: &state) }
+        state.page = resilience?.page.file.raw ?? -1
+        state.isAdopted = run.isAdopted
         return state
     }
 
@@ -73,10 +78,17 @@ extension Session {
         for deadline in state.deadlines {
             if let kind = DeadlineKind(rawValue: deadline.kind) { deadlines.set(kind, at: deadline.time) }
         }
+        do throws(SystemError) {
+            try adoptResilience(state)
+        } catch {
+            problem = error
+        }
         var bound = 0
         if case .journals(let size) = settings.output { bound = size }
         for stream in state.streams {
-            outputs.append(OutputStream(adopting: stream, bound: bound, poller: poller, &problem))
+            let stage = adoptStage(stream, &problem)
+            outputs.append(
+                OutputStream(adopting: stream, bound: bound, stage: stage, poller: poller, &problem))
         }
         if !outputs.isEmpty { lastOutput = state.lastOutputWasStderr ? .stderr : .stdout }
         if let socket = KeeperShared.adopt(state.notes) {

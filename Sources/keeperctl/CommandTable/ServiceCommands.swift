@@ -15,7 +15,16 @@ extension Commands {
         ],
         operands: [Shared.oneSession],
         groups: [
-            OptionGroup("Options", [OptionSpec("config", .path, "FILE", help: "Take the options from FILE")])
+            OptionGroup(
+                "Options",
+                [
+                    OptionSpec("config", .path, "FILE", help: "Take the options from FILE"),
+                    OptionSpec(
+                        flag: "resilient",
+                        help:
+                            "Let the manager keep what is open, so that a keeper that is killed is followed by one that "
+                            + "goes on with the session: for keeper-resilient@ID.service"),
+                ])
         ],
         examples: [
             ExampleSpec(

@@ -17,7 +17,7 @@ func runExec(_ context: Context) throws(CommandFailure) -> Int32 {
     let launcher = KeeperLauncher(
         context: spawn, directoryPath: path, isWaitedFor: false, removesFiles: spawn.arguments.flag("rm"),
         awaitsReader: false)
-    throw launcher.execute(id)
+    throw launcher.execute(id, isResilient: context.arguments.flag("resilient"))
 }
 
 /// What is in the file that is named, or in the user's, or in the system's.

@@ -43,6 +43,8 @@ private final class Waited {
     let names: SessionNames
     /// The keeper that is waited for: another one under the same id is another session's.
     var keeper: pid_t?
+    /// The session, which may go from keeper to keeper.
+    var instance = ""
     /// Readable when the keeper has ended.
     var handle: ProcessHandle?
     var isDone = false
@@ -50,6 +52,11 @@ private final class Waited {
     init(_ id: SessionID) {
         self.id = id
         names = SessionNames(id)
+    }
+
+    /// Whether a status is of the session that is waited for.
+    func wrote(_ status: SessionStatus) -> Bool {
+        instance.isEmpty ? status.keeper.identity.pid == keeper : equalUTF8(status.instance, instance)
     }
 
     var descriptor: Int32 {
@@ -121,8 +128,12 @@ private final class Waiting {
             switch try SessionLookup(session.id, in: directory.descriptor) {
             case .live(let keeper, let status):
                 if let before = session.keeper, before != keeper {
-                    return end(session, recorded(of: session))
+                    guard let status, session.wrote(status) else {
+                        return end(session, recorded(of: session))
+                    }
+                    session.handle = nil
                 }
+                if let status { session.instance = status.instance }
                 if untilReady, let status, status.isReady { return session.isDone = true }
                 // PIDs of another namespace mean nothing here.
                 if let status, !equalUTF8(status.keeper.pidNamespace, pidNamespace()) {
@@ -138,7 +149,7 @@ private final class Waiting {
                 follow(session, keeper)
             case .dead(let status): end(session, status)
             case .over(let status):
-                if let before = session.keeper, before != status.keeper.identity.pid {
+                if session.keeper != nil, !session.wrote(status) {
                     return end(session, recorded(of: session))
                 }
                 end(session, status)
@@ -152,6 +163,13 @@ private final class Waiting {
 
     private func follow(_ session: Waited, _ keeper: pid_t) {
         session.keeper = keeper
+        var hasEnded = false
+        switch session.handle {
+        case .some(let handle): hasEnded = handle.hasEnded()
+        case .none: break
+        }
+        // Its lock has outlived it: another keeper will go on.
+        if hasEnded { session.handle = nil }
         if session.descriptor >= 0 { return }
         session.handle = ProcessHandle.open(pid: keeper)
         // Whether it was still this keeper when its descriptor was opened.
@@ -162,7 +180,7 @@ private final class Waiting {
     private func recorded(of session: Waited) -> SessionStatus? {
         for folder in [session.names.folder, session.names.previousFolder] {
             if let status = SessionStatus.read(folder, in: directory.descriptor),
-                status.keeper.identity.pid == session.keeper
+                session.wrote(status)
             {
                 return status.withoutKeeper
             }

@@ -181,9 +181,9 @@ struct KeeperLauncher {
     /// Becomes the keeper instead of starting one: for a service manager, whose unit this process is.
     ///
     /// - Returns: why it can't.
-    func execute(_ id: SessionID) -> CommandFailure {
+    func execute(_ id: SessionID, isResilient: Bool) -> CommandFailure {
         let program = keeperPath()
-        var arguments = makeArguments(id, isExecuted: true)
+        var arguments = makeArguments(id, isExecuted: true, isResilient: isResilient)
         do throws(SystemError) {
             var environment = try makeEnvironment(isExecuted: true)
             let code = arguments.withPointer { arguments in
@@ -221,7 +221,9 @@ struct KeeperLauncher {
         return process
     }
 
-    private func makeArguments(_ id: SessionID, isExecuted: Bool = false) -> CStringList {
+    private func makeArguments(
+        _ id: SessionID, isExecuted: Bool = false, isResilient: Bool = false
+    ) -> CStringList {
         let given = context.arguments
         var list = CStringList()
         list.append("keeper")
@@ -236,6 +238,7 @@ struct KeeperLauncher {
                 }
             }
         }
+        if isResilient { list.append("--resilient") }
         if given.flag("tty"), !given.flag("size"), let size = TerminalGuard.currentSize {
             list.append(concat("--size=", size.text))
         }
@@ -262,7 +265,7 @@ struct KeeperLauncher {
             // Between a service manager and this process: another keeper never gets it, this one always.
             let isOwn =
                 strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 || strncmp(entry, "WATCHDOG_", 9) == 0
-                || strncmp(entry, "SYSTEMD_EXEC_PID=", 17) == 0
+                || strncmp(entry, "SYSTEMD_EXEC_PID=", 17) == 0 || strncmp(entry, "LISTEN_", 7) == 0
             if isOwn ? isExecuted : !isCleared {
                 entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
             }

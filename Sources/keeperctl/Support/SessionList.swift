@@ -49,7 +49,7 @@ final class SessionList {
     /// A session of ours whose keeper lives. A status of another keeper is an earlier session's.
     func add(_ id: SessionID, keeper: pid_t, _ status: StatusSummary?) {
         var row = Row(id: id, state: .starting, keeper: keeper)
-        if let status, status.keeper == keeper {
+        if let status, status.isNamed(by: keeper) {
             take(status, into: &row)
             if status.end == nil { row.child = status.child }
         }

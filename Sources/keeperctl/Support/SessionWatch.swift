@@ -56,9 +56,15 @@ final class SessionWatch {
             }
         case .none: changed = true
         }
+        var isKnown = false
         switch keeper {
-        case .some(let process): if !set.readiness(of: process.descriptor).isEmpty { isOver = true }
-        case .none: try findKeeper()
+        case .some(let process): isKnown = set.readiness(of: process.descriptor).isEmpty
+        case .none: break
+        }
+        if !isKnown {
+            // Where the lock has outlived its keeper, another one will go on.
+            keeper = nil
+            try findKeeper()
         }
         if changed || isOver { readStatus(in: folder) }
     }
@@ -73,7 +79,7 @@ final class SessionWatch {
     }
 
     /// Looks for the keeper by its lock, and then for a descriptor that tells of its end.
-    private func findKeeper() throws(SystemError) {
+    private func findKeeper(again: Bool = false) throws(SystemError) {
         guard case .live(let pid) = try SidecarState.read(names.sidecar, in: directory) else {
             isOver = true
             return
@@ -82,10 +88,14 @@ final class SessionWatch {
             keeper = ProcessHandle.open(pid: pid)
             return
         }
-        if owner.identity.pid != pid {
-            // The id has a new owner, and this folder is of the session before.
-            isOver = true
-            return
+        if !owner.isNamed(by: pid) {
+            // The id has a new owner, and this folder is of the session before; unless that keeper has just taken over.
+            guard !again, let folder = try? directory.openDirectory(names.folder),
+                let now = SessionStatus.read(names.folder, in: directory),
+                equalUTF8(now.instance, status?.instance ?? "")
+            else { return isOver = true }
+            readStatus(in: folder)
+            return try findKeeper(again: true)
         }
         // PIDs of another namespace mean nothing here; its lock does, and is looked at again and again.
         if !equalUTF8(owner.pidNamespace, pidNamespace()) { return }

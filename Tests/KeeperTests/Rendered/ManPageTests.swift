@@ -69,6 +69,7 @@ import Testing
                 identity: identity, bootID: "", pidNamespace: "", version: "", startedAt: now),
             command: [], workingDirectory: [], labels: [])
         status.reason = "why"
+        status.keeper.previousPID = 1
         status.child = SessionStatus.Child(identity: identity, startedAt: now)
         status.child?.readyAt = now
         status.stderrTail = []

@@ -32,8 +32,8 @@ struct UnitTests {
             is "$(systemd-analyze --user verify --man=no "$HOME/.local/share/systemd/user"/* 2>&1)" ''
             cd "$BOX/p/lib/systemd/system"
             is "$(systemd-analyze verify --man=no ./* 2>&1)" ''
-            must systemd-analyze security --offline=true --threshold=40 ./keeper@.service >"$BOX/security"
-            is "$(find . "$HOME/.local/share/systemd/user" -type f | wc -l)" 12
+            must systemd-analyze security --offline=true --threshold=40 ./keeper@.service ./keeper-resilient@.service >"$BOX/security"
+            is "$(find . "$HOME/.local/share/systemd/user" -type f | wc -l)" 14
             must systemd-sysusers --dry-run "$BOX/p/lib/sysusers.d/keeper.conf"
             """#)
     }

@@ -81,6 +81,10 @@ off_t lseek(int fd, off_t offset, int from) { return CALL(SYS_lseek, fd, offset,
 int close(int fd) { return (int)CALL(SYS_close, fd); }
 int dup2(int fd, int wanted) { return (int)CALL(SYS_dup2, fd, wanted); }
 int pipe2(int fds[2], int flags) { return (int)CALL(SYS_pipe2, fds, flags); }
+ssize_t splice(int from, off64_t *at, int to, off64_t *to_at, size_t count, unsigned flags) {
+    return finish(kernel(SYS_splice, from, (long)at, to, (long)to_at, (long)count, flags));
+}
+ssize_t tee(int from, int to, size_t count, unsigned flags) { return CALL(SYS_tee, from, to, count, flags); }
 int ftruncate(int fd, off_t size) { return (int)CALL(SYS_ftruncate, fd, size); }
 int fsync(int fd) { return (int)CALL(SYS_fsync, fd); }
 int memfd_create(const char *name, unsigned flags) { return (int)CALL(SYS_memfd_create, name, flags); }

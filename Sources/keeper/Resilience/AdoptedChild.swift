@@ -1,0 +1,62 @@
+import CSystem
+import KeeperShared
+
+/// A process that is not below this one: its descriptor tells when it ends.
+final class WatchedProcess {
+    let handle: ProcessHandle
+
+    init(_ handle: consuming ProcessHandle) { self.handle = handle }
+}
+
+// A child that another keeper started. When that keeper was killed the child became init's or the service manager's: how
+// it ends can't be known here, and neither do its descendants come to this process when their parents end.
+extension Session {
+    /// Watches an adopted child.
+    func watchAdoptedChild() throws(SystemError) {
+        switch child {
+        case .some(let handle): try poller.add(handle.descriptor, .input, token: Token.adopted)
+        case .none: break
+        }
+    }
+
+    var adoptedChildHasEnded: Bool {
+        switch child {
+        case .none: return false
+        case .some(let handle):
+            if !handle.hasEnded() { return false }
+            poller.remove(handle.descriptor)
+            return true
+        }
+    }
+
+    /// The child has ended, or something that it left behind.
+    func adoptedHasEnded() {
+        for process in watched where process.handle.hasEnded() { poller.remove(process.handle.descriptor) }
+        watched.removeAll { $0.handle.hasEnded() }
+        reap()
+    }
+
+    /// Watches what the child left behind, so that its end is noticed.
+    func watch(_ leftovers: [pid_t]) {
+        for pid in leftovers {
+            guard let handle = ProcessHandle.open(pid: pid), isStray(pid) else { continue }
+            let process = WatchedProcess(handle)
+            do throws(SystemError) {
+                try poller.add(process.handle.descriptor, .input, token: Token.adopted)
+                watched.append(process)
+            } catch {
+                // The deadline finds out.
+            }
+        }
+    }
+
+    /// Adds the child's descendants that went elsewhere.
+    func addStrays(to found: inout [pid_t]) {
+        for pid in strayProcesses(of: recorder.status) where !found.contains(pid) { found.append(pid) }
+    }
+
+    /// Whether a process is the session's, though it is not below this one.
+    func isStray(_ pid: pid_t) -> Bool {
+        run.isAdopted && strayProcesses(of: recorder.status).contains(pid)
+    }
+}

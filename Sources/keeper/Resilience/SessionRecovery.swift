@@ -1,0 +1,134 @@
+import CSystem
+import KeeperShared
+
+// What a keeper does first that goes on with another one's session.
+extension Session {
+    /// Owns the shared page, where there is one.
+    func adoptResilience(_ state: SavedState) throws(SystemError) {
+        if state.page >= 0 { resilience = Resilience(log, try SharedPage(adopting: state.page)) }
+        run.isAdopted = state.isAdopted
+        if run.isAdopted { try watchAdoptedChild() }
+    }
+
+    func adoptStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
+        guard let resilience, state.stage >= 0 else { return nil }
+        do throws(SystemError) {
+            return try OutputStage(state.isStderr ? .stderr : .stdout, resilience.page, adopting: state.stage)
+        } catch {
+            problem = error
+            return nil
+        }
+    }
+
+    /// Goes on from where another keeper was killed.
+    func goOn(isNewChild: Bool) throws(SystemError) {
+        let before = recorder.status.keeper.identity.pid
+        let now = Timestamp.now()
+        recorder.status.keeper.identity = ProcessIdentity(
+            pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0)
+        recorder.status.keeper.previousPID = before
+        recorder.status.keeper.version = "\(keeperVersion)"
+        if isNewChild, let pid = childPID { try place.recordChild(pid) }
+        // Output first: what is in the stages came before all that is recorded now.
+        for stream in outputs { try recoverStage(stream) }
+        resumeReadiness()
+        for stream in outputs { read(stream.name) }
+        updateExtents()
+        recorder.writeStatus(in: place.folder)
+        // Only now: the status that is there by now says that the one before was this session's too.
+        try place.rewriteSidecar()
+        log.line(
+            "goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
+        recorder.event("recovered", in: place.folder) { json in
+            json.key("pid")
+            json.integer(getpid())
+            json.key("previousPid")
+            json.integer(before)
+            json.key("to")
+            json.string("\(recorder.status.state.name)")
+            guard let last = resilience?.page[.lastTurn], last > 0 else { return }
+            json.key("lastTurn")
+            json.string(Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last)).rfc3339)
+        }
+        if isNewChild { noteStart() }
+        resumeInput()
+        forgivePause()
+        for kind in [.drain, .leftovers, .stopStep, .accept, .idle, .logSize] as [DeadlineKind] {
+            deadlines.clear(kind)
+        }
+        if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
+        deadlines.setIfUnset(.idle, in: .milliseconds(100))
+        resilience?.checkpoint(self)
+        recorder.manager.tell(recorder.status, isStarted: true)
+        resumeRun()
+    }
+
+    private func noteStart() {
+        recorder.event("started", in: place.folder) { json in
+            json.key("to")
+            json.string("starting")
+            json.key("pid")
+            json.integer(childPID ?? 0)
+            json.key("restarts")
+            json.integer(recorder.status.child?.restarts ?? 0)
+        }
+    }
+
+    private func resumeReadiness() {
+        if recorder.status.child?.readyAt != nil {
+            // The other keeper may have been killed right behind that.
+            supervision.hasBeenReady = true
+            supervision.match = nil
+            if !run.wasReady { run.readyAt = monotonicNow() }
+        }
+        // What was looked for may have come in part.
+        guard let match = supervision.match else { return }
+        if case .output(let text) = settings.ready, text.count > 1 {
+            var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
+            for stream in outputs {
+                guard case .journal(let journal) = stream.sink else { continue }
+                let tail = journal.tail(text.count - 1, in: place.folder)
+                if stream.name == .stdout { tails.stdout = tail } else { tails.stderr = tail }
+            }
+            supervision.match?.resume(isArmed: true, tails: tails)
+        }
+        if case .line(let line) = settings.ready, !match.isArmed {
+            try? input.send(line, isFirst: true, then: .armMatch)
+        }
+    }
+
+    /// A line that was torn is ended: the child gets it as it is, and what follows is not part of it.
+    private func resumeInput() {
+        input.hold(recorder.status.state == .paused)
+        guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin != nil else { return }
+        log.line("a line of input may have been torn")
+        recorder.event("dropped", in: place.folder) { json in
+            json.key("why")
+            json.string("torn")
+        }
+        try? input.send([], isFirst: true, then: nil)
+    }
+
+    /// Takes up what was under way.
+    private func resumeRun() {
+        run.cause = resilience?.cause ?? .none
+        if case .stop = run.cause { ending.urgency = .orderly }
+        if run.isSettled {
+            run.end = run.end ?? resilience?.childEnd ?? .unknown
+            // It may have been about to start the next one.
+            recorder.status.state = .backoff
+            return deadlines.setIfUnset(.restart, in: 0)
+        }
+        if let end = recorder.status.exit?.end ?? resilience?.childEnd {
+            // The other keeper had learned of it.
+            if adoptedChildHasEnded || childPID != nil { childHasEnded(end) }
+            return reap()
+        }
+        if case .stuck = recorder.status.state {
+            deadlines.set(.stuck, in: .seconds(1))
+        } else if run.isBeingEnded {
+            endRun(settings.stopSteps)
+        }
+        reap()
+    }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Testing
+
+/// `keeper-resilient@.service` under a real service manager.
+@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash"))
+struct ResilientUnitTests {
+    let box: Sandbox
+    init() throws { box = try Sandbox() }
+
+    private static let installed = #"""
+        must "$REPOSITORY/contrib/install" --prefix "$HOME/.local" --executables "$BIN" --systemd user >/dev/null
+        must systemctl --user daemon-reload
+        mkdir -p "$HOME/.config/keeper"
+        unit=keeper-resilient@a
+        state_is() { [[ $(jq -r .state "$KEEPER_SESSIONS_DIR/a.d/status.json") == "$1" ]]; }
+        active() { [[ $(property $unit ActiveState) == active ]]; }
+        # The keeper dies, and another one has taken over.
+        replace() {
+            local before
+            before=$(keeper_of a)
+            kill -9 "$before"
+            other() { [[ $(keeper_of a) != "$before" ]] && active && keeperctl status a; }
+            eventually other
+        }
+
+        """#
+
+    private func run(_ script: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try UserSystemd.run(box, ResilientUnitTests.installed + script, sourceLocation: sourceLocation)
+    }
+
+    @Test("kill -9 ten times in a row under load: same child, next line arrives, journal continuous")
+    func tenTimes() throws {
+        try run(
+            #"""
+            mkfifo "$BOX/tick"
+            cat >"$HOME/.config/keeper/a.json" <<END
+            {"command":["bash","-c","for i in {0..9}; do seq \$((i * 100000 + 1)) \$(((i + 1) * 100000)); read -r x <$BOX/tick; done & exec cat >&2"]}
+            END
+            must systemctl --user start $unit
+            child=$(child_of a)
+            for i in {1..10}; do
+                echo >"$BOX/tick" &
+                must keeperctl write a "line $i"
+                # Live all the time, whoever looks.
+                ( for _ in {1..20}; do keeperctl discover --json; done >"$BOX/seen.$i" ) &
+                looking=$!
+                replace
+                must wait $looking
+                is "$(jq -r .state "$BOX/seen.$i" | sort -u)" running
+            done
+            is "$(child_of a)" "$child"
+            must kill -0 "$child"
+            journal() { cat "$KEEPER_SESSIONS_DIR"/a.d/stdout.0*.log; }
+            whole() { [[ $(journal | tail -n 1) == 1000000 ]]; }
+            eventually whole
+            must cmp <(journal) <(seq 1000000)
+            lines() { [[ $(keeperctl logs --stderr a) == "$(printf 'line %s\n' {1..10})" ]]; }
+            eventually lines
+            is "$(jq -r 'select(.event == "recovered") | .pid' "$KEEPER_SESSIONS_DIR/a.d/events.jsonl" | wc -l)" 10
+            is "$(property $unit NRestarts)" 10
+            must systemctl --user stop $unit
+            is "$(property $unit Result)" success
+            """#)
+    }
+
+    @Test(
+        "a child that dies in the pause has ended unknown; stop ends the session in order, restart begins another"
+    )
+    func life() throws {
+        try run(
+            #"""
+            mkdir -p "$HOME/.config/systemd/user/$unit.service.d"
+            printf '[Service]\nRestartSec=1s\n' >"$HOME/.config/systemd/user/$unit.service.d/test.conf"
+            must systemctl --user daemon-reload
+            echo '{"command":["bash","-c","trap \"echo bye; exit 0\" TERM; sleep 1000 & while :; do wait; done"],
+                "restart":"on-failure"}' >"$HOME/.config/keeper/a.json"
+            must systemctl --user start $unit
+            child=$(child_of a)
+            keeper=$(keeper_of a)
+            kill -9 "$keeper"
+            kill -9 "$child"
+            again() { [[ $(child_of a) != "$child" ]] && state_is running; }
+            eventually again
+            is "$(jq -c 'select(.event == "exited") | .unknown' "$KEEPER_SESSIONS_DIR/a.d/events.jsonl")" true
+
+            instance=$(jq -r .instance "$KEEPER_SESSIONS_DIR/a.d/status.json")
+            must systemctl --user restart $unit
+            eventually state_is running
+            [[ $(jq -r .instance "$KEEPER_SESSIONS_DIR/a.d/status.json") != "$instance" ]] || fail 'the same session'
+            has "$(keeperctl logs --previous a)" bye
+
+            replace
+            child=$(child_of a)
+            must systemctl --user stop $unit
+            is "$(property $unit Result)" success
+            is "$(property $unit NFileDescriptorStore)" 0
+            must state_is exited
+            kill -0 "$child" 2>/dev/null && fail 'the child lives'
+            has "$(keeperctl logs a)" bye
+            pgrep -f '^sleep 1000$' >/dev/null && fail 'its child lives'
+            is "$(keeperctl ls)" "$(keeperctl ls | head -n 1)"
+            """#)
+    }
+}

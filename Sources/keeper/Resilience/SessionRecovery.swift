@@ -29,6 +29,9 @@ extension Session {
         recorder.status.keeper.previousPID = before
         recorder.status.keeper.version = "\(keeperVersion)"
         if isNewChild, let pid = childPID { try place.recordChild(pid) }
+        // A child that is being ended doesn't become ready, whatever it has written.
+        run.cause = resilience?.cause ?? .none
+        if case .stop = run.cause { ending.urgency = .orderly }
         // Output first: what is in the stages came before all that is recorded now.
         for stream in outputs { try recoverStage(stream) }
         resumeReadiness()
@@ -111,8 +114,6 @@ extension Session {
 
     /// Takes up what was under way.
     private func resumeRun() {
-        run.cause = resilience?.cause ?? .none
-        if case .stop = run.cause { ending.urgency = .orderly }
         if run.isSettled {
             run.end = run.end ?? resilience?.childEnd ?? .unknown
             // It may have been about to start the next one.

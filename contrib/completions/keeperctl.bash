@@ -48,7 +48,7 @@ _keeperctl_options() {
     case $1 in
     spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     run) options='--json --timeout --watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
-    write) options='--attempts --timeout --no-receipt' ;;
+    write) options='--attempts --timeout --no-receipt --key' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     restart) options='--timeout' ;;
     pause) options='--timeout' ;;
@@ -140,6 +140,7 @@ _keeperctl_value() {
     'run --property') kind=nothing ;;
     'write --attempts') kind=nothing ;;
     'write --timeout') kind=nothing ;;
+    'write --key') kind=nothing ;;
     'kill --grace') kind=nothing ;;
     'kill -s' | 'kill --signal') kind='words HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS' ;;
     'kill --timeout') kind=nothing ;;

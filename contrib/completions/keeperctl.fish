@@ -9,7 +9,7 @@ function __keeperctl_takes_value
             return 0
         case 'run --timeout' 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
-        case 'write --attempts' 'write --timeout'
+        case 'write --attempts' 'write --timeout' 'write --key'
             return 0
         case 'kill --grace' 'kill -s' 'kill --signal' 'kill --timeout'
             return 0
@@ -266,6 +266,7 @@ complete -c keeperctl -n '__keeperctl_at run' -l property -x -d 'Set a property 
 complete -c keeperctl -n '__keeperctl_at write' -l attempts -x -d 'Try this often to connect; what may have been taken is never sent twice'
 complete -c keeperctl -n '__keeperctl_at write' -l timeout -x -d 'Stop waiting for the receipt after this time'
 complete -c keeperctl -n '__keeperctl_at write' -l no-receipt -d 'Return when the lines are sent, not delivered'
+complete -c keeperctl -n '__keeperctl_at write' -l key -x -d 'Send one line, unless one with this key is among the last 1,024 that the session took'
 complete -c keeperctl -n '__keeperctl_at write 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'
 
 complete -c keeperctl -n '__keeperctl_at eof 0' -x -a '(__keeperctl_sessions keeperctl discover --quiet --no-reap)'

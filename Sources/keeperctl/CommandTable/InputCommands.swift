@@ -6,7 +6,10 @@ extension Commands {
         "write", summary: "Send lines to a session's standard input",
         description: [
             "Each LINE is sent with a line feed behind it; without LINE, standard input is sent, of any length. "
-                + "Returns when every line is in the command's input pipe."
+                + "Returns when every line is in the command's input pipe.",
+            "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
+                + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
+                + "again, and a message says so.",
         ],
         operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
         groups: [
@@ -19,11 +22,19 @@ extension Commands {
                         default: .value("3")),
                     Shared.timeout("Stop waiting for the receipt after this time"),
                     OptionSpec(flag: "no-receipt", help: "Return when the lines are sent, not delivered"),
+                    OptionSpec(
+                        "key", .string, "KEY",
+                        help:
+                            "Send one line, unless one with this key is among the last 1,024 that the session took",
+                        excludes: ["no-receipt"]),
                 ])
         ],
         examples: [
             ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
             ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
+            ExampleSpec(
+                "keeperctl write --key order-17 import '{\"order\":17}'",
+                "Sends a line that must not arrive twice."),
         ],
         exitStatuses: [
             ExitStatusSpec("0", "Every line is delivered."),

@@ -10,6 +10,7 @@ func runWrite(_ context: Context) throws(CommandFailure) -> Int32 {
     guard let directory = try context.openDirectory() else {
         throw .noSession(id, in: try context.directoryPath())
     }
+    if let key = arguments.value("key") { return try writeOnce(key, id, in: directory, context) }
     let socket = try connectInput(
         SessionNames(id), in: directory, attempts: arguments.integer("attempts") ?? 3, deadline: deadline)
     let lines = arguments.operands.dropFirst()

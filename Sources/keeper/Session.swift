@@ -20,6 +20,8 @@ final class Session {
     var supervision = Supervision()
     var outputs: [OutputStream] = []
     var notes: NotifySocket?
+    /// nil where the session has none of its own.
+    private(set) lazy var childGroup = ChildGroup(below: recorder.status.keeper)
     var readyPipe: FileDescriptor?
     var keys = DeliveredKeys()
     var upgrade: UpgradeRequest?

@@ -89,14 +89,22 @@ extension Session {
             open += children(of: pid)
         }
         if run.isAdopted { addStrays(to: &found) }
+        addMembers(to: &found)
         return found
     }
 
     func signalLeftover(_ pid: pid_t, _ signal: Int32) {
         // Opened first and then looked at: a descendant that ended may have left its PID to a stranger.
-        guard let handle = ProcessHandle.open(pid: pid), descends(pid) || isStray(pid) else { return }
+        guard let handle = ProcessHandle.open(pid: pid),
+            descends(pid) || isStray(pid) || childGroup?.members.contains(pid) == true
+        else { return }
         try? handle.signal(signal)
         if signal != SIGKILL, signal != SIGSTOP { try? handle.signal(SIGCONT) }
+    }
+
+    private func kill(_ left: [pid_t]) {
+        if killGroupAtOnce() { return }
+        for pid in left { signalLeftover(pid, SIGKILL) }
     }
 
     private func descends(_ pid: pid_t) -> Bool {
@@ -118,7 +126,7 @@ extension Session {
         case .untouched, .done: return
         case .terminating:
             run.phase = .killing
-            for pid in left { signalLeftover(pid, SIGKILL) }
+            kill(left)
             deadlines.set(.leftovers, in: .seconds(2))
         case .killing: becomeStuck(survivors: left)
         }
@@ -138,7 +146,7 @@ extension Session {
             }
             if !left.isEmpty {
                 // Processes that appeared since then get the same.
-                if case .killing = run.phase { for pid in left { signalLeftover(pid, SIGKILL) } }
+                if case .killing = run.phase { kill(left) }
                 return
             }
             run.phase = .done

@@ -88,6 +88,8 @@ extension Session {
         request.directory = childDirectory.raw
         // Where a keeper may be followed by another one, its child outlives it.
         if resilience == nil { request.deathSignal = SIGTERM }
+        let entrance = childGroup?.openEntrance()
+        request.controlGroup = rawNumber(entrance) ?? -1
         resilience?.childWillStart()
         request.takesTerminal = settings.terminalSize != nil
         let handle: ProcessHandle

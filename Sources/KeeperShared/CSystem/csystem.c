@@ -195,6 +195,8 @@ static int child_main(void *argument) {
         syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
     if (setsid() < 0)
         FAIL("setsid");
+    if (spawn->control_group >= 0 && write(spawn->control_group, "0", 1) < 0)
+        spawn->control_group = -1; // where it is will do as well
     if (spawn->directory >= 0 && fchdir(spawn->directory) < 0)
         FAIL("chdir");
     if (spawn->death_signal) {

@@ -111,6 +111,8 @@ package struct SpawnRequest {
     /// A directory descriptor to start in, borrowed; -1 keeps the present one.
     package var directory: Int32 = -1
     package var mask: mode_t
+    /// A control group's `cgroup.procs`, borrowed: the new process moves there before exec, if it may; -1 for none.
+    package var controlGroup: Int32 = -1
     /// Sent to the new process when this one dies; 0 for none.
     package var deathSignal: Int32 = 0
     /// Whether what becomes 0 is a terminal, and the new process's own.
@@ -141,6 +143,7 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.death_signal = request.deathSignal
     record.terminal = request.takesTerminal ? 1 : 0
     record.parent = getpid()
+    record.control_group = request.controlGroup
     record.extra = request.extraNumber
     record.executes_extra = request.executesExtra ? 1 : 0
     let limits = request.limits.map {

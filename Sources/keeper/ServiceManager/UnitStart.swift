@@ -70,8 +70,8 @@ struct UnitStart {
             let runner = try run(
                 unit: UnitManager.unitName(settings.id, suffix: suffix), file: concat(folder, "/", name),
                 errors: errors)
-            try wait(for: runner, report, listener)
-            if !socket.isEmpty { try directory.remove(socket) }
+            try wait(for: runner, report, listener) { try? directory.remove(socket) }
+            if !socket.isEmpty { try? directory.remove(socket) }
             if end(of: runner) == .exited(0) { return .started }
             // The file's name is the claim: without it no keeper can start, and one that has taken it has the pipe.
             return unlinkat(directory.raw, name, 0) == 0 ? .refused(firstLine(errors)) : .started
@@ -115,7 +115,9 @@ struct UnitStart {
             "--slice=keeper.slice",
             "--service-type=notify", "--property=TimeoutStartSec=infinity",
             // The keeper decides what becomes of a command that ran out of memory.
-            "--property=OOMPolicy=continue", concat("--unit=", unit),
+            "--property=OOMPolicy=continue",
+            // The command gets a control group of its own below the unit's.
+            "--property=Delegate=yes", concat("--unit=", unit),
             concat("--description=Session ", settings.id.string),
         ]
         switch settings.leftovers {
@@ -151,7 +153,8 @@ struct UnitStart {
 
     /// Gives the new keeper the report pipe, and waits until the manager has done what it could.
     private func wait(
-        for runner: borrowing ProcessHandle, _ report: SpawnReport, _ listener: borrowing FileDescriptor?
+        for runner: borrowing ProcessHandle, _ report: SpawnReport, _ listener: borrowing FileDescriptor?,
+        removeSocket: () -> Void
     ) throws(SystemError) {
         let set = PollSet()
         while !runner.hasEnded() {
@@ -165,6 +168,8 @@ struct UnitStart {
             switch listener {
             case .some(let listener):
                 if let connection = try listener.accept(), connection.peerUser() == geteuid() {
+                    // First: once it has the pipe the session may be ready, and whoever waits for that goes on.
+                    removeSocket()
                     report.share(over: connection)
                 }
             case .none: break

@@ -64,6 +64,40 @@ struct ResilientUnitTests {
             """#)
     }
 
+    @Test("what hides from a keeper that came later is still in the child's control group, and ended with it")
+    func controlGroup() throws {
+        try run(
+            #"""
+            # A daemon without the session's variables, whose parent was not below the keeper that has to end it.
+            cat >"$HOME/.config/keeper/a.json" <<'END'
+            {"command":["bash","-c","(trap '' TERM; exec env -i setsid sleep 4321) & exec cat"]}
+            END
+            must systemctl --user start $unit
+            group_of() { sed -n 's/^0:://p' "/proc/$1/cgroup"; }
+            hidden() { pgrep -f '^sleep 4321$' >/dev/null; }
+            eventually hidden
+            daemon=$(pgrep -f '^sleep 4321$')
+            is "$(group_of "$daemon")" "$(group_of "$(keeper_of a)")/session"
+            is "$(group_of "$(child_of a)")" "$(group_of "$(keeper_of a)")/session"
+            replace
+            is "$(group_of "$daemon")" "$(group_of "$(keeper_of a)")/session"
+            must keeperctl kill a
+            kill -0 "$daemon" 2>/dev/null && fail 'the daemon lives'
+            is "$(property $unit Result)" success
+
+            # Faster than one could kill them one by one.
+            cat >"$HOME/.config/keeper/a.json" <<'END'
+            {"command":["bash","-c","trap '' TERM; f() { trap '' TERM; while :; do f & disown; sleep 0.05; exit; done; }; f & f & f & exec cat"]}
+            END
+            must systemctl --user start $unit
+            many() { (( $(wc -l <"/sys/fs/cgroup/unified$(group_of "$(child_of a)")/cgroup.procs" || wc -l <"/sys/fs/cgroup$(group_of "$(child_of a)")/cgroup.procs") > 3 )); }
+            eventually many 2>/dev/null
+            left=$(group_of "$(child_of a)")
+            must keeperctl kill a
+            is "$(cat "/sys/fs/cgroup/unified$left/cgroup.procs" "/sys/fs/cgroup$left/cgroup.procs" 2>/dev/null)" ''
+            """#)
+    }
+
     @Test(
         "a child that dies in the pause has ended unknown; stop ends the session in order, restart begins another"
     )

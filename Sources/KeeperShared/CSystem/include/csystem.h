@@ -162,6 +162,7 @@ struct csys_spawn {
     int limit_count;
     int directory;          // fchdir there, unless -1
     mode_t mask;            // umask
+    int control_group;      // cgroup.procs of the group to move to, if that is allowed; -1: stay
     int death_signal;       // sent when the parent dies; 0: none
     int terminal;           // whether descriptor 0 becomes the controlling terminal
     pid_t parent;           // checked after death_signal is set

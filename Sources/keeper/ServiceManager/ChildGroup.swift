@@ -1,0 +1,89 @@
+import CSystem
+import KeeperShared
+
+/// A control group for the child and all that it starts, below the one of the keeper's own unit (cgroups(7),
+/// version 2). Nobody leaves it by forking, and all in it can be killed in one step, faster than any of them forks.
+///
+/// Only where this keeper is a unit's main process: in any other group there may be somebody else, and the service
+/// manager wants to be the only one who changes it.
+final class ChildGroup {
+    private let folder: FileDescriptor
+
+    /// Makes it, or finds the one that another keeper of the session has made.
+    ///
+    /// - Returns: nil where there is no unit, no such tree, or no permission; the session does without then.
+    init?(below keeper: SessionStatus.Keeper) {
+        guard keeper.unit != nil, let group = keeper.cgroup else { return nil }
+        // The second is where the older hierarchies are mounted as well.
+        for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] as [StaticString] {
+            do throws(SystemError) {
+                let unit = try FileDescriptor.open(concat("\(root)", group), O_RDONLY | O_DIRECTORY)
+                // There since Linux 5.14; the older hierarchies don't have it at all.
+                guard try unit.metadata(of: "cgroup.kill") != nil else { continue }
+                do throws(SystemError) {
+                    try unit.makeDirectory(ChildGroup.name, mode: 0o755)
+                } catch { if error.code != EEXIST { throw error } }
+                folder = try unit.openDirectory(ChildGroup.name)
+                return
+            } catch { continue }
+        }
+        return nil
+    }
+
+    private static let name = "session"
+
+    /// What a process writes a 0 into to become a member; nil when it can't be opened.
+    func openEntrance() -> FileDescriptor? { try? folder.open("cgroup.procs", O_WRONLY) }
+
+    /// Who is in it.
+    var members: [pid_t] {
+        guard let file = try? folder.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20)
+        else { return [] }
+        var found: [pid_t] = []
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            // 0 is a process that is not in this one's PID namespace.
+            if let number = decimal(Array(line)), number > 1 { found.append(pid_t(number)) }
+        }
+        return found
+    }
+
+    /// Kills all that are in it, and what they are about to fork.
+    func kill() -> Bool {
+        guard let file = try? folder.open("cgroup.kill", O_WRONLY) else { return false }
+        return (try? file.writeAll(Array("1".utf8))) != nil
+    }
+}
+
+extension Session {
+    /// Adds those of the child's control group that are not below this process any more.
+    func addMembers(to found: inout [pid_t]) {
+        guard let childGroup else { return }
+        let members = childGroup.members
+        for pid in members where pid != childPID && !found.contains(pid) {
+            if let stat = ProcessStat(pid: pid), !stat.isZombie, !isAnotherSessions(pid, members) {
+                found.append(pid)
+            }
+        }
+    }
+
+    /// Kills the child's control group at once, if nobody in it belongs to another session.
+    ///
+    /// - Returns: whether that is done; else each process has to be killed by itself.
+    func killGroupAtOnce() -> Bool {
+        guard let childGroup else { return false }
+        for pid in childGroup.members where isKeeper(pid) { return false }
+        return childGroup.kill()
+    }
+
+    /// Whether a member is another session's keeper, or below one.
+    private func isAnotherSessions(_ pid: pid_t, _ members: [pid_t]) -> Bool {
+        var next = pid
+        // No further than the group reaches: a service manager that keeps a keeper's lock looks like a keeper.
+        for _ in 0..<1024 where members.contains(next) {
+            if isKeeper(next) { return true }
+            guard let stat = ProcessStat(pid: next) else { return false }
+            next = stat.parent
+        }
+        return false
+    }
+}

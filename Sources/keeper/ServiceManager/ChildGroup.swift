@@ -37,7 +37,8 @@ final class ChildGroup {
 
     /// Who is in it.
     var members: [pid_t] {
-        guard let file = try? folder.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20)
+        guard let file = try? folder.open("cgroup.procs", O_RDONLY),
+            let bytes = try? file.readAll(limit: 1 << 20)
         else { return [] }
         var found: [pid_t] = []
         for line in bytes.split(separator: UInt8(ascii: "\n")) {

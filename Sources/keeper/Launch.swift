@@ -160,6 +160,7 @@ struct Launch {
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)
         status.isTerminal = settings.terminalSize != nil
+        status.terminalSize = settings.terminalSize
         return status
     }
 

@@ -19,14 +19,16 @@ struct ScreenPainter {
             // To be there again when the program leaves its own screen; with nothing on it, what is there now is.
             if !lines.isBlank {
                 pushOut()
-                move(paint(lines, screen.hiddenPlace, cutting: false))
+                let place = screen.hiddenPlace ?? screen.place
+                move(paint(lines, place, cutting: false))
+                place.style.append(to: &bytes)
             }
         } else {
             pushOut()
         }
         bytes += modes
         // What would disturb; switched on again behind it.
-        append("\u{1B}[?6l\u{1B}[?7h\u{1B}[H")
+        append("\u{1B}[m\u{1B}[?6l\u{1B}[?7h\u{1B}[H")
         let cursor = paint(screen.grid, screen.place, cutting: screen.hidden != nil)
         finish(cursor)
     }

@@ -91,13 +91,15 @@ struct ScreenStyle: Equatable {
     private func append(_ kind: Int, _ colour: UInt64, to bytes: inout [UInt8]) {
         let isIndexed = colour & ScreenStyle.indexed != 0
         if !isIndexed, colour & ScreenStyle.direct == 0 { return }
+        let number = Int(colour & 0xFF)
+        if isIndexed, number < 16 { return append(number + kind + (number < 8 ? -8 : 44), to: &bytes) }
         append(kind, to: &bytes)
         append(isIndexed ? 5 : 2, to: &bytes)
         if !isIndexed {
             append(Int(colour >> 16 & 0xFF), to: &bytes)
             append(Int(colour >> 8 & 0xFF), to: &bytes)
         }
-        append(Int(colour & 0xFF), to: &bytes)
+        append(number, to: &bytes)
     }
 
     private func append(_ number: Int, to bytes: inout [UInt8]) {

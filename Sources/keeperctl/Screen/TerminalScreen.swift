@@ -27,7 +27,7 @@ final class TerminalScreen {
     var place = Place()
     /// As DECSC left it.
     var saved = Place()
-    private(set) var hiddenPlace = Place()
+    private(set) var hiddenPlace: Place?
     /// The first and the last row that scroll.
     private(set) var top = 0
     private(set) var bottom: Int
@@ -287,11 +287,11 @@ final class TerminalScreen {
             // What was taken for lines was that screen.
             isCut = false
             grid.erase(rows: 0, rows, ScreenStyle())
-            hiddenPlace.row = rows - 1
+            hiddenPlace = Place(row: rows - 1)
         }
         if let lines = hidden { grid = lines }
         hidden = nil
-        if keepingPlace { place = hiddenPlace }
+        if keepingPlace, let old = hiddenPlace { place = old }
         place.column = min(place.column, columns - 1)
     }
 }

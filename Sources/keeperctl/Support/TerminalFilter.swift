@@ -242,7 +242,8 @@ struct TerminalFilter {
 
     private mutating func change(_ mode: Int, isOn: Bool) {
         guard TerminalFilter.isKept(mode) else { return }
-        modes.removeAll { $0 == mode }
+        // There is one other screen, whatever mode shows it.
+        modes.removeAll { $0 == mode || TerminalFilter.isScreen($0) && TerminalFilter.isScreen(mode) }
         if isOn != TerminalFilter.isOnAtRest(mode) { modes.append(mode) }
         changes += 1
     }

@@ -99,7 +99,9 @@ struct ScreenPainter {
     private mutating func finish(_ cursor: (row: Int, column: Int)) {
         let place = screen.place
         var cursor = cursor
-        if screen.top > 0 || screen.bottom < screen.rows - 1 { append(screen.top + 1, screen.bottom + 1, "r") }
+        if screen.top > 0 || screen.bottom < screen.rows - 1 {
+            append(screen.top + 1, screen.bottom + 1, "r")
+        }
         move((screen.saved.row, min(screen.saved.column, screen.columns - 1)))
         screen.saved.style.append(to: &bytes)
         append("\u{1B}7")

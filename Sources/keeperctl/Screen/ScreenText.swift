@@ -15,6 +15,10 @@ extension TerminalScreen {
     /// Appends what a cell shows.
     func append(_ cell: ScreenCell, to bytes: inout [UInt8]) {
         if cell.text == ScreenCell.rest { return }
-        if let cluster = cluster(cell.text) { bytes += cluster } else { bytes.appendUTF8(max(cell.text, 0x20)) }
+        if let cluster = cluster(cell.text) {
+            bytes += cluster
+        } else {
+            bytes.appendUTF8(max(cell.text, 0x20))
+        }
     }
 }

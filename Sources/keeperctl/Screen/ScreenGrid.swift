@@ -25,7 +25,10 @@ final class ScreenGrid {
         self.columns = columns
         self.rows = rows
         // Zeros are blank cells.
-        guard let space = calloc(columns * rows, MemoryLayout<ScreenCell>.stride) else {
+        let space = mmap(
+            nil, columns * rows * MemoryLayout<ScreenCell>.stride, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let space, space != UnsafeMutableRawPointer(bitPattern: -1) else {
             fatalError("no memory for a screen")
         }
         cells = space.bindMemory(to: ScreenCell.self, capacity: columns * rows)
@@ -33,7 +36,7 @@ final class ScreenGrid {
         for row in 0..<rows { order.append(row) }
     }
 
-    deinit { free(cells) }
+    deinit { munmap(cells, columns * rows * MemoryLayout<ScreenCell>.stride) }
 
     private func start(_ row: Int) -> UnsafeMutablePointer<ScreenCell> { cells + order[row] * columns }
 

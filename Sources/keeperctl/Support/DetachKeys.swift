@@ -12,7 +12,8 @@ struct DetachKeys {
         guard let keys = DetachKeys(given) else {
             throw CommandFailure(
                 ExitStatus.badUsage,
-                concat("--detach-keys ", quoted(given), " are no keys such as ctrl-p,ctrl-q or ctrl-]; or none"))
+                concat(
+                    "--detach-keys ", quoted(given), " are no keys such as ctrl-p,ctrl-q or ctrl-]; or none"))
         }
         self = keys
     }

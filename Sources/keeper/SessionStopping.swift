@@ -57,6 +57,7 @@ extension Session {
         }
         if run.isSettled {
             // Between two children there is nothing to wait for.
+            resilience?.note(run.cause)
             deadlines.clear(.restart)
             noteStopping(reason: nil)
             return finish()

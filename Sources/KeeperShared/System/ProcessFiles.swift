@@ -151,9 +151,10 @@ package func readChildren(of pid: pid_t) -> [pid_t]? {
     return found
 }
 
-/// Whether a process is a keeper that owns a session: it holds the lock of a PID sidecar.
+/// Whether a process is a keeper that owns a session: it holds the lock of a PID sidecar that names it.
 ///
-/// The kernel lists a description's locks in fdinfo, so no name and no claim of the process counts.
+/// The kernel lists a description's locks in fdinfo, so no name and no claim of the process counts. A service manager
+/// that keeps a resilient session's lock holds it as well, but the sidecar names another.
 package func isKeeper(_ pid: pid_t) -> Bool {
     for number in processNumbers(in: "\(pid)/fdinfo") {
         guard let information = processFile("\(pid)/fdinfo/\(number)", limit: 4096),
@@ -161,9 +162,23 @@ package func isKeeper(_ pid: pid_t) -> Bool {
             let path = processLink("\(pid)/fd/\(number)")
         else { continue }
         // A sidecar that is still under its dot-name counts as well.
-        if contains([UInt8](path.utf8), ".rpc.sock.pid") { return true }
+        if !contains([UInt8](path.utf8), ".rpc.sock.pid") { continue }
+        // One that is not filled yet is its maker's.
+        guard let named = processFile("\(pid)/fd/\(number)", limit: 64).flatMap({ parsePID($0) })
+        else { return true }
+        if named == pid || named == numberInOwnNamespace(pid) { return true }
     }
     return false
+}
+
+/// The PID that a process has to itself, which may be in a PID namespace below this one.
+private func numberInOwnNamespace(_ pid: pid_t) -> pid_t? {
+    guard let text = processFile("\(pid)/status", limit: 1 << 20) else { return nil }
+    for line in text.split(separator: 10) where line.starts(with: "NSpid:".utf8) {
+        // Of nested namespaces the innermost is the last.
+        return line.split(separator: 9).last.flatMap { parsePID([UInt8]($0)) }
+    }
+    return nil
 }
 
 /// Whether `text` occurs in `bytes`.

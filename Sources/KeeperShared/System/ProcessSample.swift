@@ -116,8 +116,10 @@ package final class ProcessSampler {
 
     /// What a session uses: all descendants of its keeper, also those that left the group, but neither the keeper
     /// itself nor the sessions of keepers below it. nil when there is no such process.
+    ///
+    /// - Parameter child: the session's child, if any. One that another keeper had started is not below this one.
     package func usage(
-        below keeper: pid_t, startTime: UInt64?, _ detail: UsageDetail
+        below keeper: pid_t, startTime: UInt64?, child: ProcessIdentity?, _ detail: UsageDetail
     ) -> ResourceUsage? {
         guard let root = index(of: keeper), startTime == nil || records[root].startTime == startTime
         else { return nil }
@@ -126,6 +128,12 @@ package final class ProcessSampler {
         total.userTime = nanoseconds(records[root].endedUserTicks)
         total.systemTime = nanoseconds(records[root].endedSystemTicks)
         var waiting = [firstChild[root]]
+        if let child, let index = index(of: child.pid), records[index].startTime == child.startTime,
+            records[index].parent != keeper
+        {
+            total.add(usage(at: index, detail))
+            waiting.append(firstChild[index])
+        }
         while let next = waiting.popLast() {
             if next < 0 { continue }
             let index = Int(next)

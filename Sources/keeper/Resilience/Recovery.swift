@@ -175,8 +175,7 @@ struct Recovery {
             let handle = ProcessHandle.open(
                 pid: pid_t(truncatingIfNeeded: page[.childPID]),
                 startTime: UInt64(bitPattern: page[.childStartTime]))
-            guard let handle else { throw SystemError("find", "the child", ESRCH) }
-            state.child = handle.takeDescriptor().release()
+            if let handle { state.child = handle.takeDescriptor().release() }
         }
     }
 

@@ -120,9 +120,14 @@ extension Session {
             recorder.status.state = .backoff
             return deadlines.setIfUnset(.restart, in: 0)
         }
-        if let end = recorder.status.exit?.end ?? resilience?.childEnd {
-            // The other keeper had learned of it.
-            if adoptedChildHasEnded || childPID != nil { childHasEnded(end) }
+        var end = recorder.status.exit?.end ?? resilience?.childEnd
+        // It is gone, and so is the descriptor that would tell.
+        if child == nil { end = end ?? .unknown }
+        if let end {
+            // The other keeper had learned of it. The service manager holds that descriptor too: without this it would
+            // go on to be watched.
+            _ = adoptedChildHasEnded
+            childHasEnded(end)
             return reap()
         }
         if case .stuck = recorder.status.state {

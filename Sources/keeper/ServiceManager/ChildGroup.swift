@@ -35,18 +35,34 @@ final class ChildGroup {
     /// What a process writes a 0 into to become a member; nil when it can't be opened.
     func openEntrance() -> FileDescriptor? { try? folder.open("cgroup.procs", O_WRONLY) }
 
-    /// Who is in it.
+    /// Who is in it, or in a group that somebody has made below it: a container's, for one.
     var members: [pid_t] {
-        guard let file = try? folder.open("cgroup.procs", O_RDONLY),
-            let bytes = try? file.readAll(limit: 1 << 20)
-        else { return [] }
         var found: [pid_t] = []
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            // 0 is a process that is not in this one's PID namespace.
-            if let number = decimal(Array(line)), number > 1 { found.append(pid_t(number)) }
-        }
+        ChildGroup.addMembers(of: folder, to: &found, depth: 0)
         return found
     }
+
+    private static func addMembers(of group: borrowing FileDescriptor, to found: inout [pid_t], depth: Int) {
+        if let file = try? group.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20) {
+            for line in bytes.split(separator: UInt8(ascii: "\n")) {
+                // 0 is a process that is not in this one's PID namespace.
+                if let number = decimal(Array(line)), number > 1 { found.append(pid_t(number)) }
+            }
+        }
+        if depth == maximumDepth { return }
+        var names: [String] = []
+        try? group.forEachRawEntry { name, _, type in
+            if type == UInt8(DT_DIR), name[0] != UInt8(ascii: ".") { names.append(String(cString: name)) }
+        }
+        for name in names {
+            if let below = try? group.openDirectory(name) {
+                addMembers(of: below, to: &found, depth: depth + 1)
+            }
+        }
+    }
+
+    /// A descriptor for each: deeper than service managers and containers in each other go.
+    private static let maximumDepth = 16
 
     /// Kills all that are in it, and what they are about to fork.
     func kill() -> Bool {

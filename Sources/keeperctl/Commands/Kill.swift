@@ -72,44 +72,75 @@ final class Killing {
         var next = 0
         while next < ids.count {
             let end = min(ids.count, next + atOnce)
-            endTogether(ids[next..<end])
+            var rest: [Target] = []
+            for id in ids[next..<end] { rest.append(Target(id)) }
+            // Bounds the wait for keepers that die as fast as they are started.
+            for _ in 0..<10 where !rest.isEmpty { rest = endTogether(rest) }
+            for target in rest { fail(ControlFailure.unreachable.commandFailure(target.id)) }
             next = end
         }
     }
 
+    /// A session that is to end.
+    private final class Target {
+        let id: SessionID
+        var client: ControlClient?
+        /// Who was asked; 0 before that.
+        var keeper: pid_t = 0
+        var instance = ""
+        init(_ id: SessionID) { self.id = id }
+    }
+
     /// Asks all of them to end, and then waits for each.
-    private func endTogether(_ ids: ArraySlice<SessionID>) {
-        var asked: [(SessionID, ControlClient)] = []
-        var orphaned: [SessionID] = []
-        for id in ids {
+    ///
+    /// - Returns: those whose keepers died meanwhile, and that are kept for another one, which is to be asked.
+    private func endTogether(_ targets: [Target]) -> [Target] {
+        var orphaned: [Target] = []
+        for target in targets {
             do throws(CommandFailure) {
-                switch try SessionLookup(id, in: directory.descriptor) {
-                case .none: throw CommandFailure.noSession(id, in: directory.path)
-                case .foreign(let pid): throw otherMake(id, pid)
-                case .over: printError(concat(id.string, ": already ended"))
-                case .dead: orphaned.append(id)
-                case .live(_, let status):
-                    if let client = try ask(id, inTerminal: status?.isTerminal ?? false) {
-                        asked.append((id, client))
-                    } else {
-                        orphaned.append(id)
-                    }
-                }
+                if try !ask(target) { orphaned.append(target) }
             } catch {
                 fail(error)
             }
         }
-        for (id, client) in asked {
+        for target in targets {
+            guard let client = target.client else { continue }
+            target.client = nil
             do throws(ControlFailure) {
                 let result = try client.result(deadline: deadline)
-                if let lost = result["lost"]?.stringValue { printError(concat(id.string, ": ", lost)) }
-                report(id, survivors: result["survivors"])
+                if let lost = result["lost"]?.stringValue { printError(concat(target.id.string, ": ", lost)) }
+                report(target.id, survivors: result["survivors"])
             } catch {
-                // A keeper that died while it was ending the session has left that to us.
-                if case .noAnswer = error { orphaned.append(id) } else { fail(error.commandFailure(id)) }
+                // A keeper that died while it was ending the session has left that to us, or to another keeper.
+                if case .noAnswer = error {
+                    orphaned.append(target)
+                } else {
+                    fail(error.commandFailure(target.id))
+                }
             }
         }
-        endOrphaned(orphaned)
+        return endOrphaned(orphaned)
+    }
+
+    /// - Returns: whether there was a keeper to ask, or nothing is left to be asked for.
+    private func ask(_ target: Target) throws(CommandFailure) -> Bool {
+        let id = target.id
+        let wasAsked = target.keeper != 0
+        switch try SessionLookup(id, in: directory.descriptor) {
+        case .none: if !wasAsked { throw CommandFailure.noSession(id, in: directory.path) }
+        case .foreign(let pid): throw otherMake(id, pid)
+        case .over: if !wasAsked { printError(concat(id.string, ": already ended")) }
+        case .dead: return false
+        case .live(let pid, let status):
+            let instance = status?.instance ?? ""
+            // Another session has begun since.
+            if wasAsked, !equalUTF8(instance, target.instance) { return true }
+            target.keeper = pid
+            target.instance = instance
+            target.client = try ask(id, inTerminal: status?.isTerminal ?? false)
+            return target.client != nil
+        }
+        return true
     }
 
     /// nil when there is no keeper to ask any more.
@@ -143,8 +174,14 @@ final class Killing {
     }
 
     /// Ends sessions whose keepers are gone; one that was only on its way out is waited for.
-    private func endOrphaned(_ ids: [SessionID]) {
-        for id in ids { waitForKeeper(id) }
+    ///
+    /// - Returns: those that outlive their keepers.
+    private func endOrphaned(_ targets: [Target]) -> [Target] {
+        var resilient: [Target] = []
+        var ids: [SessionID] = []
+        for target in targets {
+            if outlivesKeeper(target) { resilient.append(target) } else { ids.append(target.id) }
+        }
         for (index, outcome) in Reaper.reap(ids, in: directory.descriptor).enumerated() {
             let id = ids[index]
             switch outcome {
@@ -160,13 +197,24 @@ final class Killing {
             case .failed(let error): fail(CommandFailure(concat(id.string, ": ", "\(error.call)"), error))
             }
         }
+        return resilient
     }
 
-    private func waitForKeeper(_ id: SessionID) {
-        guard case .keeper(let pid)? = try? Ownership.of(SessionNames(id), in: directory.descriptor),
-            let keeper = ProcessHandle.open(pid: pid)
-        else { return }
-        _ = keeper.waitForEnd(timeout: .seconds(2))
+    /// Waits for the end of the keeper that was asked.
+    ///
+    /// - Returns: whether the session's lock is still held by then: a service manager keeps it for the next keeper.
+    private func outlivesKeeper(_ target: Target) -> Bool {
+        let names = SessionNames(target.id)
+        guard case .keeper(let pid)? = try? Ownership.of(names, in: directory.descriptor) else {
+            return false
+        }
+        if pid == target.keeper, let keeper = ProcessHandle.open(pid: pid),
+            !keeper.waitForEnd(timeout: .seconds(2))
+        {
+            return false
+        }
+        if case .keeper? = try? Ownership.of(names, in: directory.descriptor) { return true }
+        return false
     }
 
     // MARK: Signals

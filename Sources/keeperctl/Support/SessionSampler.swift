@@ -13,7 +13,7 @@ final class SessionSample {
     fileprivate(set) var labels: [Label] = []
     fileprivate(set) var restarts: Int?
     fileprivate var keeperStart: UInt64?
-    fileprivate var child: pid_t?
+    fileprivate var child: ProcessIdentity?
     /// How much each stream has carried.
     fileprivate(set) var stdout = 0
     fileprivate(set) var stderr = 0
@@ -121,7 +121,7 @@ final class SessionSampler {
         sample.command = status.command
         sample.labels = status.labels
         sample.restarts = status.child?.restarts
-        if status.exit == nil { sample.child = status.child?.identity.pid }
+        if status.exit == nil { sample.child = status.child?.identity }
         do throws(SystemError) {
             let folder = try directory.openDirectory(names.folder)
             sample.stdout = try JournalReader(.stdout).journalEnd(in: folder)
@@ -131,10 +131,13 @@ final class SessionSampler {
 
     private func measure(_ sample: SessionSample) {
         guard let keeper = sample.keeper else { return }
-        sample.usage = processes.usage(below: keeper, startTime: sample.keeperStart, detail)
+        sample.usage = processes.usage(
+            below: keeper, startTime: sample.keeperStart, child: sample.child, detail)
         if sample.usage == nil { return }
         sample.keeperUsage = processes.usage(of: keeper, detail)
-        if let child = sample.child { sample.childRead = processes.usage(of: child, .transfer)?.bytesRead }
+        if let child = sample.child {
+            sample.childRead = processes.usage(of: child.pid, .transfer)?.bytesRead
+        }
     }
 
     private func rate(_ sample: SessionSample, since before: SessionSample, _ elapsed: Int64) {

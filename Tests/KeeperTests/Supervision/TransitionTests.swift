@@ -90,6 +90,11 @@ struct TransitionTests {
         try box.awaitState("bad-later", "backoff")
         #expect(try box.call("bad-later", "stop")["result"] != nil)
         try stuck?.drive()
+        // What goes its own way does so before all that is left is ended.
+        for id in ["well-early", "bad-early", "killed", "limit", "paused-killed", "paused-limit", "too-slow"]
+        {
+            try box.awaitEnd(id)
+        }
         try box.awaitState("lost-backoff", "backoff")
         for id in ids where id.hasPrefix("lost-") { kill(pid_t(try box.keeperPID(id)), SIGKILL) }
         #expect(try box.ctl("discover", limit: 120).status == 0)

@@ -71,7 +71,9 @@ final class StandInManager {
 
     /// Reads what the manager says until it says this.
     private func waitFor(_ word: String) throws {
+        let limit = starts + 30
         while true {
+            guard starts < limit else { throw TimedOut(what: "'\(word)': no keeper stays \(box.logs)") }
             guard let line = try running.readLine(timeout: 60) else {
                 throw TimedOut(what: "'\(word)' of the manager: \(running.errorText) \(box.logs)")
             }

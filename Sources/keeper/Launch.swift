@@ -122,6 +122,7 @@ struct Launch {
         _ callersMask: mode_t
     ) throws(LaunchError) -> Session {
         let recorder = SessionRecorder(makeStatus(childDirectory))
+        recorder.prepareEvents(in: place.folder)
         let poller = try system { () throws(SystemError) in try Poller() }
         let session = Session(
             settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
@@ -160,6 +161,7 @@ struct Launch {
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)
         status.isTerminal = settings.terminalSize != nil
+        status.terminalSize = settings.terminalSize
         return status
     }
 

@@ -68,6 +68,10 @@ final class SessionRecorder {
         return !statusIsStale
     }
 
+    /// Makes the file for the events before there is one: readers that find the folder then hold it, and can read it
+    /// to its end even if it is removed the moment after.
+    func prepareEvents(in folder: borrowing FileDescriptor) { try? openEvents(in: folder) }
+
     /// Writes the status into a folder that nobody reads yet.
     func writeFirstStatus(in folder: borrowing FileDescriptor) {
         var json = JSONWriter(capacity: SessionRecorder.usualSize)

@@ -143,6 +143,12 @@ extension Session {
                 columns: Int(parameters["cols"]?.intValue ?? 0), rows: Int(parameters["rows"]?.intValue ?? 0))
         else { throw .invalidParameters("cols and rows must be numbers from 1 to \(TerminalSize.largest)") }
         do throws(SystemError) { try input.resize(size) } catch { throw .failed(error) }
+        if recorder.status.terminalSize != size {
+            recorder.status.terminalSize = size
+            updateExtents()
+            recorder.writeStatus(in: place.folder)
+            scheduleRetry()
+        }
         control.answer(reply) { $0.value(.object([])) }
     }
 

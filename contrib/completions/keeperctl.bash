@@ -47,7 +47,7 @@ _keeperctl_options() {
     local options=''
     case $1 in
     spawn) options='--wait --timeout --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
-    run) options='--json --timeout --watch --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
+    run) options='--json --timeout --watch --detach-keys --env --env-file --clear-env --cwd --label --rm --limit -t --tty --size --restart --restart-limit --ready --start-timeout --watchdog --max-runtime --idle-timeout --silence-timeout --memory-max --memory-warn --cpu-warn --stop-steps --kill --leftovers --journal-size --no-journal --merge-stderr --max-line --max-pending --isolate --cpu-quota --tasks-max --property' ;;
     write) options='--attempts --timeout --no-receipt --key' ;;
     kill) options='--all --grace --now -s --signal --timeout' ;;
     restart) options='--timeout' ;;
@@ -111,6 +111,7 @@ _keeperctl_value() {
     'spawn --property') kind=nothing ;;
     'run --timeout') kind=nothing ;;
     'run --watch') kind=files ;;
+    'run --detach-keys') kind=nothing ;;
     'run --env') kind=variables ;;
     'run --env-file') kind=files ;;
     'run --cwd') kind=directories ;;

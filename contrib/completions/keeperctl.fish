@@ -7,7 +7,7 @@ function __keeperctl_takes_value
             return 0
         case 'spawn --wait' 'spawn --timeout' 'spawn --env' 'spawn --env-file' 'spawn --cwd' 'spawn --label' 'spawn --limit' 'spawn --size' 'spawn --restart' 'spawn --restart-limit' 'spawn --ready' 'spawn --start-timeout' 'spawn --watchdog' 'spawn --max-runtime' 'spawn --idle-timeout' 'spawn --silence-timeout' 'spawn --memory-max' 'spawn --memory-warn' 'spawn --cpu-warn' 'spawn --stop-steps' 'spawn --kill' 'spawn --leftovers' 'spawn --journal-size' 'spawn --max-line' 'spawn --max-pending' 'spawn --isolate' 'spawn --cpu-quota' 'spawn --tasks-max' 'spawn --property'
             return 0
-        case 'run --timeout' 'run --watch' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
+        case 'run --timeout' 'run --watch' 'run --detach-keys' 'run --env' 'run --env-file' 'run --cwd' 'run --label' 'run --limit' 'run --size' 'run --restart' 'run --restart-limit' 'run --ready' 'run --start-timeout' 'run --watchdog' 'run --max-runtime' 'run --idle-timeout' 'run --silence-timeout' 'run --memory-max' 'run --memory-warn' 'run --cpu-warn' 'run --stop-steps' 'run --kill' 'run --leftovers' 'run --journal-size' 'run --max-line' 'run --max-pending' 'run --isolate' 'run --cpu-quota' 'run --tasks-max' 'run --property'
             return 0
         case 'write --attempts' 'write --timeout' 'write --key'
             return 0
@@ -173,7 +173,7 @@ complete -c keeperctl -n '__keeperctl_at -' -a status -d 'Show the state of a se
 complete -c keeperctl -n '__keeperctl_at -' -a wait -d 'Wait until sessions have ended or are ready'
 complete -c keeperctl -n '__keeperctl_at -' -a logs -d 'Print what a session has written'
 complete -c keeperctl -n '__keeperctl_at -' -a follow -d 'Tell what sessions write and how they are, as a stream of JSON'
-complete -c keeperctl -n '__keeperctl_at -' -a peek -d 'Print the last lines of a session'
+complete -c keeperctl -n '__keeperctl_at -' -a peek -d 'Print the last lines of a session, or what its terminal shows'
 complete -c keeperctl -n '__keeperctl_at -' -a stats -d 'Show what sessions use: processor, memory, descriptors, input and output'
 complete -c keeperctl -n '__keeperctl_at -' -a top -d 'Watch all sessions in the terminal, and stop or peek into them'
 complete -c keeperctl -n '__keeperctl_at -' -a metrics -d 'Print figures of all sessions for Prometheus'
@@ -230,6 +230,7 @@ complete -c keeperctl -n '__keeperctl_at spawn' -l property -x -d 'Set a propert
 complete -c keeperctl -n '__keeperctl_at run' -l json -d 'Print output, exit and duration at the end, as one object (see keeper-sessions(5))'
 complete -c keeperctl -n '__keeperctl_at run' -l timeout -x -d 'End all that was started after this time'
 complete -c keeperctl -n '__keeperctl_at run' -l watch -r -F -d 'Restart the command when a file at or below PATH changes'
+complete -c keeperctl -n '__keeperctl_at run' -l detach-keys -x -d 'Leave when these are typed: letters or ctrl-LETTER, with commas between, or none'
 complete -c keeperctl -n '__keeperctl_at run' -l env -x -a '(set -xn)=' -d 'Set a variable for the command'
 complete -c keeperctl -n '__keeperctl_at run' -l env-file -r -F -d 'Set variables from FILE, a NAME=VALUE on each line, no quoting, # comments; --env wins'
 complete -c keeperctl -n '__keeperctl_at run' -l clear-env -d 'Start from an empty environment'
@@ -359,7 +360,7 @@ complete -c keeperctl -n '__keeperctl_at follow' -l from -x -d 'Start at \'oldes
 complete -c keeperctl -n '__keeperctl_at follow' -l metrics -x -d 'Tell what the sessions use, this often'
 complete -c keeperctl -n '__keeperctl_at follow 0 more' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
-complete -c keeperctl -n '__keeperctl_at peek' -s n -l lines -x -d 'Print this many'
+complete -c keeperctl -n '__keeperctl_at peek' -s n -l lines -x -d 'Print this many; of a terminal, the last of those on the screen'
 complete -c keeperctl -n '__keeperctl_at peek 0' -x -a '(__keeperctl_sessions keeperctl ls --all --quiet)'
 
 complete -c keeperctl -n '__keeperctl_at stats' -l json -d 'Print JSON, one object per line'

@@ -140,6 +140,8 @@ package struct SessionStatus {
     package var workingDirectory: [UInt8]
     package var labels: [Label]
     package var isTerminal = false
+    /// How large the terminal is; nil without one, and of keepers that don't tell.
+    package var terminalSize: TerminalSize?
     package var exit: Exit?
     package var stdout = StreamExtent()
     package var stderr = StreamExtent()

@@ -58,6 +58,15 @@ extension SessionStatus {
         labels.write(to: &json)
         json.key("tty")
         json.bool(isTerminal)
+        if let terminalSize {
+            json.key("terminal")
+            json.beginObject()
+            json.key("cols")
+            json.integer(terminalSize.columns)
+            json.key("rows")
+            json.integer(terminalSize.rows)
+            json.endObject()
+        }
         if let exit {
             json.key("exit")
             json.beginObject()
@@ -128,6 +137,10 @@ extension SessionStatus {
         self.keeper.previousPID = keeper["previousPid"]?.intValue.map { Int32(truncatingIfNeeded: $0) }
         reason = json["reason"]?.stringValue
         isTerminal = json["tty"]?.boolValue ?? false
+        if let size = json["terminal"] {
+            terminalSize = TerminalSize(
+                columns: Int(size["cols"]?.intValue ?? 0), rows: Int(size["rows"]?.intValue ?? 0))
+        }
         if let child = json["child"], let identity = ProcessIdentity(child) {
             self.child = Child(
                 identity: identity, startedAt: Timestamp(child["startedAt"]) ?? Timestamp(nanoseconds: 0))

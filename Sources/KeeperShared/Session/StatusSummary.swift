@@ -54,14 +54,18 @@ package struct StatusSummary {
 
     private mutating func takeExit(_ bytes: Bytes) {
         endedAt = StatusSummary.time(jsonMember("at", of: bytes))
-        end = .unknown
-        if let code = jsonInteger(jsonMember("code", of: bytes)) {
-            end = .exited(Int32(truncatingIfNeeded: code))
-            return
+        end = StatusSummary.end(codeKey: "code", bytes)
+    }
+
+    /// How a child ended, as an object's members tell.
+    package static func end(codeKey: StaticString, _ bytes: UnsafeBufferPointer<UInt8>) -> ProcessEnd {
+        if let code = jsonInteger(jsonMember(codeKey, of: bytes)) {
+            return .exited(Int32(truncatingIfNeeded: code))
         }
         var text: [UInt8] = []
         appendJSONString(jsonMember("signal", of: bytes), to: &text)
-        if let number = SignalName.number(of: text) { end = .signalled(number) }
+        if let number = SignalName.number(of: text) { return .signalled(number) }
+        return .unknown
     }
 
     private static func process(_ bytes: Bytes) -> (pid: pid_t, startedAt: Timestamp?) {

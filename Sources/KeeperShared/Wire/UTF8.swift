@@ -51,7 +51,7 @@ enum UTF8Sequence: Equatable {
 
 extension [UInt8] {
     /// Appends the UTF-8 form of a Unicode scalar value (not a surrogate).
-    mutating func appendUTF8(_ scalar: UInt32) {
+    package mutating func appendUTF8(_ scalar: UInt32) {
         switch scalar {
         case ..<0x80:
             append(UInt8(scalar))

@@ -44,6 +44,11 @@ enum Shared {
     static let oneSession = OperandSpec("ID", .sessionID)
     static let json = OptionSpec(flag: "json", help: "Print JSON, one object per line")
 
+    static let detachKeys = OptionSpec(
+        "detach-keys", .string, "KEYS",
+        help: "Leave when these are typed: letters or ctrl-LETTER, with commas between, or none",
+        default: .value("ctrl-p,ctrl-q"))
+
     static func timeout(_ help: String) -> OptionSpec {
         OptionSpec("timeout", .duration, "DURATION", help: help, default: .described("no limit"))
     }

@@ -98,10 +98,13 @@ extension Commands {
         exitStatuses: [ExitStatusSpec("1", "The directory can't be read, or the events can't be written.")])
 
     static let peek = CommandSpec(
-        "peek", summary: "Print the last lines of a session",
+        "peek", summary: "Print the last lines of a session, or what its terminal shows",
         description: [
             "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
-                + "changes nothing, and waits for nothing."
+                + "changes nothing, and waits for nothing.",
+            "Of a session with a terminal (spawn --tty) it prints what is to be seen there now, as plain text: the "
+                + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
+                + "program has not drawn again since then is missing.",
         ],
         operands: [Shared.oneSession],
         groups: [
@@ -109,10 +112,14 @@ extension Commands {
                 "Options",
                 [
                     OptionSpec(
-                        "lines", short: "n", .integer(min: 1, max: 1_000_000), "N", help: "Print this many",
-                        default: .value("10"))
+                        "lines", short: "n", .integer(min: 1, max: 1_000_000), "N",
+                        help: "Print this many; of a terminal, the last of those on the screen",
+                        default: .described("10, or the screen"))
                 ])
         ],
-        examples: [ExampleSpec("keeperctl peek build", "Shows how far the build is.")],
+        examples: [
+            ExampleSpec("keeperctl peek build", "Shows how far the build is."),
+            ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
+        ],
         exitStatuses: [Shared.done, Shared.noSession])
 }

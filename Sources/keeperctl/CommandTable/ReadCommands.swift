@@ -38,7 +38,8 @@ extension Commands {
     static let wait = CommandSpec(
         "wait", summary: "Wait until sessions have ended or are ready",
         description: [
-            "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it."
+            "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
+                + "That it removes its files then (--rm) makes no difference."
         ],
         operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
         groups: [

@@ -58,7 +58,9 @@ extension Commands {
         "events", summary: "Print what happened to sessions",
         description: [
             "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
-                + "in the order of time."
+                + "in the order of time.",
+            "With --follow, a session that removes its files (--rm) within a few milliseconds may be gone before it "
+                + "can be looked at, and is missing then.",
         ],
         operands: [OperandSpec("ID", .sessionID, .any)],
         groups: [

@@ -40,7 +40,8 @@ extension Commands {
         description: [
             "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
                 + "with its exit status. INT and TERM are passed on. If run itself is hung up or killed, the "
-                + "session lives on. Without ID, one is made up and --rm is implied."
+                + "session lives on. Without ID, one is made up and --rm is implied.",
+            "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
         ],
         operands: [OperandSpec("ID", .sessionID, .optional)],
         trailing: .required,
@@ -65,6 +66,7 @@ extension Commands {
                         help: "Restart the command when a file at or below PATH changes",
                         repeatable: true)
                 ]),
+            OptionGroup("Detaching", [Shared.detachKeys]),
             environmentOptions,
         ] + SessionOptions.groups + [SessionOptions.unit()],
         examples: [

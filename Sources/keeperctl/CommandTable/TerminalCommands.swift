@@ -19,11 +19,7 @@ extension Commands {
                 [
                     OptionSpec(
                         flag: "read-only", help: "Only look: send nothing, and leave the size as it is"),
-                    OptionSpec(
-                        "detach-keys", .string, "KEYS",
-                        help:
-                            "Leave when these are typed: letters or ctrl-LETTER, with commas between, or none",
-                        default: .value("ctrl-p,ctrl-q")),
+                    Shared.detachKeys,
                 ])
         ],
         examples: [

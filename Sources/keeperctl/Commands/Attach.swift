@@ -4,12 +4,7 @@ import KeeperShared
 /// `attach`: the user's terminal, or standard input and output, as those of a session.
 func runAttach(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionIDs()[0]
-    let given = context.arguments.value("detach-keys")?.bytes ?? DetachKeys.standard
-    guard let keys = DetachKeys(given) else {
-        throw CommandFailure(
-            ExitStatus.badUsage,
-            concat("--detach-keys ", quoted(given), " are no keys such as ctrl-p,ctrl-q or ctrl-]; or none"))
-    }
+    let keys = try DetachKeys(context)
     let isReadOnly = context.arguments.flag("read-only")
     let directory = try context.directory(of: id)
     let session = try LiveSession(id, in: directory)

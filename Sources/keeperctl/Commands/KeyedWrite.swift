@@ -93,8 +93,8 @@ private struct KeyedLine {
     ) throws(CommandFailure) -> Bool? {
         switch try SessionLookup(id, in: directory.descriptor) {
         case .none: throw wasSent ? failure : CommandFailure.noSession(id, in: directory.path)
-        case .over: throw wasSent ? failure : CommandFailure.sessionOver(id)
-        case .dead: return nil
+        // A keeper that another one follows has left its lock with the service manager: that counts as live.
+        case .over, .dead: throw wasSent ? failure : CommandFailure.sessionOver(id)
         case .foreign:
             throw CommandFailure(
                 ExitStatus.failed,

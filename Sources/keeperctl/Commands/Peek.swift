@@ -1,18 +1,37 @@
 import CSystem
 import KeeperShared
 
-/// `peek`: prints the last lines of a session.
+/// `peek`: prints the last lines of a session, or what its terminal shows.
 func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionID(context.arguments.operands[0])
     let directory = try context.directory(of: id)
     let folder = try openFolder(SessionNames(id), isOfPrevious: false, in: directory)
     let follower: Follower
     do throws(SystemError) {
+        if let size = SessionStatus.screenSize(in: folder) {
+            // A program's own screen may be as high as it likes.
+            let limit = context.arguments.integer("lines") ?? size.rows
+            let screen = try ScreenTail(in: folder, size).filter.screen
+            context.output.write(screen?.text(rows: limit) ?? [])
+            context.output.flush()
+            return ExitStatus.done
+        }
         follower = try lastLines(context.arguments.integer("lines") ?? 10, folder)
     } catch {
         throw CommandFailure(concat("peek ", id.string), error)
     }
     return try finish([follower])
+}
+
+extension SessionStatus {
+    /// How large the session's terminal is, by the status in an open folder; nil when it has none.
+    static func screenSize(in folder: borrowing FileDescriptor) -> (columns: Int, rows: Int)? {
+        guard let bytes = try? folder.contents(of: SessionNames.status),
+            let status = SessionStatus(bytes: bytes), status.isTerminal
+        else { return nil }
+        let size = status.terminalSize ?? TerminalSize.standard
+        return (size.columns, size.rows)
+    }
 }
 
 /// What copies the last lines of both streams to standard output, each on a line of its own.

@@ -14,6 +14,10 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
             throw CommandFailure(
                 ExitStatus.badUsage, "--tty and --watch don't go together: run 'keeperctl watch' beside it")
         }
+        let keys = try DetachKeys(context)
+        if context.arguments.flag("detach-keys"), !isShown(context) {
+            throw CommandFailure(ExitStatus.badUsage, "--detach-keys leave a terminal: give --tty as well")
+        }
         let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
         let oneShot = try OneShot(context)
         let starter = try SessionStarter(
@@ -21,7 +25,7 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         // Before the start: a PATH that isn't there starts nothing, and no change is missed.
         let restarter = try makeRestarter(context)
         let keeper = try starter.start(deadline: nil)
-        if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper) }
+        if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper, keys) }
         restarter?.begin(for: keeper.id)
         let run = try Run(context, starter, keeper, signals, restarter, oneShot)
         return try run.finish()
@@ -61,8 +65,10 @@ private func isShown(_ context: Context) -> Bool {
 }
 
 /// A session in this terminal, to its end or until the user leaves it.
-private func showRun(_ context: Context, _ keeper: StartedKeeper) throws(CommandFailure) -> Int32 {
-    guard let directory = try context.openDirectory(), let keys = DetachKeys(DetachKeys.standard) else {
+private func showRun(
+    _ context: Context, _ keeper: StartedKeeper, _ keys: DetachKeys
+) throws(CommandFailure) -> Int32 {
+    guard let directory = try context.openDirectory() else {
         throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
     }
     let request = ViewRequest(names: SessionNames(keeper.id), keys: keys, fromStart: true)

@@ -8,22 +8,40 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     _ = raiseDescriptorLimit()
     let forReady = context.arguments.value("for")?.equals("ready") ?? false
     let deadline = context.deadline
-    for id in ids { try awaitStart(of: id, in: directory, deadline: deadline) }
-    let waiting = Waiting(for: ids, untilReady: forReady, in: directory, context.output)
+    var sessions: [Waited] = []
+    // All of them before anything is waited for: those that are there now are known, whatever becomes of them.
+    for id in ids {
+        let session = Waited(id)
+        try session.openTail(in: directory.descriptor)
+        sessions.append(session)
+    }
+    for session in sessions { try awaitStart(of: session, in: directory, deadline: deadline) }
+    let waiting = Waiting(for: sessions, untilReady: forReady, in: directory, context.output)
     return waiting.run(deadline: deadline)
 }
 
 /// Returns once there is a session: after `spawn --wait none` its keeper may not own the id yet.
 private func awaitStart(
-    of id: SessionID, in directory: borrowing SessionsDirectory, deadline: Int64?
+    of session: Waited, in directory: borrowing SessionsDirectory, deadline: Int64?
 ) throws(CommandFailure) {
+    let id = session.id
     while true {
+        if session.tail == nil { try session.openTail(in: directory.descriptor) }
+        _ = session.lastEvents
         // Asked before the look, so that a start that is through in between is seen.
         let isStarting = startIsUnderWay(SessionNames(id), in: directory.descriptor)
         switch try SessionLookup(id, in: directory.descriptor) {
-        case .live, .foreign, .dead: return
-        case .over: if !isStarting { return }
-        case .none: if !isStarting { throw CommandFailure.noSession(id, in: directory.path) }
+        case .live(_, let status):
+            // Until its folder is in place its events are not to be had, and without them not its end.
+            if status != nil || !session.isStarting(in: directory.descriptor) { return }
+        case .foreign, .dead: return
+        case .over:
+            if !isStarting { return }
+            session.forget()
+        case .none:
+            // It was there, and has removed its files.
+            if session.tail != nil { return }
+            if !isStarting { throw CommandFailure.noSession(id, in: directory.path) }
         }
         if let deadline, monotonicNow() >= deadline { throw ControlFailure.timedOut.commandFailure(id) }
         // Nothing in the directory tells of a keeper that has not come so far; it takes milliseconds.
@@ -47,11 +65,43 @@ private final class Waited {
     var instance = ""
     /// Readable when the keeper has ended.
     var handle: ProcessHandle?
+    /// Tells how a session ended that has removed its files.
+    private(set) var tail: EndTail?
     var isDone = false
 
     init(_ id: SessionID) {
         self.id = id
         names = SessionNames(id)
+    }
+
+    /// Takes hold of the files of the session that is there now, if any is.
+    func openTail(in directory: borrowing FileDescriptor) throws(CommandFailure) {
+        switch try SessionLookup(id, in: directory) {
+        case .live(_, let status):
+            tail = EndTail.open(names, isStarting: status == nil, in: directory)
+            if let status { instance = status.instance }
+        case .over(let status):
+            tail = EndTail.open(names, isStarting: false, in: directory)
+            instance = status.instance
+        case .none, .dead, .foreign: break
+        }
+    }
+
+    /// What is there is of the session before.
+    func forget() {
+        tail = nil
+        instance = ""
+    }
+
+    func isStarting(in directory: borrowing FileDescriptor) -> Bool {
+        (try? directory.metadata(of: names.newFolder)) ?? nil != nil
+    }
+
+    /// What there is to read of its events.
+    var lastEvents: EndTail? {
+        guard let tail, tail.isOf(instance) else { return nil }
+        tail.readEvents()
+        return tail
     }
 
     /// Whether a status is of the session that is waited for.
@@ -78,10 +128,10 @@ private final class Waiting {
     private static let pollInterval: Int32 = 200
 
     init(
-        for ids: [SessionID], untilReady: Bool, in directory: consuming SessionsDirectory,
+        for sessions: [Waited], untilReady: Bool, in directory: consuming SessionsDirectory,
         _ output: StandardOutput
     ) {
-        sessions = ids.map { Waited($0) }
+        self.sessions = sessions
         self.untilReady = untilReady
         self.output = output
         watch = untilReady ? StatusWatch() : nil
@@ -127,6 +177,9 @@ private final class Waiting {
         do throws(CommandFailure) {
             switch try SessionLookup(session.id, in: directory.descriptor) {
             case .live(let keeper, let status):
+                if let status, session.keeper == nil, !session.instance.isEmpty, !session.wrote(status) {
+                    return end(session, recorded(of: session))
+                }
                 if let before = session.keeper, before != keeper {
                     guard let status, session.wrote(status) else {
                         return end(session, recorded(of: session))
@@ -190,11 +243,14 @@ private final class Waiting {
 
     private func end(_ session: Waited, _ last: SessionStatus?) {
         if untilReady {
-            if last?.child?.readyAt != nil { return finish(session, ExitStatus.done) }
+            if last?.child?.readyAt != nil || session.lastEvents?.wasReady == true {
+                return finish(session, ExitStatus.done)
+            }
             printError(concat(session.id.string, ": ended without having been ready"))
             return finish(session, ExitStatus.failed)
         }
-        let end = last?.exit?.end ?? .unknown
+        var end = last?.exit?.end ?? .unknown
+        if end == .unknown { end = session.lastEvents?.end ?? .unknown }
         output.write(
             concat(session.id.string, " ", end == .unknown ? "unknown" : String(end.shellStatus), "\n"))
         finish(session, end == .unknown ? ExitStatus.failed : ExitStatus.done)

@@ -2,11 +2,21 @@ import KeeperShared
 
 /// Looks for the keys that end an attachment in what is typed.
 struct DetachKeys {
-    static var standard: [UInt8] { Array("ctrl-p,ctrl-q".utf8) }
-
     private let keys: [UInt8]
     /// How many of them have been typed, and held back.
     private var matched = 0
+
+    /// Those of `--detach-keys`, or the usual ones.
+    init(_ context: Context) throws(CommandFailure) {
+        let given = context.arguments.value("detach-keys")?.bytes ?? Array("ctrl-p,ctrl-q".utf8)
+        guard let keys = DetachKeys(given) else {
+            throw CommandFailure(
+                ExitStatus.badUsage,
+                concat(
+                    "--detach-keys ", quoted(given), " are no keys such as ctrl-p,ctrl-q or ctrl-]; or none"))
+        }
+        self = keys
+    }
 
     /// Reads `ctrl-p,ctrl-q`, `ctrl-],d` or `none`; nil for anything else.
     init?(_ text: [UInt8]) {

@@ -1,25 +1,24 @@
 import CSystem
 import KeeperShared
 
-/// The end of a terminal session's output: enough of it to show the last screenful and to know how the terminal
-/// is set.
+/// The end of a terminal session's output: enough of it to know what the terminal shows and how it is set.
 struct ScreenTail {
-    /// Follows all of it.
-    private(set) var filter = TerminalFilter()
+    /// Has followed all of it.
+    let filter: TerminalFilter
     /// Where reading goes on.
     let end: Int
-    private let bytes: [UInt8]
-    /// Whether the session's first output is among it.
-    private let isWhole: Bool
 
     /// What programs write between two drawings of a whole screen is mostly less than this.
     static let size = 1 << 20
 
     /// Reads it from the journal in a session's open folder.
-    init(in folder: borrowing FileDescriptor) throws(SystemError) {
-        let reader = JournalReader(.stdout)
-        let journalEnd = try reader.journalEnd(in: folder)
-        let tail = JournalReader(.stdout, from: max(0, journalEnd - ScreenTail.size))
+    ///
+    /// - Parameter size: of the terminal, if what it shows is wanted.
+    init(
+        in folder: borrowing FileDescriptor, _ size: (columns: Int, rows: Int)? = nil
+    ) throws(SystemError) {
+        let start = max(0, try JournalReader(.stdout).journalEnd(in: folder) - ScreenTail.size)
+        let tail = JournalReader(.stdout, from: start)
         var bytes: [UInt8] = []
         while bytes.count < ScreenTail.size {
             if try ScreenTail.read(tail, ScreenTail.size - bytes.count, in: folder, into: &bytes) == 0 {
@@ -27,10 +26,14 @@ struct ScreenTail {
             }
         }
         end = tail.position
-        isWhole = end == bytes.count
-        self.bytes = bytes
+        let isCut = end > bytes.count
+        // A sequence or a character may have been cut in two.
+        if isCut { bytes.removeFirst(bytes.firstIndex { $0 == 10 || $0 == 0x1B } ?? 0) }
+        var filter = TerminalFilter()
+        if let size { filter.screen = TerminalScreen(size, isCut: isCut) }
         var nothing: [UInt8] = []
         bytes.withUnsafeBytes { filter.feed($0, .nothing, into: &nothing) }
+        self.filter = filter
     }
 
     /// Appends what a reader has next, up to so many bytes.
@@ -54,51 +57,5 @@ struct ScreenTail {
         if let failure { throw failure }
         bytes.removeLast(bytes.count - size - filled)
         return count
-    }
-
-    /// What shows the last screenful on another terminal: all since a screen was begun anew, and of lines below
-    /// each other no more than fit on it.
-    ///
-    /// - Parameter filter: has followed what is shown; for what comes after it.
-    func replay(rows: Int, into filter: inout TerminalFilter) -> [UInt8] {
-        var start = self.filter.screenStart ?? 0
-        if self.filter.screenStart == nil, !isWhole { start = behindLine(0) }
-        var modes = self.filter.screenModes
-        if !self.filter.isOtherScreen {
-            let last = lines(rows)
-            if last > start {
-                start = last
-                modes = self.filter.redo
-            }
-        }
-        var shown: [UInt8] = []
-        bytes.withUnsafeBytes { all in
-            modes.withUnsafeBytes { filter.feed($0, .live, into: &shown) }
-            filter.feed(UnsafeRawBufferPointer(rebasing: all[start...]), .replay, into: &shown)
-        }
-        return shown
-    }
-
-    /// The start of the last so many lines.
-    private func lines(_ count: Int) -> Int {
-        var index = bytes.count
-        var left = count
-        while index > 0 {
-            if bytes[index - 1] == 10 {
-                left -= 1
-                if left == 0 { return index }
-            }
-            index -= 1
-        }
-        return 0
-    }
-
-    private func behindLine(_ start: Int) -> Int {
-        var index = start
-        while index < bytes.count {
-            index += 1
-            if bytes[index - 1] == 10 { return index }
-        }
-        return start
     }
 }

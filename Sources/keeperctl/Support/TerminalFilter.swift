@@ -4,18 +4,14 @@ import KeeperShared
 /// Follows what a program writes to its terminal, as far as another terminal must know of it: to take over in the
 /// middle, and to be left as it was.
 ///
-/// No emulator: it knows where escape sequences begin and end (ECMA-48), and which of them switch something on.
+/// It knows where escape sequences begin and end (ECMA-48), and which of them switch something on; what they do to
+/// the screen is for ``TerminalScreen``.
 struct TerminalFilter {
     /// What is passed on.
     enum Scope {
         case nothing
         /// Everything but what makes a terminal report keys in another way: the keys to detach with would be lost.
         case live
-        /// Less what makes a terminal answer: whoever asked has had the answer, and the program that runs now
-        /// would take another for typing.
-        case replay
-        /// Text alone, for people and programs that have no terminal.
-        case text
     }
 
     private enum State {
@@ -34,19 +30,14 @@ struct TerminalFilter {
     private var state = State.ground
     /// The sequence that has begun.
     private var sequence: [UInt8] = []
-    /// Bytes seen.
-    private(set) var position = 0
+    /// What is written to, if anybody wants to see it.
+    var screen: TerminalScreen?
     /// Private modes that are not as they are in a terminal at rest, as they were switched.
     private var modes: [Int] = []
     private var hasKeypad = false
     private var hasRegion = false
-    private var hasShape = false
-    /// Behind a sequence that moves to the top left.
-    private var homePosition = -1
-    /// Where a screen began that shows nothing of what was before; nil when none did.
-    private(set) var screenStart: Int?
-    /// What makes another terminal ready for what comes from ``screenStart`` on.
-    private(set) var screenModes: [UInt8] = []
+    /// What gave the cursor another shape.
+    private var shape: [UInt8] = []
     /// Changes with what ``undo`` gives.
     private(set) var changes = 0
 
@@ -78,7 +69,16 @@ struct TerminalFilter {
             if TerminalFilter.isScreen(mode) { bytes += Array("\u{1B}[H\u{1B}[2J".utf8) }
         }
         if hasKeypad { bytes += [0x1B, UInt8(ascii: "=")] }
-        return bytes
+        return bytes + shape
+    }
+
+    /// What has begun and goes on in what is passed on next: a string, whose start was not.
+    var unfinished: [UInt8] {
+        switch state {
+        case .string: sequence
+        case .stringEscape: sequence + [0x1B]
+        case .ground, .escape, .designation, .control: []
+        }
     }
 
     /// Brings the terminal back into the state in which a shell expects it.
@@ -86,7 +86,7 @@ struct TerminalFilter {
         // Plain characters of the usual set, no insert mode.
         var bytes = Array("\u{1B}[m\u{0F}\u{1B}(B\u{1B}[4l".utf8)
         if hasRegion { bytes += Array("\u{1B}7\u{1B}[r\u{1B}8".utf8) }
-        if hasShape { bytes += Array("\u{1B}[0 q".utf8) }
+        if !shape.isEmpty { bytes += Array("\u{1B}[0 q".utf8) }
         if hasKeypad { bytes += [0x1B, UInt8(ascii: ">")] }
         for mode in modes.reversed() {
             TerminalFilter.append(mode, isOn: TerminalFilter.isOnAtRest(mode), to: &bytes)
@@ -115,12 +115,14 @@ struct TerminalFilter {
             case .escape: takeEscape(byte, scope, into: &output)
             case .designation:
                 sequence.append(byte)
-                if byte >= 0x30 { end(scope, into: &output) }
+                if byte >= 0x30 {
+                    screen?.escape(sequence)
+                    end(scope, into: &output)
+                }
             case .control: takeControl(byte, scope, into: &output)
             case .string, .stringEscape: takeString(byte, scope, into: &output)
             }
             index += 1
-            position += 1
         }
     }
 
@@ -137,19 +139,9 @@ struct TerminalFilter {
         if let base = bytes.baseAddress, let found = memchr(base + start, 0x1B, end - start) {
             end = UnsafeRawPointer(found) - base
         }
-        position += end - start
         let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-        switch scope {
-        case .nothing: break
-        case .live: output.append(contentsOf: part)
-        case .replay:
-            // ENQ asks for an answer.
-            for byte in part where byte != 5 { output.append(byte) }
-        case .text:
-            for byte in part where byte >= 0x20 && byte != 0x7F || byte == 10 || byte == 9 {
-                output.append(byte)
-            }
-        }
+        screen?.write(part)
+        if case .live = scope { output.append(contentsOf: part) }
         return end
     }
 
@@ -158,7 +150,9 @@ struct TerminalFilter {
         switch byte {
         case 0x1B: begin()
         case UInt8(ascii: "["): state = .control
-        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"):
+        // The last is the title of the terminals screen and tmux.
+        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"),
+            UInt8(ascii: "k"):
             state = .string
             if case .live = scope { output += sequence }
         case 0x20...0x2F: state = .designation
@@ -172,8 +166,8 @@ struct TerminalFilter {
                 modes = []
                 hasKeypad = false
                 changes += 1
-                noteScreen()
             }
+            screen?.escape(sequence)
             end(scope, into: &output)
         }
     }
@@ -185,7 +179,7 @@ struct TerminalFilter {
         if byte == 0x18 || byte == 0x1A || sequence.count > 256 {
             state = .ground
         } else if byte >= 0x40 {
-            if obey(byte, scope) { end(scope, into: &output) } else { state = .ground }
+            if obey(byte) { end(scope, into: &output) } else { state = .ground }
         }
     }
 
@@ -200,42 +194,33 @@ struct TerminalFilter {
 
     private mutating func end(_ scope: Scope, into output: inout [UInt8]) {
         state = .ground
-        switch scope {
-        case .live, .replay: output += sequence
-        case .nothing, .text: break
-        }
+        if case .live = scope { output += sequence }
     }
 
     /// Notes what a control sequence does.
     ///
     /// - Returns: whether it is passed on.
-    private mutating func obey(_ last: UInt8, _ scope: Scope) -> Bool {
+    private mutating func obey(_ last: UInt8) -> Bool {
         let mark = sequence[2]
         let isPrivate = mark >= UInt8(ascii: "<") && mark <= UInt8(ascii: "?")
         let parameters = numbers
-        let isReplay = if case .replay = scope { true } else { false }
+        screen?.control(sequence, parameters)
         switch last {
         case UInt8(ascii: "h"), UInt8(ascii: "l"):
             guard mark == UInt8(ascii: "?") else { return true }
             for mode in parameters { change(mode, isOn: last == UInt8(ascii: "h")) }
-        case UInt8(ascii: "H"), UInt8(ascii: "f"):
-            if parameters.allSatisfy({ $0 <= 1 }) { homePosition = position + 1 }
-        case UInt8(ascii: "J"):
-            let start = position - sequence.count + 1
-            if parameters.first == 2 || parameters.first ?? 0 == 0 && homePosition == start { noteScreen() }
         case UInt8(ascii: "r"):
             if isPrivate { return true }
             hasRegion = !parameters.isEmpty
             changes += 1
         case UInt8(ascii: "q"):
-            if isPrivate { return !isReplay }
-            hasShape = true
+            if isPrivate || !sequence.contains(0x20) { return true }
+            shape = sequence
             changes += 1
         case UInt8(ascii: "m"), UInt8(ascii: "u"):
             // xterm's and kitty's other reports of keys; a question is none.
-            return !isPrivate || mark == UInt8(ascii: "?") && !isReplay
-        case UInt8(ascii: "c"), UInt8(ascii: "n"), UInt8(ascii: "x"), UInt8(ascii: "t"): return !isReplay
-        default: return !isReplay || !isPrivate && !sequence.contains(UInt8(ascii: "$"))
+            return !isPrivate || mark == UInt8(ascii: "?")
+        default: break
         }
         return true
     }
@@ -257,15 +242,9 @@ struct TerminalFilter {
 
     private mutating func change(_ mode: Int, isOn: Bool) {
         guard TerminalFilter.isKept(mode) else { return }
-        modes.removeAll { $0 == mode }
+        // There is one other screen, whatever mode shows it.
+        modes.removeAll { $0 == mode || TerminalFilter.isScreen($0) && TerminalFilter.isScreen(mode) }
         if isOn != TerminalFilter.isOnAtRest(mode) { modes.append(mode) }
         changes += 1
-        // What was on the one screen is not on the other.
-        if TerminalFilter.isScreen(mode) { noteScreen(behind: true) }
-    }
-
-    private mutating func noteScreen(behind: Bool = false) {
-        screenStart = behind ? position + 1 : position + 1 - sequence.count
-        screenModes = redo
     }
 }

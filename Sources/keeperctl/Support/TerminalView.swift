@@ -88,15 +88,21 @@ final class TerminalView {
 
     /// Shows what the session's terminal shows now, or what comes near to it.
     private func arrive() throws(SystemError) {
-        filter = TerminalFilter()
         if request.fromStart, returns == 0 {
             reader = JournalReader(.stdout)
             return tellSize()
         }
-        let tail = try ScreenTail(in: folder)
+        let tail = try ScreenTail(in: folder, SessionStatus.screenSize(in: folder))
         reader = JournalReader(.stdout, from: tail.end)
-        show(tail.replay(rows: terminal.size.rows, into: &filter))
-        tellSize(redrawing: tail.filter.isOtherScreen)
+        // It may show what came before.
+        var bytes = filter.undo
+        filter = tail.filter
+        if let screen = filter.screen {
+            bytes += ScreenPainter(screen, terminal.size, modes: filter.redo).bytes
+        }
+        filter.screen = nil
+        show(bytes + filter.unfinished)
+        tellSize(redrawing: filter.isOtherScreen)
     }
 
     /// Goes on with what the session has written since.

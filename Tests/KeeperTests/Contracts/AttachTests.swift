@@ -196,6 +196,32 @@ struct AttachTests {
         try eventually("only the lock") { Set(directoryEntries(box.sessions)).isSubset(of: [".lock"]) }
     }
 
+    @Test("run -t leaves the session to itself by the keys it is given", requires("tmux"))
+    func runDetaches() throws {
+        let tmux = try Tmux(box)
+        let shell = "bash --rcfile '\(box.root)/inner.bashrc'"
+        try tmux.type(
+            "clear; '\(Executables.keeperctl)' run -t --detach-keys 'ctrl-],d' r -- \(shell); echo status $?",
+            "Enter")
+        try tmux.awaits { $0.last?.hasPrefix("inner>") == true }
+        try tmux.type("C-p", "C-q", "C-]", "d")
+        try tmux.awaits("[detached from r, which goes on]")
+        try tmux.awaits("status 0")
+        #expect(Proc.alive(try box.childPID("r")))
+    }
+
+    @Test("keys that are none are refused by attach and run with the same words, and nothing is started")
+    func wrongKeys() throws {
+        let why = "--detach-keys 'ctrl-pp' are no keys such as ctrl-p,ctrl-q or ctrl-]; or none\n"
+        let run = try box.ctl("run", "-t", "--detach-keys", "ctrl-pp", "r", "--", "cat")
+        #expect(run.status == 125 && run.err.hasSuffix(why), run.why)
+        let attach = try box.ctl("attach", "--detach-keys", "ctrl-pp", "r")
+        #expect(attach.status == 2 && attach.err.hasSuffix(why), attach.why)
+        let pipe = try box.ctl("run", "--detach-keys", "ctrl-p", "r", "--", "cat")
+        #expect(pipe.status == 125 && pipe.err.contains("--tty"), pipe.why)
+        #expect(!box.exists("r.d"))
+    }
+
     @Test("a session isn't attached to from inside itself", requires("tmux"))
     func inside() throws {
         let tmux = try Tmux(box)

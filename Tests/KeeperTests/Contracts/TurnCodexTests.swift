@@ -85,7 +85,7 @@ struct TurnCodexTests {
         #expect(silent.status == 8)
         #expect(try silent.events().last?["code"]?.string == "silenceTimeout")
         // The next one has its own turn, which the other doesn't end.
-        #expect(try turn("c", "next", "--silence-timeout", "300ms").out == "next\n")
+        #expect(try turn("c", "next", "--silence-timeout", "3s").out == "next\n")
         let dead = try turn("c", "one die=3")
         #expect(dead.status == 10 && dead.out == "one\n", dead.why)
         try box.spawn("m", ["cat"])

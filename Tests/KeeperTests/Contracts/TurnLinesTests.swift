@@ -51,7 +51,7 @@ struct TurnLinesTests {
         #expect(try events.events().compactMap { $0["text"]?.string }.joined() == "a\nb\n")
         #expect(events.eventTypes.last == "result")
         #expect(try turn("echo a", until: "END", "--silence-timeout", "300ms").status == 8)
-        let ended = try turn("exit 5", until: "END", "--silence-timeout", "300ms")
+        let ended = try turn("exit 5", until: "END", "--silence-timeout", "3s")
         #expect(ended.status == 10, ended.why)
     }
 

@@ -84,7 +84,7 @@ struct TurnLockTests {
     @Test("an agent that will never answer its last message is given up after the time of silence")
     func neverAnswered() throws {
         #expect(try box.ctl("turn", "--silence-timeout", "300ms", "a", "one silent").status == 8)
-        let next = try box.ctl("turn", "--silence-timeout", "400ms", "a", "right")
+        let next = try box.ctl("turn", "--silence-timeout", "3s", "a", "right")
         #expect(next.out == "right\n" && next.status == 0, next.why)
     }
 

@@ -145,9 +145,9 @@ struct ResilientTests {
         let manager = try StandInManager(box, "a", "--", "sh", "-c", "read x; echo last words; exit 0")
         let child = try box.childPID("a")
         let writer = try UnixClient(box.socket("a"))
-        try writer.send("go\n")
-        // Read by the child only once its keeper is dead.
+        // It reads the line only once its keeper is dead.
         kill(pid_t(child), SIGSTOP)
+        try writer.send("go\n")
         writer.halfClose()
         #expect(try writer.readToEnd().isReceipt)
         try writeFile(box.root + "/hold", [])

@@ -146,13 +146,12 @@ struct PauseTests {
         try box.supervise(
             "a",
             [
-                "--wait", "ready", "--idle-timeout", "600ms", "--silence-timeout", "500ms", "--watchdog",
-                "700ms",
+                "--wait", "ready", "--idle-timeout", "4s", "--silence-timeout", "3s", "--watchdog", "5s",
                 "--stop-steps", "KILL:5s",
             ], ["sleep", "1000"])
         #expect(try box.ctl("write", "a", "unanswered").status == 0)
         #expect(try box.call("a", "pause")["result"] != nil)
-        try box.pass(seconds: 1.5)
+        try box.pass(seconds: 6)
         #expect(try box.stateNow("a") == "paused")
         #expect(try box.call("a", "resume")["result"]?["state"]?.string == "running")
         try box.awaitEnd("a")

@@ -142,7 +142,7 @@ struct ReadinessTests {
         try box.supervise(
             "a",
             [
-                "--restart", "on-failure", "--ready", "output", "--start-timeout", "300ms", "--wait", "ready",
+                "--restart", "on-failure", "--ready", "output", "--start-timeout", "3s", "--wait", "ready",
                 "--stop-steps", "KILL:5s",
             ],
             box.counting("[ $run = 2 ] || echo up; [ $run = 1 ] && { read x; exit 1; }; exec sleep 1000"))
@@ -151,7 +151,7 @@ struct ReadinessTests {
             box.restarts("a") == 2 && box.state("a") == "running"
         }
         #expect(
-            try box.events("a", "stopping")[0]["reason"]?.string == "start-timeout: not ready within 300ms")
+            try box.events("a", "stopping")[0]["reason"]?.string == "start-timeout: not ready within 3s")
         #expect(try box.ctl("kill", "--now", "a").status == 0)
         try box.transitions("a")
     }

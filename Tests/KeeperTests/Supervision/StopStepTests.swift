@@ -74,7 +74,7 @@ struct StopStepTests {
         try writeFile(path, script.utf8)
         let member = "\(Programs.python) \(path)"
         try box.supervise(
-            id, options + ["--stop-steps", "TERM:400ms,KILL:5s"],
+            id, options + ["--stop-steps", "TERM:2s,KILL:5s"],
             ["sh", "-c", "\(member) inside & setsid \(member) outside & exec \(member) child"])
         return try eventual("all three") {
             let lines = box.journalText(id).split(separator: "\n")

@@ -31,6 +31,21 @@ final class Tmux {
         for key in keys { try run("send-keys", key) }
     }
 
+    /// Runs a shell command in a pane of its own, which is the one that is seen from then on.
+    func show(_ command: String) throws { try run("new-window", "-k", "-t", ":9", command) }
+
+    /// Where the cursor is and how the terminal is set, as far as that decides about what is shown next.
+    func state() throws -> String {
+        try run(
+            "display-message", "-p",
+            "cursor #{cursor_x},#{cursor_y} #{cursor_flag} other #{alternate_on} region #{scroll_region_upper}-"
+                + "#{scroll_region_lower} wrap #{wrap_flag} insert #{insert_flag} origin #{origin_flag} keys "
+                + "#{keypad_cursor_flag} #{keypad_flag}")
+    }
+
+    /// The same as ``screen()``, with colours and attributes.
+    func styledScreen() throws -> String { try run("capture-pane", "-e", "-p") }
+
     /// What the pane shows, without empty lines at its end.
     func screen() throws -> [String] {
         var lines = try run("capture-pane", "-p").split(separator: "\n", omittingEmptySubsequences: false)

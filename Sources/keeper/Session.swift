@@ -299,7 +299,7 @@ final class Session {
 
     private func diskIsFull(_ stream: OutputStream, _ failure: SystemError) {
         log.line("\(stream.name.text) is not read until the disk takes more: \(failure.text)")
-        recorder.status.reason = "journalFull: \(failure.reason)"
+        noteFullDisk(failure)
         recorder.writeStatus(in: place.folder)
         recorder.event("journalFull", in: place.folder) { json in
             json.key("stream")
@@ -310,6 +310,11 @@ final class Session {
             json.string(failure.reason)
         }
         deadlines.set(.disk, in: .seconds(1))
+    }
+
+    /// Says in the status why output waits.
+    func noteFullDisk(_ failure: SystemError) {
+        recorder.status.reason = "journalFull: \(failure.reason)"
     }
 
     private func retryDisk() {
@@ -328,6 +333,7 @@ final class Session {
             if stream.isDrained { checkOver() }
         }
         if ending.isUnrecorded { return finish() }
+        if childPID != nil, !place.hasChildSidecar { recordChild() }
         recorder.retry(in: place.folder)
         if recorder.hasBacklog || outputs.contains(where: { $0.failure != nil }) {
             deadlines.set(.disk, in: .seconds(1))

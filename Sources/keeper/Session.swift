@@ -66,7 +66,12 @@ final class Session {
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
         input.session = self
-        input.terminal = settings.terminalSize.map { TerminalEnd(size: $0) }
+        if let size = settings.terminalSize {
+            // What it was changed to outlives an upgrade with the status; older keepers have none there.
+            let present = recorder.status.terminalSize ?? size
+            recorder.status.terminalSize = present
+            input.terminal = TerminalEnd(size: present)
+        }
         control.session = self
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
@@ -294,7 +299,7 @@ final class Session {
 
     private func diskIsFull(_ stream: OutputStream, _ failure: SystemError) {
         log.line("\(stream.name.text) is not read until the disk takes more: \(failure.text)")
-        recorder.status.reason = "journalFull: \(failure.reason)"
+        noteFullDisk(failure)
         recorder.writeStatus(in: place.folder)
         recorder.event("journalFull", in: place.folder) { json in
             json.key("stream")
@@ -305,6 +310,11 @@ final class Session {
             json.string(failure.reason)
         }
         deadlines.set(.disk, in: .seconds(1))
+    }
+
+    /// Says in the status why output waits.
+    func noteFullDisk(_ failure: SystemError) {
+        recorder.status.reason = "journalFull: \(failure.reason)"
     }
 
     private func retryDisk() {
@@ -323,6 +333,7 @@ final class Session {
             if stream.isDrained { checkOver() }
         }
         if ending.isUnrecorded { return finish() }
+        if childPID != nil, !place.hasChildSidecar { recordChild() }
         recorder.retry(in: place.folder)
         if recorder.hasBacklog || outputs.contains(where: { $0.failure != nil }) {
             deadlines.set(.disk, in: .seconds(1))

@@ -166,6 +166,9 @@ final class SessionPlace {
 
     func removeControlSocket() { try? folder.remove(SessionNames.controlSocket) }
 
+    /// Whether the child's PID is beside the keeper's.
+    var hasChildSidecar: Bool { childSidecar != nil }
+
     func removeChildSidecar() {
         remove(names.childSidecar, ifSameAs: childSidecar)
         childSidecar = nil

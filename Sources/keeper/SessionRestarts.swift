@@ -82,12 +82,7 @@ extension Session {
             return cannotStart(error)
         }
         resilience?.keepChild(self)
-        do throws(SystemError) {
-            if let pid = childPID { try place.recordChild(pid) }
-        } catch {
-            // Whoever finds this session dead finds the child in its status.
-            log.line("cannot record the child's PID: \(error.text)")
-        }
+        recordChild()
         recorder.transition(to: .starting, "started", in: place.folder) { json in
             json.key("pid")
             json.integer(childPID ?? 0)
@@ -96,6 +91,17 @@ extension Session {
         }
         answerRestarts()
         scheduleRetry()
+    }
+
+    /// Puts the PID of the child that runs now beside the keeper's.
+    func recordChild() {
+        do throws(SystemError) {
+            if let pid = childPID { try place.recordChild(pid) }
+        } catch {
+            // Whoever finds this session dead finds the child in its status. The child before must not be found there.
+            place.removeChildSidecar()
+            log.line("cannot record the child's PID: \(error.text)")
+        }
     }
 
     /// The command ran before and can't be executed now: one more failure, if the policy tries again.

@@ -81,7 +81,7 @@ extension Session {
         takeStopStep()
     }
 
-    private func noteStopping(reason: String?) {
+    func noteStopping(reason: String?) {
         log.line("stopping")
         recorder.transition(to: .stopping, "stopping", in: place.folder) { json in
             guard let reason else { return }

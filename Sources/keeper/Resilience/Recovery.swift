@@ -69,7 +69,13 @@ struct Recovery {
         let knowsChild = Int64(status.child?.identity.pid ?? 0) == page[.childPID]
         let isNewChild = !knowsChild && page[.hasChild] != 0
         var last = isNewChild ? saved : status
-        if isNewChild { last.state = .starting }
+        if isNewChild {
+            switch saved.state {
+            // The disk didn't take what has become of it.
+            case .starting, .running, .paused, .stopping, .stuck: break
+            case .backoff, .exited, .failed, .lost: last.state = .starting
+            }
+        }
         do throws(SystemError) {
             let folder = try directory.openDirectory(names.folder)
             try fill(&state, in: directory, folder, names)

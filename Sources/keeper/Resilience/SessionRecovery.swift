@@ -28,7 +28,7 @@ extension Session {
             pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0)
         recorder.status.keeper.previousPID = before
         recorder.status.keeper.version = "\(keeperVersion)"
-        if isNewChild, let pid = childPID { try place.recordChild(pid) }
+        if isNewChild { recordChild() }
         // A child that is being ended doesn't become ready, whatever it has written.
         run.cause = resilience?.cause ?? .none
         if case .stop = run.cause { ending.urgency = .orderly }
@@ -36,6 +36,7 @@ extension Session {
         for stream in outputs { try recoverStage(stream) }
         resumeReadiness()
         for stream in outputs { read(stream.name) }
+        for stream in outputs { if let failure = stream.failure { noteFullDisk(failure) } }
         updateExtents()
         recorder.writeStatus(in: place.folder)
         // Only now: the status that is there by now says that the one before was this session's too.
@@ -60,6 +61,7 @@ extension Session {
             deadlines.clear(kind)
         }
         if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
+        scheduleRetry()
         deadlines.setIfUnset(.idle, in: .milliseconds(100))
         resilience?.checkpoint(self)
         recorder.manager.tell(recorder.status, isStarted: true)
@@ -116,6 +118,10 @@ extension Session {
     private func resumeRun() {
         if run.isSettled {
             run.end = run.end ?? resilience?.childEnd ?? .unknown
+            if ending.wasStopped {
+                if recorder.status.state != .stopping { noteStopping(reason: nil) }
+                return finish()
+            }
             // It may have been about to start the next one.
             recorder.status.state = .backoff
             return deadlines.setIfUnset(.restart, in: 0)

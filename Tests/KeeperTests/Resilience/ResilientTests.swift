@@ -341,7 +341,7 @@ struct ResilientTests {
         let child = try box.childPID("a")
         let instance = try box.status("a")["instance"]?.string
         // What a store that is too small would do.
-        try forget("page")
+        try manager.forget("page")
         try manager.replaceKeeper()
         #expect(try box.status("a")["instance"]?.string != instance)
         #expect(!Proc.alive(child))
@@ -349,17 +349,6 @@ struct ResilientTests {
         try box.ctl("write", "a", "hello")
         try manager.replaceKeeper()
         try eventually("the line") { box.journalText("a") == "hello\n" }
-    }
-
-    private func forget(_ name: String) throws {
-        let number = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        defer { close(number) }
-        try withSocketAddress(box.root + "/notify") { address, length in
-            let text = Array("FDSTOREREMOVE=1\nFDNAME=\(name)".utf8)
-            let count = sendto(
-                number, text, text.count, 0, __CONST_SOCKADDR_ARG(__sockaddr__: address), length)
-            guard count == text.count else { throw CallFailed("sendto") }
-        }
     }
 
     @Test("without a manager there is one clear line")

@@ -57,9 +57,23 @@ final class StandInManager {
         return try #require(exitStatus)
     }
 
+    /// Makes it lose what it has stored under a name.
+    func forget(_ name: String) throws {
+        let number = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(number) }
+        try withSocketAddress(box.root + "/notify") { address, length in
+            let text = Array("FDSTOREREMOVE=1\nFDNAME=\(name)".utf8)
+            let count = sendto(
+                number, text, text.count, 0, __CONST_SOCKADDR_ARG(__sockaddr__: address), length)
+            guard count == text.count else { throw CallFailed("sendto") }
+        }
+    }
+
     /// Reads what the manager says until it says this.
     private func waitFor(_ word: String) throws {
+        let limit = starts + 30
         while true {
+            guard starts < limit else { throw TimedOut(what: "'\(word)': no keeper stays \(box.logs)") }
             guard let line = try running.readLine(timeout: 60) else {
                 throw TimedOut(what: "'\(word)' of the manager: \(running.errorText) \(box.logs)")
             }
@@ -81,7 +95,7 @@ final class StandInManager {
     }
 
     /// Path of its socket, a file that holds up the next start, and the keeper's arguments.
-    private static let script = #"""
+    static let script = #"""
         import ctypes, fcntl, os, select, signal, socket, sys, time
 
         path, hold, argv = sys.argv[1], sys.argv[2], sys.argv[3:]

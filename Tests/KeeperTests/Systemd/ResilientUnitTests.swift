@@ -136,4 +136,68 @@ struct ResilientUnitTests {
             is "$(keeperctl ls)" "$(keeperctl ls | head -n 1)"
             """#)
     }
+
+    @Test("a unit that is given up, or stopped while it has no keeper, leaves nothing of its command")
+    func givenUp() throws {
+        try run(
+            #"""
+            mkdir -p "$HOME/.config/systemd/user/$unit.service.d"
+            limit() {
+                printf '[Unit]\nStartLimitBurst=%s\n[Service]\nRestartSec=%s\n' "$1" "$2" \
+                    >"$HOME/.config/systemd/user/$unit.service.d/test.conf"
+                must systemctl --user daemon-reload
+            }
+            # Neither the end of its input nor SIGTERM ends it.
+            echo '{"command":["bash","-c","trap \"\" TERM; while :; do read -r -t 1; done"]}' \
+                >"$HOME/.config/keeper/a.json"
+            gone() { ! kill -0 "$child"; }
+
+            limit 2 100ms
+            must systemctl --user start $unit
+            child=$(child_of a)
+            replace
+            kill -9 "$(keeper_of a)"
+            given_up() { [[ $(property $unit ActiveState) == failed ]]; }
+            eventually given_up
+            eventually gone
+            eventually state_is lost
+
+            limit 30 1h
+            must systemctl --user reset-failed $unit
+            must systemctl --user start $unit
+            child=$(child_of a)
+            kill -9 "$(keeper_of a)"
+            waiting() { [[ $(property $unit SubState) == auto-restart ]]; }
+            eventually waiting
+            kill -0 "$child" || fail 'the child went with its keeper'
+            must systemctl --user stop $unit
+            eventually gone
+            eventually state_is lost
+            """#)
+    }
+
+    @Test("what hides in a control group of its own below the child's is ended as well")
+    func nestedGroup() throws {
+        try run(
+            #"""
+            cat >"$BOX/child" <<'END'
+            for root in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+                group=$root$(sed -n 's/^0:://p' /proc/self/cgroup)/inner
+                mkdir "$group" && break
+            done
+            # As a container's first process: nothing of it says whose it is.
+            ( echo 0 >"$group/cgroup.procs"; trap '' TERM; exec env -i setsid sleep 5432 ) &
+            exec cat
+            END
+            echo "{\"command\":[\"bash\",\"$BOX/child\"]}" >"$HOME/.config/keeper/a.json"
+            must systemctl --user start $unit
+            hidden() { pgrep -f '^sleep 5432$' >/dev/null; }
+            eventually hidden
+            has "$(cat "/proc/$(pgrep -f '^sleep 5432$')/cgroup")" /session/inner
+            replace
+            must keeperctl kill a
+            hidden && fail 'it lives'
+            is "$(property $unit Result)" success
+            """#)
+    }
 }

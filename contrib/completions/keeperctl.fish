@@ -307,7 +307,7 @@ complete -c keeperctl -n '__keeperctl_at sync 0' -r -F
 
 complete -c keeperctl -n '__keeperctl_at call' -l raw -x -d 'Send this message'
 complete -c keeperctl -n '__keeperctl_at call' -l batch -d 'Send the messages on standard input, one on each line, as they come; print whole answers as they come'
-complete -c keeperctl -n '__keeperctl_at call' -l timeout -x -d 'Give up when there is no answer after this time'
+complete -c keeperctl -n '__keeperctl_at call' -l timeout -x -d 'Give up when there is no answer after this time, or no room for the request'
 complete -c keeperctl -n '__keeperctl_at call' -l progress -x -d 'Wait 60s from each notification of this name on, if that is longer'
 complete -c keeperctl -n '__keeperctl_at call' -l max-timeout -x -d 'But never longer than this'
 complete -c keeperctl -n '__keeperctl_at call' -l full -d 'Print the whole answer, also if it is an error'

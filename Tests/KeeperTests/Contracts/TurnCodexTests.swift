@@ -25,6 +25,13 @@ struct TurnCodexTests {
         #expect(events.last?["model"]?.string == "model-7", "it said so when the conversation began")
     }
 
+    @Test("a notification with an id that is null is one")
+    func nullMembers() throws {
+        try box.spawn("c", StandIn.command("codex", "/"))
+        let outcome = try turn("c", "nulls hello stream=abcdefgh", "--silence-timeout", "5s")
+        #expect(outcome.out == "hello\nabcdefgh\n" && outcome.err == "", outcome.why)
+    }
+
     @Test("--json: events of each kind", arguments: ["/", "."])
     func events(style: String) throws {
         try box.spawn("c", StandIn.command("codex", style))

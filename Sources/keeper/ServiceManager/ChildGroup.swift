@@ -43,7 +43,8 @@ final class ChildGroup {
     }
 
     private static func addMembers(of group: borrowing FileDescriptor, to found: inout [pid_t], depth: Int) {
-        if let file = try? group.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20) {
+        if let file = try? group.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20)
+        {
             for line in bytes.split(separator: UInt8(ascii: "\n")) {
                 // 0 is a process that is not in this one's PID namespace.
                 if let number = decimal(Array(line)), number > 1 { found.append(pid_t(number)) }

@@ -128,6 +128,7 @@ struct ResilientFaultTests {
         unlink(box.root + "/hold")
         #expect(try manager.waitForEnd() == 0)
         #expect(try box.status("a")["exit"]?["unknown"]?.bool == true)
+        #expect(box.log("a").contains("FileDescriptorStoreMax"))
         #expect(box.sidecars("a") == [])
     }
 }

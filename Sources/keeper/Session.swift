@@ -66,7 +66,12 @@ final class Session {
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
         input.session = self
-        input.terminal = settings.terminalSize.map { TerminalEnd(size: $0) }
+        if let size = settings.terminalSize {
+            // What it was changed to outlives an upgrade with the status; older keepers have none there.
+            let present = recorder.status.terminalSize ?? size
+            recorder.status.terminalSize = present
+            input.terminal = TerminalEnd(size: present)
+        }
         control.session = self
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }

@@ -74,7 +74,7 @@ import keeperctl
             case .help, .version: understood += 1
             }
         }
-        #expect(understood > 400, "the words are too random to test anything")
+        #expect(understood > 500, "the words are too random to test anything")
     }
 
     private func check(_ parsed: ParsedArguments, against words: [[UInt8]]) {

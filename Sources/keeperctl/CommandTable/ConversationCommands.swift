@@ -33,7 +33,7 @@ extension Commands {
                 [
                     OptionSpec(
                         "timeout", .duration, "DURATION",
-                        help: "Give up when there is no answer after this time",
+                        help: "Give up when there is no answer after this time, or no room for the request",
                         default: .value("30s")),
                     OptionSpec(
                         "progress", .string, "METHOD",
@@ -111,7 +111,8 @@ extension Commands {
                 "keeperctl turn --json --protocol codex agent - < question.txt | jq -c .", "Prints events."),
             ExampleSpec(
                 "keeperctl turn --protocol lines --until '>>> ' python 'print(6*7)'",
-                "Asks an interpreter, up to its next prompt."),
+                "Asks an interpreter, up to its next prompt. As 'python3 -i' prompts on stderr, the session was "
+                    + "started by 'spawn --merge-stderr'."),
         ],
         exitStatuses: [
             Shared.done, ExitStatusSpec("1", "The message could not be sent."),

@@ -62,6 +62,9 @@ private final class Call {
     private var isBatch = false
     private var status = ExitStatus.done
     private var scratch: [UInt8] = []
+    /// When to give up sending, if the child takes nothing until then, and how much had been sent.
+    private var deliveryEnd: Int64?
+    private var sentCount = 0
 
     init(_ context: Context, _ exchange: Exchange) {
         self.exchange = exchange
@@ -90,8 +93,9 @@ private final class Call {
                 return status
             }
             if exchange.isOver { throw exchange.endFailure(ExitStatus.noSession) }
+            if isStuck() { return status }
             exchange.set.clear()
-            try exchange.wait(until: requests.deadline)
+            try exchange.wait(until: requests.deadline ?? deliveryEnd)
         }
     }
 
@@ -116,18 +120,42 @@ private final class Call {
         while let line = try exchange.next() {
             guard let message = CallMessage(line) else { continue }
             if message.isAnswer {
-                if let id = requests.take(message.id) { show(message, id) }
+                if let id = requests.take(message.id) {
+                    show(message, id)
+                } else if message.id[0] == UInt8(ascii: "n") {
+                    // An error of which the server can't say what it is about.
+                    takeOther(message)
+                }
             } else if !message.method.isEmpty {
                 takeOther(message)
             }
         }
         for id in requests.takeOverdue(at: monotonicNow()) {
-            let which = isBatch ? concat(" to request ", quoted(id)) : ""
-            let limit = arguments.value("timeout")?.text ?? ""
-            printError(concat(exchange.what, ": no answer", which, " within ", limit))
-            note(ExitStatus.timedOut)
+            fail(isBatch ? concat("no answer to request ", quoted(id)) : "no answer")
         }
         output.flush()
+    }
+
+    /// Something did not come in time.
+    private func fail(_ what: String) {
+        let limit = arguments.value("timeout")?.text ?? ""
+        printError(concat(exchange.what, ": ", what, " within ", limit))
+        note(ExitStatus.timedOut)
+    }
+
+    /// Whether to give up what no request waits for any more: for so long the child has taken nothing of it.
+    private func isStuck() -> Bool {
+        guard requests.openCount == 0, let client = exchange.client, client.backlog > 0 || client.isThrough
+        else {
+            deliveryEnd = nil
+            return false
+        }
+        let now = monotonicNow()
+        if deliveryEnd == nil || sentCount != client.sentCount { deliveryEnd = now + requests.timeout }
+        sentCount = client.sentCount
+        guard let deliveryEnd, deliveryEnd <= now else { return false }
+        fail("the child took no more of its input")
+        return true
     }
 
     /// Of several the highest counts.
@@ -149,7 +177,7 @@ private final class Call {
 
     /// What the session says besides: notifications, and requests of its own.
     private func takeOther(_ message: CallMessage) {
-        if message.id.isEmpty, text(of: message.method) == progress {
+        if message.isNotification, text(of: message.method) == progress {
             requests.noteProgress(at: monotonicNow())
         }
         if !arguments.flag("notifications") { return }
@@ -177,9 +205,10 @@ private final class Call {
             if !input.isAtEnd { try send(input) }
             if input.isAtEnd, exchange.isDelivered, requests.openCount == 0 { return status }
             if exchange.isOver { throw exchange.endFailure(ExitStatus.noSession) }
+            if isStuck() { return status }
             exchange.set.clear()
             if canSend { input.prepare(exchange.set) }
-            try exchange.wait(until: requests.deadline)
+            try exchange.wait(until: requests.deadline ?? deliveryEnd)
         }
     }
 

@@ -21,6 +21,9 @@ func writeOnce(
         throw CommandFailure(ExitStatus.badUsage, "the key of --key must be UTF-8")
     }
     json.endObject()
+    if key.bytes.isEmpty || key.bytes.count > KeyedLine.longestKey {
+        throw CommandFailure(ExitStatus.badUsage, "the key of --key must be of 1 to 256 bytes")
+    }
     if json.bytes.count > KeyedLine.longest {
         throw CommandFailure(
             ExitStatus.failed,
@@ -73,6 +76,8 @@ private func theLine(_ context: Context) throws(CommandFailure) -> [UInt8] {
 private struct KeyedLine {
     /// Bytes of a message to the control socket, less what is around the parameters.
     static let longest = (1 << 20) - 256
+    /// As the keeper has it.
+    static let longestKey = 256
 
     private let id: SessionID
     private let parameters: [UInt8]

@@ -122,7 +122,8 @@ final class Turn {
             }
             try wait(until: end, prompt)
         }
-        record.position = nil
+        // Without an end, the agent may still be at it after the error.
+        if problem == nil || isFinished { record.position = nil } else { record.hasFailed = true }
         record.model = output.figure(.model)
         lock.write(record)
         output.result(
@@ -252,6 +253,7 @@ final class Turn {
         let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
         let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
         activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
+        let patience = record.hasFailed ? min(echoTimeout, silenceTimeout) : silenceTimeout
         var known = -1
         while true {
             while let line = try exchange.next() {
@@ -262,12 +264,12 @@ final class Turn {
             let now = monotonicNow()
             // What was there already came when it came.
             if known >= 0, known != lines.position { activeAt = now }
-            if prompt ?? Int64.max <= now || activeAt + silenceTimeout <= now { return true }
+            if prompt ?? Int64.max <= now || activeAt + patience <= now { return true }
             if known < 0 {
                 printError(concat(exchange.what, ": first, the agent ends a turn of somebody who has gone"))
             }
             known = lines.position
-            try wait(until: activeAt + silenceTimeout, prompt)
+            try wait(until: activeAt + patience, prompt)
         }
     }
 

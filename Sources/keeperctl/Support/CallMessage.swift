@@ -17,7 +17,8 @@ struct CallMessage {
         while members.next() {
             if isJSONString(members.name, "id") {
                 id = members.value
-            } else if isJSONString(members.name, "method") {
+            } else if isJSONString(members.name, "method"), members.value[0] == UInt8(ascii: "\"") {
+                // Some programs write all members that a message may have, those that it lacks as null.
                 method = members.value
             } else if isJSONString(members.name, "params") {
                 parameters = members.value
@@ -33,6 +34,9 @@ struct CallMessage {
 
     /// Whether it answers a request. One that is echoed has a method.
     var isAnswer: Bool { !id.isEmpty && method.isEmpty && !(result.isEmpty && error.isEmpty) }
+
+    /// Whether it tells something and wants no answer.
+    var isNotification: Bool { !method.isEmpty && (id.isEmpty || id[0] == UInt8(ascii: "n")) }
 
     /// Appends the line, with another id if that is not empty.
     @inline(never) func append(withID other: [UInt8], to bytes: inout [UInt8]) {

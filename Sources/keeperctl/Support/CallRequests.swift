@@ -17,7 +17,7 @@ struct CallRequests {
     private var first = 0
     /// How many wait for an answer.
     private(set) var openCount = 0
-    private let timeout: Int64
+    let timeout: Int64
     private let longest: Int64
     /// As the last sign of progress has it.
     private var extendedTo: Int64 = 0

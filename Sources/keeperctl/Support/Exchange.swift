@@ -18,7 +18,8 @@ final class Exchange {
     /// Why something that was sent is not delivered.
     private var refusal: InputRefusal?
     private var watch: SessionWatch
-    /// The child that is talked with; nil while there is none, between two of them.
+    /// The child that is talked with; nil while there is none, between two of them and while one is being ended: what
+    /// is sent then is for the next.
     private(set) var child: ProcessIdentity?
 
     /// Looks at a session that must be live.
@@ -104,7 +105,7 @@ final class Exchange {
     /// Connects, for lines that ``client`` is given.
     func connect(deadline: Int64?) throws(CommandFailure) {
         isDelivered = false
-        let socket = try connectInput(names, in: directory, attempts: 3, deadline: deadline)
+        let socket = try connectInput(names, in: directory, attempts: 3, deadline: deadline, what)
         client = InputClient(socket: socket, source: nil)
     }
 
@@ -157,7 +158,7 @@ final class Exchange {
 
     private func noteChild() {
         child = nil
-        guard let status = watch.status, status.state != .backoff else { return }
+        guard let status = watch.status, status.state != .backoff, status.state != .stopping else { return }
         child = status.child?.identity
     }
 

@@ -3,9 +3,10 @@ import KeeperShared
 
 /// Connects to a session's input. Only this is ever tried again: once bytes may have been taken, nothing is.
 func connectInput(
-    _ names: SessionNames, in directory: borrowing SessionsDirectory, attempts: Int, deadline: Int64?
+    _ names: SessionNames, in directory: borrowing SessionsDirectory, attempts: Int, deadline: Int64?,
+    _ what: String? = nil
 ) throws(CommandFailure) -> FileDescriptor {
-    let what = concat("write to ", names.id.string)
+    let what = what ?? concat("write to ", names.id.string)
     var number = 1
     while true {
         var timeout: Int64 = .milliseconds(350)

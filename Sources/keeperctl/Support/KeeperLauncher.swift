@@ -244,6 +244,12 @@ struct KeeperLauncher {
         }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
+        // `run` ends the command itself, unless it has been killed when the time is over.
+        if awaitsReader, !given.flag("max-runtime"), let limit = given.duration("timeout"),
+            limit < .seconds(1 << 32)
+        {
+            list.append(concat("--max-runtime=", String(limit / .milliseconds(1) + 2000), "ms"))
+        }
         if !isExecuted {
             if !given.flag("isolate") { list.append("--isolate=auto") }
             // Nobody reads reports then: what goes wrong is said in the launch log.

@@ -40,7 +40,7 @@ final class CodexProtocol: TurnProtocol {
         if message.isAnswer {
             if requests.take(message.id) != nil { try takeAnswer(message, turn) }
         } else if !message.method.isEmpty, isOurs(message) {
-            if message.id.isEmpty {
+            if message.isNotification {
                 takeNotification(message, turn)
             } else {
                 turn.output.request(line, turn.exchange.what)

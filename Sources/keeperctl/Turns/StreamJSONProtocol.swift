@@ -75,7 +75,10 @@ final class StreamJSONProtocol: TurnProtocol {
             takeEnd(line, subtype, turn)
         } else if isJSONString(type, "error") {
             let error = jsonMember("error", of: line)
-            turn.fail(CallMessage.reason(error.first == UInt8(ascii: "{") ? error : line))
+            turn.fail(
+                error.first == UInt8(ascii: "\"")
+                    ? quoted(text(of: error), limit: 500)
+                    : CallMessage.reason(error.first == UInt8(ascii: "{") ? error : line))
         } else if isJSONString(type, "control_request") {
             turn.output.request(line, turn.exchange.what)
         }

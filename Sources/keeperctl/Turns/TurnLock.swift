@@ -7,6 +7,8 @@ struct TurnRecord {
     var child: Int
     /// Where stdout stood when its message was sent; nil when it came to its end.
     var position: Int?
+    /// The agent reported an error, and nothing said that this was the end of its turn.
+    var hasFailed = false
     /// As JSON: what the agent said at the start of the conversation.
     var model: [UInt8] = []
 }
@@ -22,13 +24,22 @@ struct TurnLock: ~Copyable {
     static func take(in folder: borrowing FileDescriptor, waiting: Bool) throws(SystemError) -> TurnLock? {
         let file = try folder.open(SessionNames.turn, O_RDWR | O_CREAT)
         let number = file.raw
+        var attempts = 0
         while csys_lock(number, Int16(F_WRLCK), 0, 0, waiting ? 1 : 0) < 0 {
             let code = csys_errno()
-            if code == EAGAIN || code == EACCES { return nil }
-            if code != EINTR { throw SystemError("lock", SessionNames.turn, code) }
+            if code == EAGAIN || code == EACCES {
+                attempts += 1
+                if attempts == mostAttempts { return nil }
+                pause(nanoseconds: .milliseconds(10))
+            } else if code != EINTR {
+                throw SystemError("lock", SessionNames.turn, code)
+            }
         }
         return TurnLock(file: file)
     }
+
+    /// The kernel takes some milliseconds to let go of what a killed process had open.
+    private static let mostAttempts = 10
 
     /// When the record was written, in ns since 1970.
     var writtenAt: Int64 { (try? file.metadata())?.modifiedTime ?? 0 }
@@ -42,6 +53,7 @@ struct TurnLock: ~Copyable {
         bytes.withUnsafeBufferPointer { bytes in
             if jsonInteger(jsonMember("childStartTime", of: bytes)) != child { return }
             record.position = jsonInteger(jsonMember("position", of: bytes))
+            record.hasFailed = jsonMember("failed", of: bytes).count == 4
             record.model = copy(jsonMember("model", of: bytes))
         }
         return record
@@ -56,6 +68,7 @@ struct TurnLock: ~Copyable {
             json.part(",\"position\":")
             json.integer(position)
         }
+        if record.hasFailed { json.part(",\"failed\":true") }
         if !record.model.isEmpty, record.model.count < 1024 {
             json.part(",\"model\":")
             json.raw(record.model)

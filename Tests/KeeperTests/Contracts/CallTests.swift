@@ -97,6 +97,18 @@ struct CallTests {
         #expect(!outcome.err.contains("\u{2028}"))
     }
 
+    @Test("members that are null are as good as none")
+    func nullMembers() throws {
+        let outcome = try box.ctl("call", "--timeout", "1s", "r", "all members", "[1.5]")
+        #expect(outcome.out == "\"all\"\n" && outcome.err == "", outcome.why)
+    }
+
+    @Test("an error that is no request's shows with --notifications")
+    func errorOfNoRequest() throws {
+        let outcome = try box.ctl("call", "--notifications", "r", "unreadable")
+        #expect(outcome.out == "\"read after all\"\n" && outcome.err.contains("Parse error"), outcome.why)
+    }
+
     // MARK: Messages as they are
 
     @Test("--raw: the id is replaced on the way and is back in the answer; without id, delivered is done")
@@ -135,6 +147,40 @@ struct CallTests {
         try #require(try box.ctl("call", "r", "echo").status == 0)
         #expect(
             try box.ctl("call", "--timeout", "2s", "--progress", "x/tick", "r", "work", named).status == 0)
+    }
+
+    @Test("a child that does not read is waited for no longer than --timeout, notification or batch")
+    func deafChild() throws {
+        try box.spawn("deaf", "--", "sleep", "1000")
+        // More than its stdin pipe takes.
+        let text = "{\"method\":\"n\",\"params\":[\"\(String(repeating: "x", count: 100_000))\"]}"
+        let one = try box.ctl("call", "--timeout", "300ms", "deaf", "--raw", text)
+        #expect(one.status == 4 && one.err.contains("no more of its input within 300ms"), one.why)
+        let lines = String(repeating: "{\"id\":1,\(text.dropFirst())\n", count: 20)
+        let many = try box.run(
+            [Executables.keeperctl, "call", "--timeout", "300ms", "deaf", "--batch"],
+            input: [UInt8](lines.utf8))
+        #expect(many.status == 4 && many.out == "", many.why)
+    }
+
+    @Test("while a child is being ended, a request is for the next one, which answers")
+    func whileEnding() throws {
+        try box.spawn(
+            "x", StandIn.command("rpc"), options: ["--restart", "always", "--stop-steps", "eof:60s"])
+        let busy = "{\"id\":1,\"method\":\"await\",\"params\":[\"\(box.root)/go\"]}"
+        #expect(try box.ctl("write", "x", busy).status == 0)
+        let restart = try box.startCtl("restart", "x")
+        try eventually("its end to begin") { box.state("x") == "stopping" }
+        let next = try box.startCtl("call", "x", "count")
+        let turn = try box.startCtl(
+            "turn", "--protocol", "lines", "--until", "never", "x", "{\"id\":1,\"method\":\"id\"}")
+        try eventually("the turn to begin") { box.exists("x.d/turn.json") }
+        try writeFile(box.root + "/go", [])
+        #expect(try restart.wait() == .exited(0))
+        #expect(try next.readLine() != nil, "\(next.errorText)")
+        #expect(try next.wait() == .exited(0))
+        #expect(try turn.readLine()?.contains("\"id\"") == true, "\(turn.errorText)")
+        turn.kill(SIGKILL)
     }
 
     @Test("a session that ends meanwhile is an error at once; an answer that came before the end counts")

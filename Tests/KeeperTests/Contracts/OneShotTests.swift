@@ -58,6 +58,15 @@ struct OneShotTests {
         try expectNothingLeft()
     }
 
+    @Test("the time limit holds, a little later, when run itself has been killed")
+    func callerKilled() throws {
+        let caller = try box.startCtl("run", "--timeout", "1s", "a", "--", "sh", "-c", "echo up; sleep 1000")
+        #expect(try caller.readLine() == "up")
+        caller.kill(SIGKILL)
+        try caller.wait()
+        try eventually("the end of all") { box.processes.isEmpty }
+    }
+
     @Test("one that ignores TERM is killed; without --json the output comes as it is")
     func killed() throws {
         let outcome = try box.ctl(

@@ -85,6 +85,17 @@ struct TerminalSessionTests {
         #expect(try box.ctl("resize", "a", "80").status == 2)
     }
 
+    @Test("a size that was changed is that of the next child after an upgrade too") func sizeAfterUpgrade()
+        throws
+    {
+        try box.spawn("--size", "80x24", "--wait", "ready", "a", "--", "sh", "-c", "stty size; exec cat")
+        #expect(try box.ctl("resize", "a", "132x50").status == 0)
+        #expect(try control("a").call("upgrade", ["path": Executables.keeper])["result"] != nil)
+        #expect(try control("a").call("restart")["result"] != nil)
+        try eventually("the kept size") { box.journalText("a").hasSuffix("50 132\r\n") }
+        #expect(try box.status("a")["terminal"]?["rows"]?.int == 50)
+    }
+
     @Test("input is a raw stream: control characters are keys, and what came with the request is not lost")
     func input() throws {
         try box.spawn("--tty", "--wait", "ready", "a", "--", "bash", "--norc", "-i")

@@ -151,7 +151,8 @@ struct TurnTests {
         #expect(try outcome.events()[1]["isError"]?.bool == true)
         // Without an end, an agent has a moment for it.
         try expectError("agentError", 9, "a", "one error=stuck silent", says: "'stuck'")
-        #expect(try box.ctl("turn", "a", "next").out == "next\n")
+        #expect(try box.ctl("turn", "--echo-timeout", "2s", "a", "next").out == "next\n")
+        try expectError("agentError", 9, "a", "one word=overloaded", says: "'overloaded'")
     }
 
     @Test("no output at all, and no more output")

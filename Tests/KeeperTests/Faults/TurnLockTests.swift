@@ -81,6 +81,28 @@ struct TurnLockTests {
         #expect(String(decoding: try next.readToEnd(), as: UTF8.self) == "right\n")
     }
 
+    @Test("what an agent says behind an error that was not its end is not the next one's")
+    func lateAfterError() throws {
+        let failed = try box.ctl("turn", "a", "one error=retrying await=\(box.root)/go WRONG")
+        #expect(failed.status == 9, failed.why)
+        let next = try box.startCtl("turn", "a", "right")
+        try eventually("it to wait for the agent") { next.errorText.contains("somebody who has gone") }
+        try release("go")
+        #expect(String(decoding: try next.readToEnd(), as: UTF8.self) == "right\n")
+    }
+
+    @Test("a caller that was killed is not in the way of the next, even before it is quite gone")
+    func justKilled() throws {
+        for number in 0..<5 {
+            let first = try blocked("go\(number)", "WRONG")
+            first.kill(SIGKILL)
+            let next = try box.startCtl("turn", "a", "right")
+            try release("go\(number)")
+            #expect(String(decoding: try next.readToEnd(), as: UTF8.self) == "right\n", "\(next.errorText)")
+            try first.wait()
+        }
+    }
+
     @Test("an agent that will never answer its last message is given up after the time of silence")
     func neverAnswered() throws {
         #expect(try box.ctl("turn", "--silence-timeout", "300ms", "a", "one silent").status == 8)

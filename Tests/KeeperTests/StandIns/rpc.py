@@ -35,6 +35,14 @@ for line in sys.stdin.buffer:
         say(id=number, error={"code": -32000, "message": "as you wish", "data": parameters})
     elif method == "null":
         say(id=number, result=None, error=None)
+    elif method == "all members":
+        # As some libraries write messages: with all the members there are.
+        say(id=None, method="notifications/progress", params={"progress": 1}, result=None, error=None)
+        time.sleep(parameters[0])
+        say(id=number, method=None, params=None, result="all", error=None)
+    elif method == "unreadable":
+        say(id=None, error={"code": -32700, "message": "Parse error"})
+        say(id=number, result="read after all")
     elif method == "twice":
         say(id=number, result=1)
         say(id=number, result=2)

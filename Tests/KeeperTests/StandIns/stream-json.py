@@ -109,6 +109,8 @@ def step(word):
         text("x" * int(argument))
     elif name == "error":
         say(type="error", error={"type": "overloaded_error", "message": argument})
+    elif name == "word":
+        say(type="error", error=argument)
     elif name == "stderr":
         os.write(2, b"y" * int(argument) + b"the last words\n")
     elif name == "await":

@@ -65,6 +65,11 @@ struct Recovery {
         }
         launch.openLog(names, in: directory)
         launch.detachStandardStreams()
+        if isIncomplete(state, page) {
+            log.line(
+                "not all that the keeper before had open has been kept: FileDescriptorStoreMax= may be too small"
+            )
+        }
         // The one that knows the present child.
         let knowsChild = Int64(status.child?.identity.pid ?? 0) == page[.childPID]
         let isNewChild = !knowsChild && page[.hasChild] != 0
@@ -93,6 +98,14 @@ struct Recovery {
         } catch {
             throw LaunchError(Recovery.temporaryFailure, error.text)
         }
+    }
+
+    /// Whether something is missing that nobody has let go. What is stored last is the first that finds no room.
+    private func isIncomplete(_ state: SavedState, _ page: SharedPage) -> Bool {
+        for stream in state.streams where !received.has(stream.isStderr ? .stderrStage : .stdoutStage) {
+            return true
+        }
+        return page[.hasChild] != 0 && !received.has(.child)
     }
 
     /// Another owner of the sidecar's descriptor.

@@ -96,6 +96,34 @@ struct ResilientFaultTests {
         try manager.waitForEnd()
     }
 
+    @Test(
+        "output that waits for the disk waits with the next keeper too, which says why", requires("prlimit"))
+    func fullDisk() throws {
+        let manager = try StandInManager(
+            box, "--journal-size", "64M", "a", "--", "sh", "-c",
+            "read x; head -c 6000000 /dev/zero | tr '\\0' x; exec cat")
+        func limitFiles(to size: String, _ processes: Int...) throws {
+            for pid in processes {
+                #expect(try box.run(["prlimit", "--pid", "\(pid)", "--fsize=\(size)"]).status == 0)
+            }
+        }
+        func reason() throws -> String? {
+            try UnixClient(box.control("a")).call("status")["result"]?["reason"]?.string
+        }
+        // The next keeper's as well.
+        try limitFiles(to: "4194304:unlimited", manager.keeper, Int(manager.process))
+        block(ResilientFaultTests.newStatus)
+        try box.ctl("write", "a", "go")
+        try eventually("no more room") { try reason()?.hasPrefix("journalFull") == true }
+        try manager.replaceKeeper()
+        #expect(try reason()?.hasPrefix("journalFull") == true)
+        unblock(ResilientFaultTests.newStatus)
+        try limitFiles(to: "unlimited", manager.keeper)
+        try eventually("all of it") { try reason() == nil && box.journal("a").count == 6_000_000 }
+        #expect(try box.ctl("kill", "a").status == 0)
+        try manager.waitForEnd()
+    }
+
     @Test("a session that is stopped between two children doesn't begin again when its end can't be recorded")
     func stoppedInBackoff() throws {
         let manager = try StandInManager(
@@ -128,6 +156,7 @@ struct ResilientFaultTests {
         unlink(box.root + "/hold")
         #expect(try manager.waitForEnd() == 0)
         #expect(try box.status("a")["exit"]?["unknown"]?.bool == true)
+        #expect(box.log("a").contains("FileDescriptorStoreMax"))
         #expect(box.sidecars("a") == [])
     }
 }

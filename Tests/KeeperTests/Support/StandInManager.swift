@@ -9,6 +9,8 @@ final class StandInManager {
     private let hold: String
     /// The keeper that was started last.
     private(set) var keeper = 0
+    /// The manager itself.
+    var process: pid_t { running.pid }
     /// How often one was started.
     private(set) var starts = 0
     /// The exit status of the last keeper, which was not started again.

@@ -32,6 +32,8 @@ struct FollowTests {
             #expect(own.last?.data?["exitCode"]?.int == Int(round))
             #expect(own.states.last == "failed" && own.states.filter { $0 == "failed" }.count == 1)
             instances.formUnion(own.map(\.instance))
+            // The end is recorded before the id is free.
+            try box.awaitEnd("a")
         }
         #expect(instances.count == 3)
         reader.closeOutput()

@@ -175,11 +175,14 @@ extension Session {
 
     func becomeStuck(survivors: [pid_t]) {
         log.line("stuck: processes survive SIGKILL")
-        recorder.transition(to: .stuck, "stuck", in: place.folder) { json in
-            json.key("survivors")
-            json.beginArray()
-            for pid in survivors { json.integer(pid) }
-            json.endArray()
+        // Told to end once more, with the child gone, it is what it was.
+        if recorder.status.state != .stuck {
+            recorder.transition(to: .stuck, "stuck", in: place.folder) { json in
+                json.key("survivors")
+                json.beginArray()
+                for pid in survivors { json.integer(pid) }
+                json.endArray()
+            }
         }
         answerStops(survivors: survivors)
         refuseRestarts()

@@ -53,7 +53,7 @@ struct TurnLock: ~Copyable {
         bytes.withUnsafeBufferPointer { bytes in
             if jsonInteger(jsonMember("childStartTime", of: bytes)) != child { return }
             record.position = jsonInteger(jsonMember("position", of: bytes))
-            record.hasFailed = jsonMember("failed", of: bytes).count == 4
+            record.hasFailed = jsonMember("failed", of: bytes).elementsEqual("true".utf8)
             record.model = copy(jsonMember("model", of: bytes))
         }
         return record

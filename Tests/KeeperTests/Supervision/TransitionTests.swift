@@ -140,6 +140,11 @@ struct TransitionTests {
             #expect(try box.call("lost-stuck", "stop")["result"]?["state"]?.string == "stuck")
             #expect(try box.call("lost-stuck", "stop", ["now": true])["result"]?["state"]?.string == "stuck")
             for id in ids { try box.awaitState(id, "stuck", timeout: 40) }
+            // Told to end again it stays stuck, and says so.
+            let again = try box.call("stuck-running", "stop")["result"]
+            #expect(again?["state"]?.string == "stuck")
+            #expect(try box.events("stuck-running", "stuck").count == 1)
+            let first = try #require(box.pid(in: "stuck-paused"))
             for id in ids.prefix(3) {
                 kill(try #require(box.pid(in: id)), SIGKILL)
             }
@@ -147,7 +152,9 @@ struct TransitionTests {
             try box.awaitEnd("stuck-running")
             #expect(box.state("stuck-starting") == "failed" && box.state("stuck-running") == "exited")
             try eventually("the next child") { box.restarts("stuck-paused") == 1 }
-            let left = try eventual("its child") { box.pid(in: "stuck-paused") }
+            let left = try eventual("what it leaves behind") {
+                box.pid(in: "stuck-paused").flatMap { $0 == first ? nil : $0 }
+            }
             // Its own keeper can't end it.
             kill(left, SIGKILL)
         }

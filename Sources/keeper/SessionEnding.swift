@@ -157,10 +157,10 @@ extension Session {
             deadlines.clear(.drain)
             return settle()
         }
-        if ending.urgency == .now {
-            if outputs.contains(where: { $0.failure != nil }) { return waiveRecording() }
-            return deadlines.set(.drain, in: 0)
+        if outputs.contains(where: { $0.failure != nil }), ending.urgency == .now || place.isRemoved {
+            return waiveRecording()
         }
+        if ending.urgency == .now { return deadlines.set(.drain, in: 0) }
         if !deadlines.isSet(.drain) { deadlines.set(.drain, in: .seconds(2)) }
     }
 
@@ -215,7 +215,7 @@ extension Session {
         } else {
             recorder.retry(in: place.folder)
         }
-        if recorder.statusIsStale, ending.urgency == .now, !ending.recordingIsWaived {
+        if recorder.statusIsStale, !ending.recordingIsWaived, ending.urgency == .now || place.isRemoved {
             ending.recordingIsWaived = true
             noteLoss("the record of the end (\(end.text))")
         }
@@ -245,7 +245,7 @@ extension Session {
         return nil
     }
 
-    /// `stop` with `now` while the disk takes no more: the session ends all the same.
+    /// `stop` with `now` while the disk takes no more, or there is no folder any more: the session ends all the same.
     func waiveRecording() {
         let bytes = outputs.reduce(0) { $0 + $1.unwrittenCount }
         if bytes > 0 { noteLoss("\(bytes) bytes of output") }
@@ -257,7 +257,9 @@ extension Session {
     }
 
     private func noteLoss(_ what: String) {
-        log.line("told to end while the disk takes no more: lost: \(what)")
+        let why =
+            place.isRemoved ? "the session's folder was removed" : "told to end while the disk takes no more"
+        log.line("\(why): lost: \(what)")
         if let before = ending.lost {
             ending.lost = "\(before), and \(what)"
         } else {

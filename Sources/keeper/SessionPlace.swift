@@ -34,6 +34,8 @@ final class SessionPlace {
     /// What was at the socket's name before is under its dot-name, until the start has succeeded.
     private var replacedSocket: Bool
     private var folderIsInstalled = false
+    /// Somebody has removed the folder: nothing can be recorded any more, however long one waits.
+    var isRemoved: Bool { (try? folder.metadata())?.links == 0 }
 
     /// Claims the id: the sidecar first, so that whatever else is left by a `kill -9` can be found.
     ///

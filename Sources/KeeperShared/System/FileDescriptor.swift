@@ -143,6 +143,8 @@ package struct FileMetadata {
     package let modified: Int
     /// The same moment in nanoseconds, as fine as the file system keeps it.
     package let modifiedTime: Int64
+    /// Names that it has; a folder that was removed has none.
+    package let links: Int
 
     /// A file of which only the identity is known.
     package init(device: UInt, inode: UInt) {
@@ -153,11 +155,13 @@ package struct FileMetadata {
         size = 0
         modified = 0
         modifiedTime = 0
+        links = 1
     }
 
     package init(_ record: stat) {
         device = UInt(record.st_dev)
         inode = UInt(record.st_ino)
+        links = Int(record.st_nlink)
         mode = record.st_mode
         owner = record.st_uid
         size = Int(record.st_size)

@@ -110,6 +110,30 @@ struct DirectoryTests {
         #expect(box.state("a") == "exited")
     }
 
+    /// Nobody could find it to end it, and it tried to record its end each second for ever.
+    @Test(
+        "when it is removed under a session, that goes on, and ends with its child or when it is told to",
+        arguments: ["TERM", "output", "end"])
+    func removed(how: String) throws {
+        try box.spawn(
+            "a", "--wait", "ready", "--journal-size", "64K", "--", "sh", "-c",
+            "read x; echo $x; seq 99999; cat")
+        let (keeper, child) = (try box.keeperPID("a"), try box.childPID("a"))
+        let writer = try UnixClient(box.socket("a"))
+        removeTree(box.sessions)
+        // Its connections are still there.
+        try writer.send("go\n")
+        if how == "TERM" { kill(pid_t(keeper), SIGTERM) }
+        if how == "output" {
+            // More than its first segment: the next can't be made.
+            try eventually("the output to be stuck") { Proc.state(child) == "S" }
+            kill(pid_t(keeper), SIGTERM)
+        }
+        if how == "end" { kill(pid_t(child), SIGKILL) }
+        try eventually("the end") { !Proc.alive(keeper) && !Proc.alive(child) }
+        #expect(fileStatus(box.sessions) == nil)
+    }
+
     @Test("links in the place of files are not followed")
     func links() throws {
         try box.spawn("first", "--", "cat")

@@ -205,10 +205,14 @@ struct FollowTests {
         var ended = 0
         while ended < 8 { if try reader.readEvent()?.state == "exited" { ended += 1 } }
         try eventually("descriptors to be closed") { open().count == before }
-        // It waits, and nothing wakes it.
-        let calls = Proc.contextSwitches(Int(reader.pid))
-        try box.ctl("ls")
-        #expect(Proc.contextSwitches(Int(reader.pid)) == calls)
+        for number in 0..<8 { try box.awaitEnd("s\(number)") }
+        // It waits, and nothing wakes it, once it has seen the last names go.
+        try eventually("rest") {
+            let calls = Proc.contextSwitches(Int(reader.pid))
+            try box.pass(seconds: 0.5)
+            try box.ctl("ls")
+            return Proc.contextSwitches(Int(reader.pid)) == calls
+        }
     }
 
     @Test("events of many sessions are whole lines, whoever writes")

@@ -96,7 +96,7 @@ extension Session {
     /// Whether a member is another session's keeper, or below one.
     private func isAnotherSessions(_ pid: pid_t, _ members: [pid_t]) -> Bool {
         var next = pid
-        // No further than the group reaches: a service manager that keeps a keeper's lock looks like a keeper.
+        // No further than the group reaches: a keeper above it, this one for instance, is no other session's.
         for _ in 0..<1024 where members.contains(next) {
             if isKeeper(next) { return true }
             guard let stat = ProcessStat(pid: next) else { return false }

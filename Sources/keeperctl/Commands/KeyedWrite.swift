@@ -9,6 +9,10 @@ func writeOnce(
     _ key: Argument, _ id: SessionID, in directory: consuming SessionsDirectory, _ context: Context
 ) throws(CommandFailure) -> Int32 {
     let line = try theLine(context)
+    let tooLong = CommandFailure(
+        ExitStatus.failed,
+        concat("write to ", id.string, ": with --key a line has at most a mebibyte; nothing was sent"))
+    if line.count > KeyedLine.longest { throw tooLong }
     var json = JSONWriter()
     json.beginObject()
     json.key("line")
@@ -24,11 +28,7 @@ func writeOnce(
     if key.bytes.isEmpty || key.bytes.count > KeyedLine.longestKey {
         throw CommandFailure(ExitStatus.badUsage, "the key of --key must be of 1 to 256 bytes")
     }
-    if json.bytes.count > KeyedLine.longest {
-        throw CommandFailure(
-            ExitStatus.failed,
-            concat("write to ", id.string, ": with --key a line has at most a mebibyte; nothing was sent"))
-    }
+    if json.bytes.count > KeyedLine.longest { throw tooLong }
     let attempts = context.arguments.integer("attempts") ?? 3
     var sender = KeyedLine(id, parameters: json.bytes, deadline: context.deadline)
     // Longer each time: a service manager may take its time to start the next keeper.
@@ -54,16 +54,10 @@ private func theLine(_ context: Context) throws(CommandFailure) -> [UInt8] {
     let more = CommandFailure(
         ExitStatus.badUsage, "--key is for one line; use a key of its own and a 'write' for each line")
     if !lines.isEmpty { throw more }
-    var bytes: [UInt8] = []
+    var bytes: [UInt8]
     do throws(SystemError) {
-        let input = try FileDescriptor.duplicate(ofNumber: STDIN_FILENO)
-        var page = PageBuffer()
-        while bytes.count <= KeyedLine.longest {
-            let space = try page.room(for: 64 << 10)
-            let count = try input.read(into: space)
-            if count == 0 { break }
-            bytes += space[..<count]
-        }
+        // As much as shows that it is too long.
+        bytes = try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll(limit: KeyedLine.longest + 2)
     } catch {
         throw CommandFailure("read standard input", error)
     }

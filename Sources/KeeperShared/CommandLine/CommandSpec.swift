@@ -35,7 +35,7 @@ package final class OperandSpec: Sendable {
         }
     }
 
-    var repeats: Bool {
+    package var repeats: Bool {
         switch count {
         case .any, .oneOrMore: true
         case .one, .optional: false

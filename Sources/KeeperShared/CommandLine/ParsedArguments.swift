@@ -62,12 +62,12 @@ package final class ParsedArguments: Sendable {
 
     /// The value of a duration option in nanoseconds, or its default.
     package func duration(_ name: String) -> Int64? {
-        value(name).flatMap { nanoseconds(of: $0) }
+        value(name).flatMap(\.duration)
     }
 
     /// The value of a size option in bytes, or its default.
     package func size(_ name: String) -> Int? {
-        value(name).flatMap { byteCount(of: $0) }
+        value(name).flatMap(\.size)
     }
 
     /// The number of the signal that an option names.
@@ -105,18 +105,4 @@ extension [OptionSpec] {
     func named(short letter: UInt8) -> OptionSpec? {
         first { $0.short == letter }
     }
-}
-
-/// The value of a text of decimal digits; nil for anything else and for what is too large.
-package func decimal(_ text: [UInt8]) -> Int? {
-    guard !text.isEmpty else { return nil }
-    var value = 0
-    for byte in text {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-        let (sum, carry) = product.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
-        if overflow || carry { return nil }
-        value = sum
-    }
-    return value
 }

@@ -6,9 +6,9 @@ extension ValueKind {
         switch self {
         case .flag, .string, .command: return nil
         case .duration:
-            return nanoseconds(of: value) != nil ? nil : "is not a duration such as 350ms, 2s or 5m"
+            return value.duration != nil ? nil : "is not a duration such as 350ms, 2s or 5m"
         case .size(let least):
-            guard let count = byteCount(of: value) else { return "is not a size such as 64K, 16M or 1G" }
+            guard let count = value.size else { return "is not a size such as 64K, 16M or 1G" }
             return count >= least ? nil : concat("is too small: give at least ", formatSize(least))
         case .integer(let min, let max):
             if let number = decimal(bytes), number >= min, number <= max { return nil }
@@ -60,14 +60,4 @@ extension ValueKind {
 func didYouMean(_ suggestion: String?) -> String {
     guard let suggestion else { return "" }
     return concat(" (did you mean '", suggestion, "'?)")
-}
-
-/// Nanoseconds; nil if the value is no duration.
-func nanoseconds(of value: Argument) -> Int64? {
-    do throws(UnitError) { return try parseDuration(value.text) } catch { return nil }
-}
-
-/// Bytes; nil if the value is no size.
-func byteCount(of value: Argument) -> Int? {
-    do throws(UnitError) { return try parseSize(value.text) } catch { return nil }
 }

@@ -97,12 +97,7 @@ public struct FileDescriptor: ~Copyable {
     package borrowing func writeAll(
         _ bytes: [UInt8], _ subject: @autoclosure () -> String = ""
     ) throws(SystemError) {
-        // Typed throws don't pass through withUnsafeBytes.
-        var failure: SystemError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(SystemError) { try writeAll(buffer, subject()) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        try bytes.bytes { buffer throws(SystemError) in try writeAll(buffer, subject()) }
     }
 
     /// The whole of a file that is read from where it stands, up to `limit` bytes.
@@ -180,11 +175,37 @@ package struct FileMetadata {
     }
 }
 
-/// The number of a descriptor that may not be there; -1 when it isn't.
-package func rawNumber(of descriptor: borrowing FileDescriptor?) -> Int32 {
-    switch descriptor {
-    case .some(let descriptor): descriptor.raw
-    case .none: -1
+extension Optional where Wrapped == FileDescriptor {
+    /// Runs `body` on the descriptor if there is one.
+    ///
+    /// - Returns: what `body` returns; nil without a descriptor.
+    @discardableResult
+    @inline(__always)
+    package borrowing func use<Result, Failure: Error>(
+        _ body: (borrowing FileDescriptor) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        switch self {
+        case .some(let descriptor): try body(descriptor)
+        case .none: nil
+        }
+    }
+
+    /// The number of the descriptor; -1 without one.
+    package var raw: Int32 {
+        switch self {
+        case .some(let descriptor): descriptor.raw
+        case .none: -1
+        }
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Runs `body` on the bytes in place. Unlike `withUnsafeBytes` it passes typed errors on.
+    @inline(__always)
+    package func bytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBufferPointer { buffer throws(Failure) in try body(UnsafeRawBufferPointer(buffer)) }
     }
 }
 

@@ -40,9 +40,9 @@ package struct UnitManager {
     /// The name of a session's unit, escaped as systemd-escape does it.
     ///
     /// - Parameter suffix: makes it another one where that name is taken.
-    package static func unitName(_ id: SessionID, suffix: String) -> String {
+    package static func unitName(_ id: String, suffix: String) -> String {
         var name: [UInt8] = []
-        for byte in id.string.utf8 {
+        for byte in id.utf8 {
             switch byte {
             case UInt8(ascii: "-"), UInt8(ascii: "@"), UInt8(ascii: "+"):
                 name.append(literal: "\\x")

@@ -68,7 +68,8 @@ struct UnitStart {
                 adopting: try check("memfd_create") { memfd_create("systemd-run", UInt32(MFD_CLOEXEC)) })
             let folder = processLink(concat("self/fd/", String(directory.raw))) ?? ""
             let runner = try run(
-                unit: UnitManager.unitName(settings.id, suffix: suffix), file: concat(folder, "/", name),
+                unit: UnitManager.unitName(settings.id.string, suffix: suffix),
+                file: concat(folder, "/", name),
                 errors: errors)
             try wait(for: runner, report, listener) { try? directory.remove(socket) }
             if !socket.isEmpty { try? directory.remove(socket) }

@@ -1,0 +1,172 @@
+import CSystem
+
+/// A line of JSON that is put together in memory of sufficient size, for what must be fast: nothing is checked.
+package struct RawLine {
+    private let start: UnsafeMutableRawPointer
+    package private(set) var count = 0
+
+    /// - Parameter start: room for all that will be put, and eight bytes more.
+    package init(at start: UnsafeMutableRawPointer) { self.start = start }
+
+    /// The most bytes that ``putText(_:)`` and ``putBase64(_:)`` make of so many.
+    package static func room(for count: Int) -> Int { 6 * count + 16 }
+
+    package mutating func put(_ text: StaticString) {
+        memcpy(start + count, text.utf8Start, text.utf8CodeUnitCount)
+        count += text.utf8CodeUnitCount
+    }
+
+    package mutating func put(_ bytes: [UInt8]) {
+        let place = start + count
+        bytes.withUnsafeBytes { if let base = $0.baseAddress { memcpy(place, base, $0.count) } }
+        count += bytes.count
+    }
+
+    /// A number from 0 on, in decimal.
+    package mutating func put(_ number: Int) {
+        var digits = 1
+        var bound = 10
+        while number >= bound, digits < 19 {
+            digits += 1
+            bound = bound &* 10
+        }
+        var rest = UInt(number)
+        var place = count + digits
+        count = place
+        repeat {
+            place -= 1
+            let tenth = rest / 10
+            start.storeBytes(
+                of: UInt8(truncatingIfNeeded: rest &- tenth &* 10) | 0x30, toByteOffset: place, as: UInt8.self
+            )
+            rest = tenth
+        } while rest > 0
+    }
+
+    /// The inside of a JSON string.
+    ///
+    /// - Returns: false, and nothing is put, when the bytes are not UTF-8.
+    package mutating func putText(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let source = text.baseAddress else { return true }
+        let bytes = UnsafeBufferPointer(
+            start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
+        let begin = count
+        var position = 0
+        while position < text.count {
+            if position + 8 <= text.count {
+                // Eight bytes at once: copied as they are, and counted up to the first that can't stay so. A byte
+                // has its high bit set afterwards if it is below a space, a quote, a backslash or not ASCII; what
+                // is borrowed from a higher byte comes after one of these.
+                let word = UInt64(
+                    littleEndian: source.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+                (start + count).storeBytes(of: word.littleEndian, as: UInt64.self)
+                let low = word &- 0x2020_2020_2020_2020
+                let quote = (word ^ 0x2222_2222_2222_2222) &- 0x0101_0101_0101_0101
+                let backslash = (word ^ 0x5C5C_5C5C_5C5C_5C5C) &- 0x0101_0101_0101_0101
+                let hits = (low | quote | backslash | word) & 0x8080_8080_8080_8080
+                let clean = hits == 0 ? 8 : hits.trailingZeroBitCount >> 3
+                position += clean
+                count += clean
+                if clean > 0 { continue }
+            }
+            let byte = bytes[position]
+            if byte < 0x80 {
+                putCharacter(byte)
+                position += 1
+                continue
+            }
+            guard case .valid(let length) = UTF8Sequence(in: bytes, at: position) else {
+                count = begin
+                return false
+            }
+            // JavaScript and some line readers end a line at U+2028 and U+2029.
+            if length == 3, byte == 0xE2, bytes[position + 1] == 0x80, bytes[position + 2] & 0xFE == 0xA8 {
+                put(bytes[position + 2] == 0xA8 ? "\\u2028" : "\\u2029")
+            } else {
+                memcpy(start + count, source + position, length)
+                count += length
+            }
+            position += length
+        }
+        return true
+    }
+
+    private mutating func putByte(_ byte: UInt8) {
+        start.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    /// One of ASCII, escaped if need be.
+    private mutating func putCharacter(_ byte: UInt8) {
+        switch byte {
+        case 0x22: put("\\\"")
+        case 0x5C: put("\\\\")
+        case 0x09: put("\\t")
+        case 0x0D: put("\\r")
+        case 0x0A: put("\\n")
+        case 0..<0x20:
+            put("\\u00")
+            putByte(byte < 0x10 ? 0x30 : 0x31)
+            let digit = byte & 0xF
+            putByte(digit + (digit < 10 ? 0x30 : 0x57))
+        default: putByte(byte)
+        }
+    }
+
+    /// The bytes in base64 (RFC 4648, section 4), padded.
+    package mutating func putBase64(_ bytes: UnsafeRawBufferPointer) {
+        var position = 0
+        while position < bytes.count {
+            let left = bytes.count - position
+            var group = UInt32(bytes[position]) << 16
+            if left > 1 { group |= UInt32(bytes[position + 1]) << 8 }
+            if left > 2 { group |= UInt32(bytes[position + 2]) }
+            putByte(base64Digit(group >> 18))
+            putByte(base64Digit(group >> 12))
+            putByte(left > 1 ? base64Digit(group >> 6) : UInt8(ascii: "="))
+            putByte(left > 2 ? base64Digit(group) : UInt8(ascii: "="))
+            position += 3
+        }
+    }
+}
+
+private func base64Digit(_ bits: UInt32) -> UInt8 {
+    let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return digits.utf8Start[Int(bits & 0x3F)]
+}
+
+extension JSONWriter {
+    /// Bytes as a string: as text if they are UTF-8, else in base64.
+    ///
+    /// - Returns: whether they are UTF-8.
+    @inline(never)
+    package mutating func text(_ content: UnsafeRawBufferPointer) -> Bool {
+        raw([UInt8(ascii: "\"")])
+        let start = bytes.count
+        var isText = true
+        var position = 0
+        while position < content.count {
+            // A multiple of three, for base64.
+            var end = min(position + 48 << 10, content.count)
+            if isText && end < content.count {
+                while end > position + 3, content[end] & 0xC0 == 0x80 { end -= 1 }
+            }
+            let part = UnsafeRawBufferPointer(rebasing: content[position..<end])
+            var isPutAsText = false
+            bytes += [UInt8](unsafeUninitializedCapacity: RawLine.room(for: part.count)) { space, count in
+                var line = RawLine(at: UnsafeMutableRawPointer(space.baseAddress!))
+                if isText { isPutAsText = line.putText(part) } else { line.putBase64(part) }
+                count = line.count
+            }
+            if isText && !isPutAsText {
+                isText = false
+                position = 0
+                bytes = Array(bytes[..<start])
+            } else {
+                position = end
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+        return isText
+    }
+}

@@ -1,0 +1,164 @@
+import CSystem
+import KeeperShared
+
+/// What lets another keeper go on with the session should this one be killed: what is open, in the service manager's
+/// store, and in a shared page what can't be found out from the files.
+final class Resilience {
+    let page: SharedPage
+    private let log: KeeperLog
+    private var hasFailed = false
+    /// What ``bound(_:)`` gave last is the start of a line that may be torn.
+    private var beginsLine = false
+
+    init(_ log: KeeperLog) throws(SystemError) {
+        page = try SharedPage()
+        self.log = log
+    }
+
+    /// Goes on with what another keeper, or another binary of this one, made.
+    init(_ log: KeeperLog, _ page: SharedPage) {
+        self.page = page
+        self.log = log
+    }
+
+    /// Stores what belongs to the session, and then its child's. From here on the session survives.
+    func keep(_ session: Session) {
+        let place = session.place
+        keep(page.file.raw, .page)
+        keep(place.sidecarNumber, .sidecar)
+        keep(place.inputListener.raw, .input)
+        keep(place.controlListener.raw, .control)
+        for stream in session.outputs {
+            keep(stream.stage?.number ?? -1, stream.name == .stdout ? .stdoutStage : .stderrStage)
+        }
+        if let notes = session.notes { keep(notes.socket.raw, .notes) }
+        keepChild(session)
+        page[.isStored] = 1
+    }
+
+    /// A child is about to be started: what belongs to the one before is let go.
+    func childWillStart() {
+        page[.hasChild] = 0
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        let ticks = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        page[.spawnTime] = Int64(time.tv_sec) * ticks + Int64(time.tv_nsec) / (1_000_000_000 / ticks)
+        if page[.isStored] == 0 { return }
+        for name in [.stdin, .stdout, .stderr, .child, .ready] as [DescriptorStore.Name] { forget(name) }
+    }
+
+    /// Stores what belongs to the new child.
+    func keepChild(_ session: Session) {
+        keep(session.input.stdin.raw, .stdin)
+        for stream in session.outputs { keep(stream.pipeNumber, stream.name == .stdout ? .stdout : .stderr) }
+        keep(session.readyPipe.raw, .ready)
+        switch session.child {
+        case .some(let child): keep(child.descriptor.raw, .child)
+        case .none: break
+        }
+        page[.lineIsOpen] = 0
+        page[.childEnd] = 0
+        page[.cause] = 0
+        page[.childPID] = Int64(session.childPID ?? 0)
+        page[.childStartTime] = Int64(bitPattern: session.recorder.status.child?.identity.startTime ?? 0)
+        checkpoint(session)
+        page[.hasChild] = 1
+    }
+
+    /// Stores the state as it is now.
+    func checkpoint(_ session: Session) {
+        var state = session.save(isCheckpoint: true)
+        var coder = StateCoder()
+        state.code(&coder)
+        do throws(SystemError) { try page.storeState(coder.bytes) } catch { complain(error) }
+    }
+
+    /// Why the child is being ended: before anything is done about it.
+    func note(_ cause: ChildRun.Cause) {
+        switch cause {
+        case .none: page[.cause] = 0
+        case .stop: page[.cause] = 1
+        case .restart: page[.cause] = 2
+        case .limit(let endsSession): page[.cause] = endsSession ? 4 : 3
+        }
+    }
+
+    /// Why the child was being ended.
+    var cause: ChildRun.Cause {
+        switch page[.cause] {
+        case 1: .stop
+        case 2: .restart
+        case 3: .limit(endsSession: false)
+        case 4: .limit(endsSession: true)
+        default: .none
+        }
+    }
+
+    /// How the child ended, which only its parent gets to know.
+    func note(_ end: ProcessEnd) {
+        switch end {
+        case .exited(let code): page[.childEnd] = 1 << 32 | Int64(code)
+        case .signalled(let signal): page[.childEnd] = 2 << 32 | Int64(signal)
+        case .unknown: page[.childEnd] = 3 << 32
+        }
+    }
+
+    /// How the child that the page speaks of ended; nil when nobody had learned of it.
+    var childEnd: ProcessEnd? {
+        let value = Int32(truncatingIfNeeded: page[.childEnd])
+        switch page[.childEnd] >> 32 {
+        case 0: return nil
+        case 1: return .exited(value)
+        case 2: return .signalled(value)
+        default: return .unknown
+        }
+    }
+
+    // MARK: Input
+
+    /// What of these lines is to be written next, so that it is known whether the child has got the last line whole.
+    ///
+    /// A pipe takes up to `PIPE_BUF` bytes in one piece or not at all. Only a line that is longer may be torn.
+    func bound(_ lines: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        beginsLine = false
+        guard let start = lines.baseAddress else { return lines }
+        if page[.lineIsOpen] == 0 {
+            if lines.count <= Resilience.atom { return lines }
+            if let last = memrchr(start, 10, Resilience.atom) {
+                return UnsafeRawBufferPointer(rebasing: lines[...(UnsafeRawPointer(last) - start)])
+            }
+            page[.lineIsOpen] = 1
+            beginsLine = true
+        }
+        let end = memchr(start, 10, lines.count).map { UnsafeRawPointer($0) - start + 1 } ?? lines.count
+        return UnsafeRawBufferPointer(rebasing: lines[..<end])
+    }
+
+    /// All that ``bound(_:)`` gave is in the pipe.
+    func linesAreWhole() { page[.lineIsOpen] = 0 }
+
+    /// The pipe took nothing.
+    func nothingWasWritten() { if beginsLine { page[.lineIsOpen] = 0 } }
+
+    /// POSIX's smallest, which is Linux's as well.
+    private static let atom = 4096
+
+    // MARK: The store
+
+    func forget(_ name: DescriptorStore.Name) {
+        do throws(SystemError) { try DescriptorStore.remove(name) } catch { complain(error) }
+    }
+
+    /// The session is over: nothing is left to go on with.
+    func forgetAll() { for name in DescriptorStore.Name.allCases.reversed() { forget(name) } }
+
+    private func keep(_ number: Int32, _ name: DescriptorStore.Name) {
+        if number < 0 { return }
+        do throws(SystemError) { try DescriptorStore.store(number, name) } catch { complain(error) }
+    }
+
+    private func complain(_ error: SystemError) {
+        if !hasFailed { log.line("the session would not survive this keeper: \(error.text)") }
+        hasFailed = true
+    }
+}

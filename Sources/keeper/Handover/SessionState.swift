@@ -1,0 +1,142 @@
+import CSystem
+import KeeperShared
+
+// A session as what one binary hands to the next.
+extension Session {
+    /// All that the next binary needs, as it is between two turns of the loop.
+    ///
+    /// - Parameter isCheckpoint: for a keeper that goes on after this one was killed: without connections, which end
+    ///   then.
+    func save(isCheckpoint: Bool = false) -> SavedState {
+        flushIndexes()
+        updateExtents()
+        var state = SavedState()
+        state.version = "\(keeperVersion)"
+        place.save(into: &state)
+        recorder.save(into: &state)
+        state.log = log.number
+        state.childDirectory = childDirectory.raw
+        state.childMask = Int(childMask)
+        switch child {
+        case .some(let handle): state.child = handle.descriptor.raw
+        case .none: break
+        }
+        state.notes = notes?.socket.raw ?? -1
+        state.readyPipe = readyPipe.raw
+        state.report = report.number
+        state.startedAt = run.startedAt
+        state.readyAt = run.readyAt
+        state.isSettled = run.isSettled
+        state.hasBeenReady = supervision.hasBeenReady
+        state.backoffAttempt = supervision.backoff.attempt
+        state.backoffTimes = supervision.backoff.times
+        state.lastActivity = supervision.lastActivity
+        state.unansweredSince = supervision.unansweredSince
+        state.lastWatchdog = supervision.lastWatchdog
+        if let match = supervision.match {
+            state.isMatching = true
+            state.isMatchArmed = match.isArmed
+            state.matchTails = match.tails
+        }
+        for kind in DeadlineKind.allCases {
+            if let time = deadlines.time(of: kind) {
+                state.deadlines.append((kind: kind.rawValue, time: time))
+            }
+        }
+        state.streams = outputs.map { $0.save(in: place.folder) }
+        state.lastOutputWasStderr = lastOutput == .stderr
+        state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
+        if !isCheckpoint { control.save(into: &state) }
+        state.page = resilience?.page.file.raw ?? -1
+        state.isAdopted = run.isAdopted
+        return state
+    }
+
+    /// Goes on where another binary was, and owns its descriptors.
+    ///
+    /// - Parameter problem: why it can't. What is owned by then stays open: the old binary needs it again.
+    func adopt(_ state: SavedState, _ problem: inout SystemError?) {
+        switch KeeperShared.adopt(state.child) {
+        case .some(let descriptor):
+            child = ProcessHandle(pid: recorder.status.child?.identity.pid ?? 0, adopting: descriptor)
+        case .none: child = nil
+        }
+        run.startedAt = state.startedAt
+        run.readyAt = state.readyAt
+        run.isSettled = state.isSettled
+        if state.isSettled {
+            run.end = recorder.status.exit?.end ?? .unknown
+            run.phase = .done
+        }
+        supervision.hasBeenReady = state.hasBeenReady
+        supervision.backoff.attempt = state.backoffAttempt
+        supervision.backoff.times = state.backoffTimes
+        supervision.lastActivity = state.lastActivity
+        supervision.unansweredSince = state.unansweredSince
+        supervision.lastWatchdog = state.lastWatchdog
+        if state.isMatching { resumeMatching(isArmed: state.isMatchArmed, state.matchTails) }
+        for deadline in state.deadlines {
+            if let kind = DeadlineKind(rawValue: deadline.kind) { deadlines.set(kind, at: deadline.time) }
+        }
+        do throws(SystemError) {
+            try adoptResilience(state)
+        } catch {
+            problem = error
+        }
+        var bound = 0
+        if case .journals(let size) = settings.output { bound = size }
+        for stream in state.streams {
+            let stage = adoptStage(stream, &problem)
+            outputs.append(
+                OutputStream(adopting: stream, bound: bound, stage: stage, poller: poller, &problem))
+        }
+        if !outputs.isEmpty { lastOutput = state.lastOutputWasStderr ? .stderr : .stdout }
+        if let socket = KeeperShared.adopt(state.notes) {
+            notes = NotifySocket(instance: recorder.status.instance, adopting: socket)
+        }
+        readyPipe = KeeperShared.adopt(state.readyPipe)
+        input.adopt(state.input, keys: &keys, &problem)
+        control.adopt(state)
+        do throws(SystemError) {
+            try watch()
+            if let notes { try poller.add(notes.socket, .input, token: Token.notify) }
+            switch readyPipe {
+            case .some(let pipe): try poller.add(pipe, .input, token: Token.readyPipe)
+            case .none: break
+            }
+        } catch {
+            problem = error
+        }
+    }
+
+    /// The session goes on in this binary: says so.
+    ///
+    /// - Parameter failure: why the binary that was asked for does not.
+    func finishUpgrade(_ state: SavedState, failure: String?) {
+        recorder.status.keeper.version = "\(keeperVersion)"
+        if let failure {
+            log.line("not upgraded: \(failure)")
+            control.answer(state.request.reply, .refused(failure))
+        } else {
+            log.line("upgraded from \(state.version) to \(keeperVersion)")
+            recorder.event("upgraded", in: place.folder) { json in
+                json.key("version")
+                json.string("\(keeperVersion)")
+                json.key("previousVersion")
+                json.string(state.version)
+            }
+            control.answer(state.request.reply) { json in
+                json.beginObject()
+                json.key("version")
+                json.string("\(keeperVersion)")
+                json.endObject()
+            }
+        }
+        if state.binary >= 0 { close(state.binary) }
+        recorder.writeStatus(in: place.folder)
+        scheduleRetry()
+        // A signal that came meanwhile is pending; a child that ended is found by looking.
+        reap()
+        deadlines.setIfUnset(.idle, in: .milliseconds(100))
+    }
+}

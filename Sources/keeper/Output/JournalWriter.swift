@@ -1,0 +1,254 @@
+import CSystem
+import KeeperShared
+
+/// Appends one stream's output to its segments, and removes the oldest beyond the bound.
+///
+/// The log is the truth; the index says roughly when which byte came and may be short or missing.
+final class JournalWriter {
+    let stream: StreamName
+    /// Bytes of output kept at most.
+    private let bound: Int
+    private let segmentLimit: Int
+    /// Closed segments that still exist, oldest first.
+    private var closed: [Segment] = []
+    private var base = 0
+    private var size = 0
+    private var log: FileDescriptor?
+    /// A line's end came within the last tenth; the next byte starts a new segment.
+    private var segmentHasEnded = false
+
+    private var index: FileDescriptor?
+    /// A record could not be written whole; those after it would not lie on 16-byte steps.
+    private var indexIsBroken = false
+    private var indexRecords = 0
+    /// Records not written yet: while output keeps coming they go out together.
+    private var pendingRecords: [UInt8] = []
+    private var lastRecordPosition = -1
+    private var lastChunkTime: Int64 = 0
+
+    private static let maximumRecords = 65_536
+    /// A record precedes a chunk after this much silence, …
+    private static let silence: Int64 = .milliseconds(10)
+    /// … and after this many bytes.
+    private static let interval = 64 << 10
+
+    /// What the next binary of the same keeper needs to go on.
+    struct State {
+        var base = 0
+        var size = 0
+        var closed: [Segment] = []
+        var segmentHasEnded = false
+        var indexIsBroken = false
+        var indexRecords = 0
+        var lastRecordPosition = -1
+        var lastChunkTime: Int64 = 0
+        /// Raw descriptors; -1 is none.
+        var log: Int32 = -1
+        var index: Int32 = -1
+
+        init() {}
+    }
+
+    /// The state as it is now. The index is flushed first.
+    func save(in folder: borrowing FileDescriptor) -> State {
+        flushIndex(in: folder)
+        var state = State()
+        state.base = base
+        state.size = size
+        state.closed = closed
+        state.segmentHasEnded = segmentHasEnded
+        state.indexIsBroken = indexIsBroken
+        state.indexRecords = indexRecords
+        state.lastRecordPosition = lastRecordPosition
+        state.lastChunkTime = lastChunkTime
+        state.log = log.raw
+        state.index = index.raw
+        return state
+    }
+
+    /// Goes on where another binary of the same process was, and owns its descriptors.
+    convenience init(_ stream: StreamName, bound: Int, adopting state: State) {
+        self.init(stream, bound: bound)
+        base = state.base
+        size = state.size
+        closed = state.closed
+        segmentHasEnded = state.segmentHasEnded
+        indexIsBroken = state.indexIsBroken
+        indexRecords = state.indexRecords
+        lastRecordPosition = state.lastRecordPosition
+        lastChunkTime = state.lastChunkTime
+        if state.log >= 0 { log = FileDescriptor(adopting: state.log) }
+        if state.index >= 0 { index = FileDescriptor(adopting: state.index) }
+    }
+
+    init(_ stream: StreamName, bound: Int) {
+        self.stream = stream
+        self.bound = bound
+        segmentLimit = max(1, bound / 4)
+    }
+
+    /// The positions that are kept.
+    var extent: StreamExtent {
+        StreamExtent(first: closed.first?.base ?? base, next: base + size)
+    }
+
+    /// Makes the first segment.
+    func open(in folder: borrowing FileDescriptor) throws(SystemError) {
+        try openSegment(in: folder)
+    }
+
+    /// Appends bytes that came at `time` (Unix time in ns).
+    ///
+    /// - Parameter interrupted: the other stream spoke since this one's last chunk.
+    /// - Parameter failure: why not all of it could be written.
+    /// - Returns: how many bytes are in the journal.
+    func append(
+        _ bytes: UnsafeRawBufferPointer, time: Int64, interrupted: Bool, in folder: borrowing FileDescriptor,
+        failure: inout SystemError?
+    ) -> Int {
+        var written = 0
+        do throws(SystemError) {
+            while written < bytes.count {
+                if log == nil || segmentHasEnded || size >= segmentLimit
+                    || indexRecords >= JournalWriter.maximumRecords
+                {
+                    try openSegment(in: folder)
+                }
+                note(time: time, interrupted: interrupted && written == 0, in: folder)
+                let part = partForSegment(UnsafeRawBufferPointer(rebasing: bytes[written...]))
+                var offset = 0
+                while offset < part.bytes.count {
+                    let rest = UnsafeRawBufferPointer(rebasing: part.bytes[offset...])
+                    let count = try writeLog(rest)
+                    offset += count
+                    size += count
+                    written += count
+                }
+                segmentHasEnded = part.endsSegment
+            }
+        } catch {
+            failure = error
+        }
+        return written
+    }
+
+    private func writeLog(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        // A switch: a borrowed noncopyable optional can't be bound by `if let`.
+        switch log {
+        case .some(let file): try file.write(bytes, "\(stream.text).log")
+        case .none: 0
+        }
+    }
+
+    /// What of `bytes` goes into the present segment: it ends at a line's end in its last tenth, if one comes.
+    private func partForSegment(
+        _ bytes: UnsafeRawBufferPointer
+    ) -> (bytes: UnsafeRawBufferPointer, endsSegment: Bool) {
+        let tenth = segmentLimit - segmentLimit / 10
+        let room = segmentLimit - size
+        guard size + bytes.count > tenth else { return (bytes, false) }
+        let end = min(room, bytes.count)
+        let start = max(0, tenth - size)
+        if start < end, let found = memrchr(bytes.baseAddress! + start, 10, end - start) {
+            let count = UnsafeRawPointer(found) - bytes.baseAddress! + 1
+            return (UnsafeRawBufferPointer(rebasing: bytes[..<count]), true)
+        }
+        return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), false)
+    }
+
+    private func openSegment(in folder: borrowing FileDescriptor) throws(SystemError) {
+        if log != nil {
+            flushIndex(in: folder)
+            // Make room first: a full disk must not keep what is due to go.
+            var kept = size + segmentLimit
+            for segment in closed { kept += segment.size }
+            while kept > bound, let oldest = closed.first {
+                try? folder.remove(stream.segmentName(base: oldest.base))
+                try? folder.remove(stream.indexName(base: oldest.base))
+                kept -= oldest.size
+                closed.removeFirst()
+            }
+        }
+        let newBase = base + size
+        let name = stream.segmentName(base: newBase)
+        let file = try folder.open(name, O_WRONLY | O_CREAT | O_APPEND)
+        if log != nil { closed.append(Segment(base: base, size: size)) }
+        log = consume file
+        base = newBase
+        size = 0
+        segmentHasEnded = false
+        index = nil
+        indexIsBroken = false
+        indexRecords = 0
+        pendingRecords = []
+        lastRecordPosition = -1
+        swapLink(to: name, in: folder)
+    }
+
+    /// The link is for people; a failure costs them the newest lines until the next segment.
+    private func swapLink(to name: String, in folder: borrowing FileDescriptor) {
+        do throws(SystemError) {
+            if base == 0 {
+                try folder.link(name, to: stream.linkName)
+            } else {
+                try folder.remove(stream.newLinkName)
+                try folder.link(name, to: stream.newLinkName)
+                try folder.rename(stream.newLinkName, to: stream.linkName)
+            }
+        } catch {}
+    }
+
+    private func note(time: Int64, interrupted: Bool, in folder: borrowing FileDescriptor) {
+        let position = base + size
+        let wasSilent = time - lastChunkTime >= JournalWriter.silence || time < lastChunkTime
+        lastChunkTime = time
+        if lastRecordPosition >= 0, !wasSilent, !interrupted,
+            position - lastRecordPosition < JournalWriter.interval
+        {
+            return
+        }
+        lastRecordPosition = position
+        indexRecords += 1
+        withUnsafeBytes(of: UInt64(position).littleEndian) { pendingRecords += $0 }
+        withUnsafeBytes(of: UInt64(bitPattern: time).littleEndian) { pendingRecords += $0 }
+        if wasSilent || interrupted || pendingRecords.count >= 64 * StreamName.indexRecordSize {
+            flushIndex(in: folder)
+        }
+    }
+
+    /// Writes the records that wait. What can't be written is dropped: the index may be short.
+    func flushIndex(in folder: borrowing FileDescriptor) {
+        if pendingRecords.isEmpty { return }
+        defer { pendingRecords.removeAll(keepingCapacity: true) }
+        if indexIsBroken { return }
+        do throws(SystemError) {
+            if index == nil {
+                index = try folder.open(stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
+            }
+            switch index {
+            case .some(let file): try file.writeAll(pendingRecords, "\(stream.text).idx")
+            case .none: break
+            }
+        } catch {
+            indexIsBroken = true
+        }
+    }
+
+    /// The last bytes of the stream, at most `count`, from the newest segments.
+    func tail(_ count: Int, in folder: borrowing FileDescriptor) -> [UInt8] {
+        var tail: [UInt8] = []
+        let segments = closed + [Segment(base: base, size: size)]
+        for segment in segments.reversed() where tail.count < count {
+            let want = min(count - tail.count, segment.size)
+            let part = [UInt8](unsafeUninitializedCapacity: want) { space, filled in
+                do throws(SystemError) {
+                    let file = try folder.open(stream.segmentName(base: segment.base), O_RDONLY)
+                    filled = try file.read(
+                        into: UnsafeMutableRawBufferPointer(space), at: segment.size - want)
+                } catch {}
+            }
+            tail = part + tail
+        }
+        return tail
+    }
+}

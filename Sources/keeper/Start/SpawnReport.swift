@@ -1,0 +1,107 @@
+import CSystem
+import KeeperShared
+
+/// What the keeper tells whoever spawned it, a line each on a pipe.
+///
+/// Without a pipe, by hand or under a service manager, failures go to standard error.
+final class SpawnReport {
+    private var pipe: FileDescriptor?
+    /// Standard error as it was inherited, until the child is ready.
+    private var errors: FileDescriptor?
+
+    /// - Parameter isSilent: nothing goes to standard error: the start is long over.
+    init(_ pipe: consuming FileDescriptor?, isSilent: Bool = false) {
+        errors = pipe == nil && !isSilent ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
+        self.pipe = pipe
+    }
+
+    /// The pipe's number; -1 when nobody is told.
+    var number: Int32 { pipe.raw }
+
+    /// The child runs and the session is in place.
+    func started() { _ = send("started \(getpid())") }
+
+    /// The child is ready.
+    func ready() {
+        errors = nil
+        _ = send("ready")
+    }
+
+    /// The session could not be started, or ended before it was ready.
+    ///
+    /// - Parameter execError: why the command can't be executed; 0 when something else is wrong.
+    func failed(status: Int32, execError: Int32 = 0, _ text: String) {
+        if pipe != nil {
+            _ = send("failed \(status) \(execError) \(text)")
+        } else {
+            let line = Array("keeper: \(text)\n".utf8)
+            switch errors {
+            case .some(let file): try? file.writeAll(line)
+            case .none: break
+            }
+        }
+    }
+
+    /// Something that whoever started this should know, though the session starts.
+    func warn(_ text: String) {
+        let line = concat("warning: ", text)
+        if !send(line) { printError(line) }
+    }
+
+    /// Gives another keeper the pipe, and standard error as it was inherited.
+    func share(over connection: borrowing FileDescriptor) {
+        switch pipe {
+        case .none: break
+        case .some(let pipe): _ = csys_send_descriptors(connection.raw, pipe.raw, STDERR_FILENO)
+        }
+    }
+
+    /// The session is over.
+    func ended() { _ = send("ended") }
+
+    /// Watches for the reader's end to close.
+    ///
+    /// - Returns: false when nobody is there.
+    func awaitReader(_ poller: Poller) -> Bool {
+        switch pipe {
+        case .none: return false
+        case .some(let pipe):
+            do throws(SystemError) {
+                try poller.add(pipe, [], token: Token.report)
+                return true
+            } catch {
+                return error.code == EEXIST
+            }
+        }
+    }
+
+    /// Closes the pipe.
+    func close(_ poller: Poller) {
+        switch pipe {
+        case .none: return
+        case .some(let pipe): poller.remove(pipe)
+        }
+        pipe = nil
+    }
+
+    private func send(_ line: String) -> Bool {
+        switch pipe {
+        case .none: return false
+        case .some(let pipe):
+            do throws(SystemError) {
+                try pipe.writeAll(Array(line.utf8) + [UInt8(ascii: "\n")])
+                return true
+            } catch {
+                // Whoever spawned this session has gone; the session goes on.
+            }
+        }
+        pipe = nil
+        return false
+    }
+}
+
+/// One line on standard error.
+func printError(_ text: String) {
+    let line = Array("keeper: \(text)\n".utf8)
+    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}

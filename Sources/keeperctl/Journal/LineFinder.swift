@@ -1,0 +1,110 @@
+import CSystem
+import KeeperShared
+
+/// Finds where lines of a journal begin and end, without reading more of it than lies in between.
+final class LineFinder {
+    private let stream: StreamName
+    /// Oldest first.
+    private let segments: [SegmentFile]
+    private let oldest: Int
+    private var file: FileDescriptor?
+    private var fileBase = -1
+    /// Bytes of one segment, from ``blockStart`` on.
+    private var block = PageBuffer()
+    private var blockStart = 0
+
+    /// More than ten lines mostly need, and little enough to read at once.
+    private static let blockSize = 16 << 10
+
+    init(_ stream: StreamName, _ segments: [SegmentFile]) {
+        self.stream = stream
+        self.segments = segments
+        oldest = segments.first?.base ?? 0
+    }
+
+    /// The start of the line that holds the byte before a position; nil when the journal begins there.
+    ///
+    /// What lies behind missing bytes, and the journal's oldest byte, count as a line's start.
+    func lineStart(
+        before position: Int, in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> Int? {
+        guard position > oldest, let last = segment(holding: position - 1) else { return nil }
+        // Where bytes are missing, what is before them is a line's end.
+        var end = min(position, last.end) - 1
+        while end > oldest {
+            if end <= blockStart || end > blockStart + block.count {
+                guard let segment = segment(holding: end - 1), end <= segment.end else { return end }
+                let start = max(segment.base, end - LineFinder.blockSize)
+                if !(try load(segment, start, end - start, in: folder)) { return end }
+            }
+            if let bytes = block.bytes.baseAddress, let found = memrchr(bytes, 10, end - blockStart) {
+                return blockStart + (UnsafeRawPointer(found) - bytes) + 1
+            }
+            end = blockStart
+        }
+        return end
+    }
+
+    /// The start of the line that holds the byte at a position.
+    func lineStart(at position: Int, in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
+        try lineStart(before: position + 1, in: folder) ?? position
+    }
+
+    /// The position behind the line that holds the byte at a position, or behind the last byte there is.
+    func lineEnd(at position: Int, in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
+        var start = position
+        while let segment = segment(holding: start), start < segment.end {
+            if start < blockStart || start >= blockStart + block.count {
+                let count = min(LineFinder.blockSize, segment.end - start)
+                if !(try load(segment, start, count, in: folder)) { break }
+            }
+            let offset = start - blockStart
+            if let bytes = block.bytes.baseAddress,
+                let found = memchr(bytes + offset, 10, block.count - offset)
+            {
+                return blockStart + (UnsafeRawPointer(found) - bytes) + 1
+            }
+            start = blockStart + block.count
+        }
+        return start
+    }
+
+    /// Whether at least so many lines end in a range of one segment.
+    func hasLines(
+        _ wanted: Int, from start: Int, to end: Int, in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> Bool {
+        var position = start
+        for _ in 0..<wanted {
+            let next = try lineEnd(at: position, in: folder)
+            if next <= position || next > end { return false }
+            position = next
+        }
+        return true
+    }
+
+    /// The last segment that begins at or before a position.
+    private func segment(holding position: Int) -> SegmentFile? { segments.last { $0.base <= position } }
+
+    /// Reads bytes of a segment into ``block``; false when they are gone.
+    private func load(
+        _ segment: SegmentFile, _ start: Int, _ count: Int, in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> Bool {
+        if fileBase != segment.base {
+            do throws(SystemError) {
+                file = try folder.open(stream.segmentName(base: segment.base), O_RDONLY)
+            } catch {
+                if error.code == ENOENT { return false }
+                throw error
+            }
+            fileBase = segment.base
+        }
+        block.removeFirst(block.count)
+        let space = UnsafeMutableRawBufferPointer(rebasing: try block.room(for: count)[..<count])
+        switch file {
+        case .some(let file): block.grow(by: try file.read(into: space, at: start - segment.base))
+        case .none: break
+        }
+        blockStart = start
+        return block.count == count
+    }
+}

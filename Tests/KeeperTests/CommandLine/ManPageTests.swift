@@ -122,11 +122,13 @@ import Testing
     /// Some things happen too seldom to wait for them: the sources have their names.
     @Test func itNamesWhatTheSourcesWrite() throws {
         var names: Set<String> = []
-        for folder in ["keeper", "KeeperShared/Session"] {
-            let path = "\(RenderedFiles.repository)/Sources/\(folder)"
+        let sources = "\(RenderedFiles.repository)/Sources"
+        let keeper = directoryEntries("\(sources)/keeper").map { "keeper/\($0)" }
+        for room in keeper + ["Directory", "Status", "Reaping"].map({ "KeeperShared/\($0)" }) {
+            let path = "\(sources)/\(room)"
             for file in directoryEntries(path) where file.hasSuffix(".swift") {
                 let text = String(decoding: try #require(readFile("\(path)/\(file)")), as: UTF8.self)
-                for call in ["json.key(\"", "codeKey: \"", ".event(\"", "event: \""] {
+                for call in ["json.key(\"", "json.member(\"", "codeKey: \"", ".event(\"", "event: \""] {
                     names.formUnion(literals(behind: call, in: text))
                 }
                 for line in text.split(separator: "\n") where line.contains(".transition(to:") {

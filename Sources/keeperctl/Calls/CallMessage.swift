@@ -53,7 +53,7 @@ struct CallMessage {
 
     /// What an error says.
     @inline(never) static func reason(_ error: Bytes) -> String {
-        let reason = text(of: jsonMember("message", of: error))
+        let reason = stringText(of: jsonMember("message", of: error))
         return reason.isEmpty ? "it gave no reason" : quoted(reason, limit: 500)
     }
 }

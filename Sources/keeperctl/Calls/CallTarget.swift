@@ -18,7 +18,7 @@ struct CallTarget {
                 let target = CallTarget(operands, splitAt: end)
             {
                 let names = SessionNames(target.id)
-                switch try owner(of: names, in: directory.descriptor) {
+                switch try idOwner(of: names, in: directory.descriptor) {
                 case .keeper, .foreign, .unsettled:
                     self = target
                     return

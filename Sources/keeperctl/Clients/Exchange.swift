@@ -28,7 +28,7 @@ final class Exchange {
     ) throws(CommandFailure) {
         names = SessionNames(id)
         what = concat(verb, " ", id.string)
-        switch try owner(of: names, in: directory.descriptor) {
+        switch try idOwner(of: names, in: directory.descriptor) {
         case .nobody, .dead:
             guard (try? directory.descriptor.metadata(of: names.folder)).flatMap({ $0 }) != nil else {
                 throw .noSession(id, in: directory.path)
@@ -198,7 +198,7 @@ final class Exchange {
 }
 
 /// Who owns an id.
-@inline(never) func owner(
+@inline(never) func idOwner(
     of names: SessionNames, in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> Ownership {
     do throws(SystemError) {

@@ -30,9 +30,9 @@ final class RequestInput {
 
     /// The next line; at the end also one that has no end of its own. nil when there is none for now.
     func next() -> [UInt8]? {
-        if let line = buffer.next() { return copy(line) }
+        if let line = buffer.next() { return ownedBytes(line) }
         if !hasEnded || isAtEnd { return nil }
         isAtEnd = true
-        return copy(buffer.unfinished)
+        return ownedBytes(buffer.unfinished)
     }
 }

@@ -103,7 +103,9 @@ private final class Call {
     private func append(_ request: [UInt8], hasID: Bool) throws(CommandFailure) {
         let isRequest = request.withUnsafeBufferPointer { request in
             guard let message = CallMessage(request), !message.method.isEmpty else { return false }
-            let id = message.id.isEmpty ? [] : requests.add(hasID ? copy(message.id) : [], at: monotonicNow())
+            let id =
+                message.id.isEmpty
+                ? [] : requests.add(hasID ? ownedBytes(message.id) : [], at: monotonicNow())
             message.append(withID: id, to: &scratch)
             return true
         }
@@ -177,7 +179,7 @@ private final class Call {
 
     /// What the session says besides: notifications, and requests of its own.
     private func takeOther(_ message: CallMessage) {
-        if message.isNotification, text(of: message.method) == progress {
+        if message.isNotification, stringText(of: message.method) == progress {
             requests.noteProgress(at: monotonicNow())
         }
         if !arguments.flag("notifications") { return }

@@ -32,18 +32,6 @@ func runList(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// What to list, and in which order.
 struct ListChoice {
-    struct WantedLabel {
-        let name: [UInt8]
-        /// Any value when it is nil.
-        let value: [UInt8]?
-
-        init(_ text: ArraySlice<UInt8>) {
-            let sign = text.firstIndex(of: UInt8(ascii: "="))
-            name = Array(text[..<(sign ?? text.endIndex)])
-            value = sign.map { Array(text[($0 + 1)...]) }
-        }
-    }
-
     let isCut: Bool
     private var includesEnded: Bool
     private var states: [SessionState] = []

@@ -10,20 +10,12 @@ func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
     // All must be there before anything is printed.
     var followers: [Follower] = []
     for number in request.ids.indices { followers.append(try request.follower(number, in: directory)) }
-    if request.follows { return try finish(followers) }
+    if request.follows { return try copyToEnd(followers) }
     for follower in followers {
-        let status = try finish([follower])
+        let status = try copyToEnd([follower])
         if status != ExitStatus.done { return status }
     }
     return ExitStatus.done
-}
-
-/// `logs of a: 10 bytes of stdout are gone (positions 0 to 10); going on from 10`
-func gapText(_ what: String, _ stream: StreamName, _ gap: JournalGap) -> String {
-    let end = String(gap.to)
-    return concat(
-        what, ": ", String(gap.count), " bytes of ", "\(stream.text)", " are gone (positions ",
-        String(gap.from), " to ", end, "); going on from ", end)
 }
 
 /// Opens the folder of a session that must be there, or of the one before it.
@@ -42,7 +34,7 @@ func openFolder(
 }
 
 /// Copies all to the end, in the order in which things come.
-func finish(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
+func copyToEnd(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
     let set = PollSet()
     var active = followers
     do throws(FollowFailure) {

@@ -20,7 +20,7 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     } catch {
         throw CommandFailure(concat("peek ", id.string), error)
     }
-    return try finish([follower])
+    return try copyToEnd([follower])
 }
 
 extension SessionStatus {

@@ -130,7 +130,7 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
         json.string(session.id.string)
         json.key("state")
         json.string("\(session.state.name)")
-        finish(&json, time, session.cpuPermille, session.usage)
+        endSample(&json, time, session.cpuPermille, session.usage)
         output.write(json.bytes)
     }
     var json = JSONWriter()
@@ -140,12 +140,12 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
     json.key("sessions")
     json.integer(sessions.count)
     let total = total(of: sessions)
-    finish(&json, time, total.cpu, total.usage)
+    endSample(&json, time, total.cpu, total.usage)
     output.write(json.bytes)
 }
 
 @inline(never)
-private func finish(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
+private func endSample(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
     json.key("time")
     json.string(time)
     appendUsage(&json, cpu, usage)

@@ -61,7 +61,7 @@ private final class Top {
                 if case .end(let signal) = event { return 128 + signal }
             }
             guard let typed = terminal.read() else { return 128 + SIGHUP }
-            for key in keys(in: typed) {
+            for key in pressedKeys(in: typed) {
                 isChanged = true
                 press(key)
                 if let result { return result }

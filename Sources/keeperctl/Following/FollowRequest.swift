@@ -14,14 +14,14 @@ final class FollowRequest: StreamRequest {
     let metricsInterval: Int64?
     private(set) var resumptions: [Resumption] = []
     private var succeeded: [SessionID] = []
-    private var labels: [ListChoice.WantedLabel] = []
+    private var labels: [WantedLabel] = []
     private var startsNow = false
 
     init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
         ids = try context.sessionIDs()
         metricsInterval = arguments.duration("metrics")
-        for label in arguments.values("label") { labels.append(ListChoice.WantedLabel(label.bytes[...])) }
+        for label in arguments.values("label") { labels.append(WantedLabel(label.bytes[...])) }
         super.init([.stdout, .stderr], follows: true)
         if (ids.isEmpty ? 0 : 1) + (arguments.flag("all") ? 1 : 0) + (labels.isEmpty ? 0 : 1) != 1 {
             throw CommandFailure(

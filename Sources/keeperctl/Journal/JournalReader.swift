@@ -16,6 +16,14 @@ struct JournalGap {
     var count: Int { to - from }
 }
 
+/// `logs of a: 10 bytes of stdout are gone (positions 0 to 10); going on from 10`
+func gapText(_ what: String, _ stream: StreamName, _ gap: JournalGap) -> String {
+    let end = String(gap.to)
+    return concat(
+        what, ": ", String(gap.count), " bytes of ", "\(stream.text)", " are gone (positions ",
+        String(gap.from), " to ", end, "); going on from ", end)
+}
+
 /// Reads one stream's journal from the files of a session's folder, while a keeper writes them or long after.
 ///
 /// It never asks the keeper. A segment that is removed while it is being read stays readable, as its

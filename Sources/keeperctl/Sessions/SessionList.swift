@@ -132,14 +132,14 @@ final class SessionList {
     }
 
     /// Keeps the rows that have one of the states, if any are given, and all of the labels.
-    func keep(_ states: [SessionState], _ labels: [ListChoice.WantedLabel]) {
+    func keep(_ states: [SessionState], _ labels: [WantedLabel]) {
         rows.removeAll { row in
             if !states.isEmpty && !states.contains(where: { $0 == row.state }) { return true }
             return labels.contains { !hasLabel($0, row) }
         }
     }
 
-    private func hasLabel(_ wanted: ListChoice.WantedLabel, _ row: Row) -> Bool {
+    private func hasLabel(_ wanted: WantedLabel, _ row: Row) -> Bool {
         text.withUnsafeBufferPointer { text in
             var members = JSONMembers(UnsafeBufferPointer(rebasing: text[row.labels]))
             var found: [UInt8] = []

@@ -185,7 +185,7 @@ struct TerminalGuard: ~Copyable {
 
 /// The keys in what was typed, a byte each: `k` and `j` for up and down as in vi, 0 for others that send more than
 /// one. A sequence that comes in two parts is taken for other keys.
-func keys(in bytes: [UInt8]) -> [UInt8] {
+func pressedKeys(in bytes: [UInt8]) -> [UInt8] {
     var found: [UInt8] = []
     var index = 0
     while index < bytes.count {

@@ -18,7 +18,7 @@ final class CodexProtocol: TurnProtocol {
     private var streamed = StreamedTexts()
     private var hasCompacted = false
 
-    override func start(_ turn: Turn) throws(CommandFailure) {
+    override func start(_ turn: AgentTurn) throws(CommandFailure) {
         conversation = turn.keptConversation
         conversation.withUnsafeBufferPointer { turn.output.note(.conversation, $0) }
         turn.record.model.withUnsafeBufferPointer { turn.output.note(.model, $0) }
@@ -35,7 +35,7 @@ final class CodexProtocol: TurnProtocol {
         return isNamed(message.method, "turn/completed")
     }
 
-    override func take(_ line: Bytes, _ turn: Turn) throws(CommandFailure) {
+    override func take(_ line: Bytes, _ turn: AgentTurn) throws(CommandFailure) {
         guard let message = CallMessage(line) else { return }
         if message.isAnswer {
             if requests.take(message.id) != nil { try takeAnswer(message, turn) }
@@ -61,7 +61,7 @@ final class CodexProtocol: TurnProtocol {
         return json
     }
 
-    private func takeAnswer(_ message: CallMessage, _ turn: Turn) throws(CommandFailure) {
+    private func takeAnswer(_ message: CallMessage, _ turn: AgentTurn) throws(CommandFailure) {
         let isError = !message.error.isEmpty
         switch step {
         case .initializing:
@@ -71,7 +71,7 @@ final class CodexProtocol: TurnProtocol {
         case .conversing:
             let id = jsonMember("id", of: jsonMember("thread", of: message.result))
             if id.first != UInt8(ascii: "\"") { throw failure(message, turn) }
-            conversation = copy(id)
+            conversation = ownedBytes(id)
             isOpen = true
             turn.output.note(.conversation, id)
             turn.output.note(.model, jsonMember("model", of: message.result))
@@ -83,14 +83,14 @@ final class CodexProtocol: TurnProtocol {
                 // It knew us, but not the conversation.
                 return try openConversation(turn)
             }
-            turnID = copy(jsonMember("id", of: jsonMember("turn", of: message.result)))
+            turnID = ownedBytes(jsonMember("id", of: jsonMember("turn", of: message.result)))
             step = .running
         case .running: break
         }
     }
 
     /// Starts a conversation, or resumes the one that the session's label names.
-    private func openConversation(_ turn: Turn, after lines: StaticString = "") throws(CommandFailure) {
+    private func openConversation(_ turn: AgentTurn, after lines: StaticString = "") throws(CommandFailure) {
         step = .conversing
         var json: JSONWriter
         if conversation.isEmpty {
@@ -103,7 +103,7 @@ final class CodexProtocol: TurnProtocol {
         try turn.send(json.bytes)
     }
 
-    private func startTurn(_ turn: Turn) throws(CommandFailure) {
+    private func startTurn(_ turn: AgentTurn) throws(CommandFailure) {
         step = .starting
         var json = request("\"turn/start\",\"params\":{\"threadId\":")
         json.raw(conversation)
@@ -113,7 +113,7 @@ final class CodexProtocol: TurnProtocol {
         try turn.begin(json.bytes)
     }
 
-    private func failure(_ message: CallMessage, _ turn: Turn) -> CommandFailure {
+    private func failure(_ message: CallMessage, _ turn: AgentTurn) -> CommandFailure {
         turn.fail(CallMessage.reason(message.error))
         let isResumed = step == .conversing && !conversation.isEmpty
         return turn.agentFailure(
@@ -130,17 +130,17 @@ final class CodexProtocol: TurnProtocol {
         if id.isEmpty { id = jsonMember("id", of: jsonMember("turn", of: message.parameters)) }
         if turnID.isEmpty {
             // The news of it may be faster than the answer.
-            if step == .starting, isNamed(message.method, "turn/started") { turnID = copy(id) }
+            if step == .starting, isNamed(message.method, "turn/started") { turnID = ownedBytes(id) }
             return step == .starting
         }
         return id.isEmpty || isSame(id, turnID)
     }
 
-    private func takeNotification(_ message: CallMessage, _ turn: Turn) {
+    private func takeNotification(_ message: CallMessage, _ turn: AgentTurn) {
         let parameters = message.parameters
         let output = turn.output
         if isNamed(message.method, "item/agentMessage/delta") {
-            let text = text(of: jsonMember("delta", of: parameters))
+            let text = stringText(of: jsonMember("delta", of: parameters))
             if streamed.add(jsonMember("itemId", of: parameters), text.count) { output.endLine() }
             output.text(text)
         } else if isNamed(message.method, "item/started") {
@@ -164,7 +164,7 @@ final class CodexProtocol: TurnProtocol {
             let status = jsonMember("status", of: end)
             if isJSONString(status, "failed") || isJSONString(status, "interrupted") {
                 let error = jsonMember("error", of: end)
-                turn.fail(error.count > 4 ? CallMessage.reason(error) : quoted(text(of: status)))
+                turn.fail(error.count > 4 ? CallMessage.reason(error) : quoted(stringText(of: status)))
             }
             turn.finish()
         }
@@ -177,7 +177,7 @@ final class CodexProtocol: TurnProtocol {
             if !isDone { return }
             let printed = streamed.take(id)
             if printed == 0 { output.endLine() }
-            return output.text(text(of: jsonMember("text", of: item)), from: printed)
+            return output.text(stringText(of: jsonMember("text", of: item)), from: printed)
         }
         if isJSONString(type, "contextCompaction") { return compact(item, output) }
         // These are no uses of tools.

@@ -19,13 +19,13 @@ final class LinesProtocol: TurnProtocol {
         super.init(message)
     }
 
-    override func start(_ turn: Turn) throws(CommandFailure) {
+    override func start(_ turn: AgentTurn) throws(CommandFailure) {
         var line = message
         if line.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
         try turn.begin(line)
     }
 
-    override func take(_ line: Bytes, _ turn: Turn) throws(CommandFailure) {
+    override func take(_ line: Bytes, _ turn: AgentTurn) throws(CommandFailure) {
         if !isInLine, endsTurn(line) { return turn.finish() }
         isInLine = false
         var text = Array(line)
@@ -33,7 +33,7 @@ final class LinesProtocol: TurnProtocol {
         turn.output.text(text)
     }
 
-    override func unfinished(_ lines: JournalLines, _ turn: Turn?) -> Int64? {
+    override func unfinished(_ lines: JournalLines, _ turn: AgentTurn?) -> Int64? {
         let text = lines.unfinished
         if text.isEmpty || isInLine && turn == nil { return nil }
         if !isInLine, text.count <= end.count, memcmp(text.baseAddress!, end, text.count) == 0 {

@@ -10,7 +10,7 @@ final class StreamJSONProtocol: TurnProtocol {
     /// Hashes of messages that were seen: one that has an id and comes twice counts once.
     private var seen: [UInt64] = []
 
-    override func start(_ turn: Turn) throws(CommandFailure) {
+    override func start(_ turn: AgentTurn) throws(CommandFailure) {
         var json = JSONWriter()
         json.part("{\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":[")
         json.block(message)
@@ -27,7 +27,7 @@ final class StreamJSONProtocol: TurnProtocol {
         return isResult && members.isWhole
     }
 
-    override func take(_ line: Bytes, _ turn: Turn) throws(CommandFailure) {
+    override func take(_ line: Bytes, _ turn: AgentTurn) throws(CommandFailure) {
         var type = Bytes.none
         var subtype = Bytes.none
         var content = Bytes.none
@@ -77,7 +77,7 @@ final class StreamJSONProtocol: TurnProtocol {
             let error = jsonMember("error", of: line)
             turn.fail(
                 error.first == UInt8(ascii: "\"")
-                    ? quoted(text(of: error), limit: 500)
+                    ? quoted(stringText(of: error), limit: 500)
                     : CallMessage.reason(error.first == UInt8(ascii: "{") ? error : line))
         } else if isJSONString(type, "control_request") {
             turn.output.request(line, turn.exchange.what)
@@ -127,7 +127,7 @@ final class StreamJSONProtocol: TurnProtocol {
     private func takeText(_ value: Bytes, _ parent: Bytes, _ output: TurnOutput) {
         let printed = parent.isEmpty ? streamed.take() : 0
         if printed == 0, parent.isEmpty { output.endLine() }
-        output.text(text(of: value), from: printed, parent: parent)
+        output.text(stringText(of: value), from: printed, parent: parent)
     }
 
     /// A piece of what is being said, as agents send them on demand.
@@ -137,24 +137,24 @@ final class StreamJSONProtocol: TurnProtocol {
         guard isJSONString(type, "content_block_delta") else { return }
         let delta = jsonMember("delta", of: event)
         guard isJSONString(jsonMember("type", of: delta), "text_delta") else { return }
-        let text = text(of: jsonMember("text", of: delta))
+        let text = stringText(of: jsonMember("text", of: delta))
         if streamed.add(jsonMember("index", of: event), text.count) { output.endLine() }
         output.text(text)
     }
 
     // MARK: The end
 
-    private func takeEnd(_ line: Bytes, _ subtype: Bytes, _ turn: Turn) {
+    private func takeEnd(_ line: Bytes, _ subtype: Bytes, _ turn: AgentTurn) {
         let output = turn.output
         output.note(.usage, jsonMember("usage", of: line))
         output.note(.cost, jsonMember("total_cost_usd", of: line))
-        var reason = text(of: jsonMember("result", of: line))
+        var reason = stringText(of: jsonMember("result", of: line))
         turn.finish()
         if isTrue(jsonMember("is_error", of: line)) || !(subtype.isEmpty || isJSONString(subtype, "success"))
         {
             if reason.isEmpty {
                 var errors = JSONMembers(jsonMember("errors", of: line))
-                reason = text(of: errors.next() ? errors.value : subtype)
+                reason = stringText(of: errors.next() ? errors.value : subtype)
             }
             turn.fail(quoted(reason, limit: 500))
         } else if !output.hasText {

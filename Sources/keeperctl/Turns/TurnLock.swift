@@ -54,7 +54,7 @@ struct TurnLock: ~Copyable {
             if jsonInteger(jsonMember("childStartTime", of: bytes)) != child { return }
             record.position = jsonInteger(jsonMember("position", of: bytes))
             record.hasFailed = jsonMember("failed", of: bytes).elementsEqual("true".utf8)
-            record.model = copy(jsonMember("model", of: bytes))
+            record.model = ownedBytes(jsonMember("model", of: bytes))
         }
         return record
     }

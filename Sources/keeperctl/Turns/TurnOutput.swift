@@ -29,7 +29,7 @@ final class TurnOutput {
 
     /// Notes something for the result, if it was said.
     @inline(never) func note(_ figure: Figure, _ value: Bytes) {
-        if !value.isEmpty, value[0] != UInt8(ascii: "n") { figures[figure.rawValue] = copy(value) }
+        if !value.isEmpty, value[0] != UInt8(ascii: "n") { figures[figure.rawValue] = ownedBytes(value) }
     }
 
     // MARK: Text
@@ -46,7 +46,7 @@ final class TurnOutput {
             json.string(utf8: text)
             end(&json, parent)
         } else if parent.isEmpty {
-            output.write(copy(text))
+            output.write(ownedBytes(text))
         }
         if parent.isEmpty {
             hasText = true
@@ -90,7 +90,7 @@ final class TurnOutput {
 
     private func isNew(_ id: Bytes, _ kind: UInt8) -> Bool {
         if id.isEmpty || !isJSON { return false }
-        var key = copy(id)
+        var key = ownedBytes(id)
         key.append(kind)
         for other in known where other.count == key.count && memcmp(other, key, key.count) == 0 {
             return false
@@ -109,7 +109,9 @@ final class TurnOutput {
 
     /// The agent asks whoever listens, and may wait for an answer, which can be sent by `write`.
     func request(_ line: Bytes, _ what: String) {
-        if !isJSON { return printError(concat(what, ": the agent asks ", quoted(copy(line), limit: 1000))) }
+        if !isJSON {
+            return printError(concat(what, ": the agent asks ", quoted(ownedBytes(line), limit: 1000)))
+        }
         var json = event("request")
         add("request", line, to: &json)
         end(&json)

@@ -7,16 +7,16 @@ class TurnProtocol {
     init(_ message: [UInt8]) { self.message = message }
 
     /// Sends what comes first.
-    func start(_ turn: Turn) throws(CommandFailure) {}
+    func start(_ turn: AgentTurn) throws(CommandFailure) {}
 
     /// Takes a line of what the agent says.
-    func take(_ line: Bytes, _ turn: Turn) throws(CommandFailure) {}
+    func take(_ line: Bytes, _ turn: AgentTurn) throws(CommandFailure) {}
 
     /// Takes a look at a line that has no end so far.
     ///
     /// - Parameter turn: nil when what is said is passed over.
     /// - Returns: the moment at which the turn is over if nothing else comes; nil when more must come.
-    func unfinished(_ lines: JournalLines, _ turn: Turn?) -> Int64? { nil }
+    func unfinished(_ lines: JournalLines, _ turn: AgentTurn?) -> Int64? { nil }
 
     /// Whether a turn of somebody else ends with this line.
     func endsTurn(_ line: Bytes) -> Bool { false }
@@ -36,7 +36,7 @@ struct StreamedTexts {
             counts[index] += count
             return false
         }
-        keys.append(copy(key))
+        keys.append(ownedBytes(key))
         counts.append(count)
         return true
     }

@@ -75,7 +75,7 @@ struct LineBuffer: ~Copyable {
 // Not inlined, as the library's own are, some hundred bytes wherever they stand.
 
 /// A copy of bytes that will not stay.
-@inline(never) func copy(_ bytes: Bytes) -> [UInt8] {
+@inline(never) func ownedBytes(_ bytes: Bytes) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: bytes.count) { space, count in
         if bytes.count > 0 { memcpy(space.baseAddress!, bytes.baseAddress!, bytes.count) }
         count = bytes.count
@@ -88,7 +88,7 @@ struct LineBuffer: ~Copyable {
 }
 
 /// The text that a JSON string stands for; empty for anything else.
-@inline(never) func text(of value: Bytes) -> [UInt8] {
+@inline(never) func stringText(of value: Bytes) -> [UInt8] {
     var text: [UInt8] = []
     appendJSONString(value, to: &text)
     return text

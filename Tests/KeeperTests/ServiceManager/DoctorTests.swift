@@ -105,14 +105,14 @@ import Testing
 }
 
 /// The same under a service manager.
-@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash"))
+@Suite(.serialized, requires(.user), requires("jq", "bash"))
 struct DoctorServiceTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
     @Test("sessions in somebody else's service are named; so is what becomes of the others at logout")
     func services() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             # Who lingers is noted there.

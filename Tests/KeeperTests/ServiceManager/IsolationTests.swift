@@ -2,14 +2,14 @@ import Glibc
 import Testing
 
 /// `--isolate`: starting through a service manager is like starting directly.
-@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash"))
+@Suite(.serialized, requires(.user), requires("jq", "bash"))
 struct IsolationTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
     @Test("messages, exit statuses, waiting and run are the same with a unit as without")
     func sameBehaviour() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'
@@ -58,7 +58,7 @@ struct IsolationTests {
     @Test(
         "environment, arguments, directory, mask and limits arrive as they are; the manager sees no secrets")
     func whatArrives() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'
@@ -89,7 +89,7 @@ struct IsolationTests {
 
     @Test("limits and properties are the unit's, and its name is the escaped id")
     func properties() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             must keeperctl spawn --isolate systemd --memory-max 64M --cpu-quota 150 --tasks-max 20 \
@@ -129,7 +129,7 @@ struct IsolationTests {
         "a name that is taken is no obstacle: by a session in another directory, or by one that has just ended"
     )
     func takenNames() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             must keeperctl spawn --isolate systemd a -- cat
@@ -147,7 +147,7 @@ struct IsolationTests {
 
     @Test("where no unit can be had the session starts all the same, and says what will become of it")
     func fallback() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'
@@ -176,7 +176,7 @@ struct IsolationTests {
 
     @Test("fifty at once all get a unit, four at a time")
     func manyAtOnce() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `keeper-resilient@.service` under a real service manager.
-@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash"))
+@Suite(.serialized, requires(.user), requires("jq", "bash"))
 struct ResilientUnitTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
@@ -26,7 +26,8 @@ struct ResilientUnitTests {
         """#
 
     private func run(_ script: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        try UserSystemd.run(box, ResilientUnitTests.installed + script, sourceLocation: sourceLocation)
+        try ServiceManager.user.run(
+            box, ResilientUnitTests.installed + script, sourceLocation: sourceLocation)
     }
 
     @Test("kill -9 ten times in a row under load: same child, next line arrives, journal continuous")

@@ -1,14 +1,14 @@
 import Testing
 
 /// What the whole of it is for: a service that starts sessions is restarted, and they live on.
-@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash"))
+@Suite(.serialized, requires(.user), requires("jq", "bash"))
 struct RestartedServiceTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
     @Test("three sessions of a service that is restarted ten times under load: no line is lost")
     func restarts() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'
@@ -51,7 +51,7 @@ struct RestartedServiceTests {
 
     @Test("with --isolate none the same session dies with the service, and a warning has said so")
     func withoutUnit() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'
@@ -82,7 +82,7 @@ struct RestartedServiceTests {
         let first = try #require(lines.firstIndex { $0.hasPrefix("    ") })
         // As far as the code goes without a word in between.
         let code = lines[first...].prefix { $0.hasPrefix("    ") }.map { $0.dropFirst(4) }
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             """
             mkdir -p ~/.config/systemd/user
@@ -104,7 +104,7 @@ struct RestartedServiceTests {
 
     @Test("a service that stops leaves its sessions, and what they have started themselves")
     func nested() throws {
-        try UserSystemd.run(
+        try ServiceManager.user.run(
             box,
             #"""
             service dashboard <<'END'

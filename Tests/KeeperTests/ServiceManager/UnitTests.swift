@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The units of `contrib/systemd`, as `contrib/install` installs them.
-@Suite(.serialized, requiresUserSystemd(), requires("jq", "bash", "systemd-analyze"))
+@Suite(.serialized, requires(.user), requires("jq", "bash", "systemd-analyze"))
 struct UnitTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
@@ -21,7 +21,7 @@ struct UnitTests {
         """#
 
     private func run(_ script: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        try UserSystemd.run(box, UnitTests.installed + script, sourceLocation: sourceLocation)
+        try ServiceManager.user.run(box, UnitTests.installed + script, sourceLocation: sourceLocation)
     }
 
     @Test("systemd finds nothing wrong with any unit, and the system's sessions are not exposed")

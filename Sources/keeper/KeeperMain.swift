@@ -34,7 +34,7 @@ func runKeeper() -> Int32 {
     if let state = settings.takeOver { return resume(settings, state, log) }
     if settings.isResilient { return runResilient(settings, log) }
     closeInherited(keeping: settings.reportDescriptor ?? settings.handoverDescriptor)
-    let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(adopting: $0) })
+    let report = SpawnReport(settings.reportDescriptor.map { FileDescriptor(owning: $0) })
     if var isolation = Isolation(arguments, settings, report), let status = isolation.handOver() {
         return status
     }

@@ -5,7 +5,7 @@ package struct OwnedSidecar: ~Copyable {
     private let file: FileDescriptor
 
     /// Goes on owning a sidecar that another binary of this process locked.
-    package init(adopting file: consuming FileDescriptor) { self.file = file }
+    package init(owning file: consuming FileDescriptor) { self.file = file }
 
     private init(file: consuming FileDescriptor) { self.file = file }
 
@@ -19,8 +19,8 @@ package struct OwnedSidecar: ~Copyable {
         let before = try file.metadata().size
         while bytes.count < min(before, 16) { bytes.append(UInt8(ascii: "\n")) }
         let number = file.raw
-        try check("write", "the PID sidecar") { pwrite(number, bytes, bytes.count, 0) }
-        try check("truncate", "the PID sidecar") { ftruncate(number, off_t(length)) }
+        try systemCall("write", "the PID sidecar") { pwrite(number, bytes, bytes.count, 0) }
+        try systemCall("truncate", "the PID sidecar") { ftruncate(number, off_t(length)) }
     }
 
     /// Whether this is the file at the sidecar's name.
@@ -46,7 +46,7 @@ package struct OwnedSidecar: ~Copyable {
         try directory.remove(names.newSidecar)
         let file = try directory.open(names.newSidecar, O_RDWR | O_CREAT | O_EXCL)
         let number = file.raw
-        try check("lock", names.sidecar) { csys_lock(number, Int16(F_WRLCK), 0, 0, 0) }
+        try systemCall("lock", names.sidecar) { csys_lock(number, Int16(F_WRLCK), 0, 0, 0) }
         try file.writeAll(Array("\(getpid())\n".utf8), names.sidecar)
         try directory.rename(names.newSidecar, to: names.sidecar)
         return OwnedSidecar(file: file)
@@ -81,7 +81,7 @@ package enum SidecarState {
             if code == ENOENT { return .absent }
             throw SystemError("open", String(cString: name), code)
         }
-        let file = FileDescriptor(adopting: number)
+        let file = FileDescriptor(owning: number)
         var space: (UInt64, UInt64) = (0, 0)
         let pid = withUnsafeMutableBytes(of: &space) { buffer -> pid_t? in
             let count = pread(number, buffer.baseAddress, buffer.count, 0)

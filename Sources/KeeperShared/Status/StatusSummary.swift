@@ -98,7 +98,7 @@ package final class StatusReader {
     {
         let number = csys_open_below(directory.raw, path)
         if number < 0 { return nil }
-        let file = FileDescriptor(adopting: number)
+        let file = FileDescriptor(owning: number)
         var count = 0
         while true {
             let rest = UnsafeMutableRawBufferPointer(rebasing: space[count...])

@@ -7,7 +7,13 @@ public struct FileDescriptor: ~Copyable {
     package private(set) var raw: Int32
 
     /// Takes ownership of a descriptor that nothing else closes.
-    package init(adopting raw: Int32) { self.raw = raw }
+    package init(owning raw: Int32) { self.raw = raw }
+
+    /// The same; nil for -1.
+    package init?(owningIfOpen raw: Int32) {
+        if raw < 0 { return nil }
+        self.raw = raw
+    }
 
     // Never retried: on Linux the number is free even when close is interrupted.
     deinit { if raw >= 0 { _ = close(raw) } }
@@ -26,12 +32,12 @@ public struct FileDescriptor: ~Copyable {
 
     /// A second descriptor for the same open file, close-on-exec.
     package borrowing func duplicate() throws(SystemError) -> FileDescriptor {
-        FileDescriptor(adopting: try check("dup") { csys_fcntl(raw, F_DUPFD_CLOEXEC, 3) })
+        FileDescriptor(owning: try systemCall("dup") { csys_fcntl(raw, F_DUPFD_CLOEXEC, 3) })
     }
 
     /// A second descriptor for one that this process was started with.
     package static func duplicate(ofNumber number: Int32) throws(SystemError) -> FileDescriptor {
-        FileDescriptor(adopting: try check("dup") { csys_fcntl(number, F_DUPFD_CLOEXEC, 3) })
+        FileDescriptor(owning: try systemCall("dup") { csys_fcntl(number, F_DUPFD_CLOEXEC, 3) })
     }
 
     /// Makes standard error a second name for this file.
@@ -45,9 +51,9 @@ public struct FileDescriptor: ~Copyable {
 
     /// Adds `O_NONBLOCK` to the flags that are there.
     package borrowing func setNonBlocking() throws(SystemError) {
-        let flags = try check("fcntl") { csys_fcntl(raw, F_GETFL, 0) }
+        let flags = try systemCall("fcntl") { csys_fcntl(raw, F_GETFL, 0) }
         if flags & O_NONBLOCK == 0 {
-            try check("fcntl") { csys_fcntl(raw, F_SETFL, Int(flags | O_NONBLOCK)) }
+            try systemCall("fcntl") { csys_fcntl(raw, F_SETFL, Int(flags | O_NONBLOCK)) }
         }
     }
 
@@ -58,14 +64,14 @@ public struct FileDescriptor: ~Copyable {
     package borrowing func read(
         into buffer: UnsafeMutableRawBufferPointer, _ subject: @autoclosure () -> String = ""
     ) throws(SystemError) -> Int {
-        try check("read", subject()) { CSystem.read(raw, buffer.baseAddress, buffer.count) }
+        try systemCall("read", subject()) { CSystem.read(raw, buffer.baseAddress, buffer.count) }
     }
 
     /// Reads once at an offset in bytes. 0 is end-of-file.
     package borrowing func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int, _ subject: @autoclosure () -> String = ""
     ) throws(SystemError) -> Int {
-        try check("pread", subject()) { pread(raw, buffer.baseAddress, buffer.count, off_t(offset)) }
+        try systemCall("pread", subject()) { pread(raw, buffer.baseAddress, buffer.count, off_t(offset)) }
     }
 
     /// Writes once, perhaps less than all of it.
@@ -76,11 +82,11 @@ public struct FileDescriptor: ~Copyable {
             // As the kernel's own is.
             if code == EINTR { continue }
             if code != 0 { throw SystemError("write", subject(), code) }
-            return try check("write", subject()) {
+            return try systemCall("write", subject()) {
                 CSystem.write(raw, bytes.baseAddress, min(1, bytes.count))
             }
         }
-        return try check("write", subject()) { CSystem.write(raw, bytes.baseAddress, bytes.count) }
+        return try systemCall("write", subject()) { CSystem.write(raw, bytes.baseAddress, bytes.count) }
     }
 
     /// Writes everything, waiting where the descriptor makes one wait.
@@ -122,7 +128,7 @@ public struct FileDescriptor: ~Copyable {
 
     package borrowing func metadata() throws(SystemError) -> FileMetadata {
         var record = stat()
-        try check("fstat") { fstat(raw, &record) }
+        try systemCall("fstat") { fstat(raw, &record) }
         return FileMetadata(record)
     }
 }
@@ -207,10 +213,4 @@ extension Array where Element == UInt8 {
     ) throws(Failure) -> Result {
         try withUnsafeBufferPointer { buffer throws(Failure) in try body(UnsafeRawBufferPointer(buffer)) }
     }
-}
-
-/// Owns the descriptor of that number; nil for -1.
-package func adopt(_ number: Int32) -> FileDescriptor? {
-    if number < 0 { return nil }
-    return FileDescriptor(adopting: number)
 }

@@ -7,7 +7,7 @@ extension FileDescriptor {
         _ path: String, _ flags: Int32, mode: mode_t = 0
     ) throws(SystemError) -> FileDescriptor {
         FileDescriptor(
-            adopting: try check("open", path) { csys_openat(AT_FDCWD, path, flags | O_CLOEXEC, mode) })
+            owning: try systemCall("open", path) { csys_openat(AT_FDCWD, path, flags | O_CLOEXEC, mode) })
     }
 
     /// Opens a name below this directory; a symbolic link there is refused.
@@ -16,7 +16,9 @@ extension FileDescriptor {
     ) throws(SystemError) -> FileDescriptor {
         if let code = Faults.next("open", name) { throw SystemError("open", name, code) }
         return FileDescriptor(
-            adopting: try check("open", name) { csys_openat(raw, name, flags | O_CLOEXEC | O_NOFOLLOW, mode) }
+            owning: try systemCall("open", name) {
+                csys_openat(raw, name, flags | O_CLOEXEC | O_NOFOLLOW, mode)
+            }
         )
     }
 
@@ -34,7 +36,7 @@ extension FileDescriptor {
     package borrowing func metadata(of name: String) throws(SystemError) -> FileMetadata? {
         var record = stat()
         do throws(SystemError) {
-            try check("stat", name) { fstatat(raw, name, &record, AT_SYMLINK_NOFOLLOW) }
+            try systemCall("stat", name) { fstatat(raw, name, &record, AT_SYMLINK_NOFOLLOW) }
         } catch {
             if error.code == ENOENT { return nil }
             throw error
@@ -43,7 +45,7 @@ extension FileDescriptor {
     }
 
     package borrowing func makeDirectory(_ name: String, mode: mode_t = 0o700) throws(SystemError) {
-        try check("mkdir", name) { mkdirat(raw, name, mode) }
+        try systemCall("mkdir", name) { mkdirat(raw, name, mode) }
     }
 
     package borrowing func rename(
@@ -52,7 +54,7 @@ extension FileDescriptor {
         Faults.pause("rename")
         if let code = Faults.next("rename", new) { throw SystemError("rename", new, code) }
         let target = other.raw
-        try check("rename", new) {
+        try systemCall("rename", new) {
             flags == 0 ? renameat(raw, old, target, new) : renameat2(raw, old, target, new, flags)
         }
     }
@@ -62,14 +64,14 @@ extension FileDescriptor {
     }
 
     package borrowing func link(_ old: String, to new: String) throws(SystemError) {
-        try check("link", new) { linkat(raw, old, raw, new, 0) }
+        try systemCall("link", new) { linkat(raw, old, raw, new, 0) }
     }
 
     /// Removes a name; one that is not there is no error.
     package borrowing func remove(_ name: String) throws(SystemError) {
         Faults.pause("unlink")
         do throws(SystemError) {
-            try check("unlink", name) { unlinkat(raw, name, 0) }
+            try systemCall("unlink", name) { unlinkat(raw, name, 0) }
         } catch {
             if error.code != ENOENT { throw error }
         }
@@ -94,7 +96,7 @@ extension FileDescriptor {
         for (entry, isDirectory) in names {
             if isDirectory { try directory.removeTree(entry) } else { try directory.remove(entry) }
         }
-        try check("rmdir", name) { unlinkat(raw, name, AT_REMOVEDIR) }
+        try systemCall("rmdir", name) { unlinkat(raw, name, AT_REMOVEDIR) }
     }
 
     /// Replaces a file's contents so that a reader sees the old or the new, never a part.
@@ -128,13 +130,15 @@ extension FileDescriptor {
     ) throws(SystemError) {
         // A description of its own: reading moves the position. On the stack, as the heap would keep it.
         let directory = FileDescriptor(
-            adopting: try check("open", ".") { csys_openat(raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })
+            owning: try systemCall("open", ".") {
+                csys_openat(raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+            })
         var buffer = InlineArray<2048, UInt64>(repeating: 0)
         let number = directory.raw
         while true {
             let count: Int
             do throws(SystemError) {
-                count = try check("getdents") { getdents64(number, &buffer, 2048 * 8) }
+                count = try systemCall("getdents") { getdents64(number, &buffer, 2048 * 8) }
             } catch {
                 // A directory that was removed in the meantime is empty.
                 if error.code == ENOENT { return }

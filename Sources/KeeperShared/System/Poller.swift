@@ -26,7 +26,7 @@ package final class Poller {
 
     package init() throws(SystemError) {
         descriptor = FileDescriptor(
-            adopting: try check("epoll_create") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
+            owning: try systemCall("epoll_create") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
         events = .allocate(capacity: Poller.capacity)
     }
 
@@ -37,7 +37,7 @@ package final class Poller {
     ) throws(SystemError) {
         var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token))
         let number = target.raw
-        try check("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, number, &event) }
+        try systemCall("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, number, &event) }
     }
 
     package func modify(
@@ -45,7 +45,7 @@ package final class Poller {
     ) throws(SystemError) {
         var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token))
         let number = target.raw
-        try check("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_MOD, number, &event) }
+        try systemCall("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_MOD, number, &event) }
     }
 
     /// Takes a descriptor out. Masking is not enough: a masked one still reports hang-up and spins.

@@ -74,7 +74,7 @@ package struct ProcessStat {
         // On the stack: most of these are short.
         var space = InlineArray<128, UInt64>(repeating: 0)
         let number = file.raw
-        let count = try check("read", name) { read(number, &space, limit) }
+        let count = try systemCall("read", name) { read(number, &space, limit) }
         return withUnsafeBytes(of: &space) { Array($0[..<count]) }
     } catch {
         return nil

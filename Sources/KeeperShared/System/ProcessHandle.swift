@@ -6,7 +6,7 @@ package struct ProcessHandle: ~Copyable {
     package let descriptor: FileDescriptor
 
     /// Takes the descriptor that came with a new child.
-    package init(pid: pid_t, adopting descriptor: consuming FileDescriptor) {
+    package init(pid: pid_t, owning descriptor: consuming FileDescriptor) {
         self.pid = pid
         self.descriptor = descriptor
     }
@@ -16,16 +16,16 @@ package struct ProcessHandle: ~Copyable {
     /// Opens a running process; nil when none has this PID.
     package static func open(pid: pid_t) -> ProcessHandle? {
         let number = csys_pidfd_open(pid)
-        return number < 0 ? nil : ProcessHandle(pid: pid, adopting: FileDescriptor(adopting: number))
+        return number < 0 ? nil : ProcessHandle(pid: pid, owning: FileDescriptor(owning: number))
     }
 
     /// Opens a process and then compares its start time, so that what is signalled is what was meant.
     package static func open(pid: pid_t, startTime: UInt64) -> ProcessHandle? {
         let number = csys_pidfd_open(pid)
         if number < 0 { return nil }
-        let descriptor = FileDescriptor(adopting: number)
+        let descriptor = FileDescriptor(owning: number)
         guard let stat = ProcessStat(pid: pid), stat.startTime == startTime else { return nil }
-        return ProcessHandle(pid: pid, adopting: descriptor)
+        return ProcessHandle(pid: pid, owning: descriptor)
     }
 
     /// Sends a signal. One that has ended is no error.
@@ -166,5 +166,5 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
         default: throw SystemError("set up the process", subject, record.error)
         }
     }
-    return ProcessHandle(pid: pid, adopting: FileDescriptor(adopting: record.pidfd))
+    return ProcessHandle(pid: pid, owning: FileDescriptor(owning: record.pidfd))
 }

@@ -15,9 +15,9 @@ package struct SignalReader: ~Copyable {
         var set = sigset_t()
         sigemptyset(&set)
         for signal in signals { sigaddset(&set, signal) }
-        try check("sigprocmask") { sigprocmask(SIG_BLOCK, &set, nil) }
+        try systemCall("sigprocmask") { sigprocmask(SIG_BLOCK, &set, nil) }
         descriptor = FileDescriptor(
-            adopting: try check("signalfd") { signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) })
+            owning: try systemCall("signalfd") { signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) })
     }
 
     /// The next pending signal, or nil.

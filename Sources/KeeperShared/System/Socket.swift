@@ -5,7 +5,7 @@ extension FileDescriptor {
     private static func unixSocket(nonBlocking: Bool) throws(SystemError) -> FileDescriptor {
         let type = Int32(
             SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (nonBlocking ? SOCK_NONBLOCK.rawValue : 0))
-        return FileDescriptor(adopting: try check("socket") { socket(AF_UNIX, type, 0) })
+        return FileDescriptor(owning: try systemCall("socket") { socket(AF_UNIX, type, 0) })
     }
 
     /// A socket bound at `path` (relative to the working directory, at most 107 bytes) with mode 0600, listening.
@@ -13,9 +13,9 @@ extension FileDescriptor {
         let listener = try unixSocket(nonBlocking: true)
         let number = listener.raw
         // The name is made with the mode of the socket that is bound; the umask belongs to all threads of a process.
-        try check("chmod", path) { fchmod(number, 0o600) }
-        try check("bind", path) { csys_bind_unix(number, path) }
-        try check("listen", path) { listen(number, 4096) }
+        try systemCall("chmod", path) { fchmod(number, 0o600) }
+        try systemCall("bind", path) { csys_bind_unix(number, path) }
+        try systemCall("listen", path) { listen(number, 4096) }
         return listener
     }
 
@@ -53,7 +53,7 @@ extension FileDescriptor {
         while true {
             if let code = Faults.next("accept", "") { throw SystemError("accept", "", code) }
             let number = csys_accept(raw)
-            if number >= 0 { return FileDescriptor(adopting: number) }
+            if number >= 0 { return FileDescriptor(owning: number) }
             let code = csys_errno()
             switch code {
             case EINTR, ECONNABORTED: continue
@@ -128,8 +128,8 @@ package func endedSocket() throws(SystemError) -> FileDescriptor {
         $0.withMemoryRebound(to: Int32.self, capacity: 2) { socketpair(AF_UNIX, type, 0, $0) }
     }
     if result < 0 { throw SystemError("socketpair", "", csys_errno()) }
-    _ = FileDescriptor(adopting: pair.1)
-    return FileDescriptor(adopting: pair.0)
+    _ = FileDescriptor(owning: pair.1)
+    return FileDescriptor(owning: pair.0)
 }
 
 /// Both ends of a new pipe, close-on-exec.
@@ -140,7 +140,7 @@ package func makePipe() throws(SystemError) -> Pipe {
         $0.withMemoryRebound(to: Int32.self, capacity: 2) { pipe2($0, O_CLOEXEC) }
     }
     if result < 0 { throw SystemError("pipe", "", csys_errno()) }
-    return Pipe(reading: FileDescriptor(adopting: ends.0), writing: FileDescriptor(adopting: ends.1))
+    return Pipe(reading: FileDescriptor(owning: ends.0), writing: FileDescriptor(owning: ends.1))
 }
 
 /// The ends of a pipe.

@@ -28,7 +28,7 @@ package func errorText(_ code: Int32) -> String { String(cString: strerror(code)
 ///
 /// - Returns: the call's result, which is not negative.
 @discardableResult
-package func check<Result: SignedInteger>(
+package func systemCall<Result: SignedInteger>(
     _ call: StaticString, _ subject: @autoclosure () -> String = "", _ body: () -> Result
 ) throws(SystemError) -> Result {
     while true {

@@ -39,6 +39,6 @@ extension FileDescriptor {
         record.ws_col = UInt16(size.columns)
         record.ws_row = UInt16(size.rows)
         let number = raw
-        try check("set the terminal's size") { csys_set_window_size(number, &record) }
+        try systemCall("set the terminal's size") { csys_set_window_size(number, &record) }
     }
 }

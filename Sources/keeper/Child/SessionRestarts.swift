@@ -66,9 +66,7 @@ extension Session {
     }
 
     private func nextDelay() -> Int64 {
-        var random: UInt32 = 0
-        withUnsafeMutableBytes(of: &random) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        return supervision.backoff.nextDelay(random: random)
+        supervision.backoff.nextDelay(random: UInt32(truncatingIfNeeded: randomNumber()))
     }
 
     /// Starts the next child.

@@ -71,13 +71,13 @@ struct TerminalModes {
 func openTerminal(_ size: TerminalSize) throws(SystemError) -> Pipe {
     let master = try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY)
     let number = master.raw
-    let peer = FileDescriptor(adopting: try check("open a terminal") { csys_open_peer(number) })
+    let peer = FileDescriptor(owning: try systemCall("open a terminal") { csys_open_peer(number) })
     try master.setWindowSize(size)
     var attributes = termios()
     let end = peer.raw
-    try check("tcgetattr") { tcgetattr(end, &attributes) }
+    try systemCall("tcgetattr") { tcgetattr(end, &attributes) }
     attributes.c_iflag |= tcflag_t(IUTF8)
-    try check("tcsetattr") { tcsetattr(end, TCSANOW, &attributes) }
+    try systemCall("tcsetattr") { tcsetattr(end, TCSANOW, &attributes) }
     return Pipe(reading: peer, writing: master)
 }
 

@@ -130,11 +130,11 @@ final class ControlServer {
     }
 
     /// Goes on where another binary was.
-    func adopt(_ state: SavedState) {
+    func restore(_ state: SavedState) {
         nextSerial = state.controlSerial
         for client in state.clients {
             let connection = ControlConnection(
-                token: client.token, socket: FileDescriptor(adopting: client.socket))
+                token: client.token, socket: FileDescriptor(owning: client.socket))
             client.partial.withUnsafeBufferPointer { _ = connection.lines.consume($0) { _ in .next } }
             connection.outgoing = client.outgoing
             connection.pendingReplies = client.pendingReplies
@@ -147,7 +147,7 @@ final class ControlServer {
 
     var count: Int { connections.count }
 
-    func adopt(_ socket: consuming FileDescriptor) {
+    func accept(_ socket: consuming FileDescriptor) {
         nextSerial += 1
         let connection = ControlConnection(token: Token.control(nextSerial), socket: socket)
         connections[connection.token] = connection
@@ -245,7 +245,7 @@ final class ControlServer {
     private func handOver(_ connection: ControlConnection, _ rest: ArraySlice<UInt8>) {
         // A client that doesn't read its answer learns here that this can't go on.
         if connection.outgoing.isEmpty, let socket = try? connection.socket.duplicate() {
-            session?.input.adopt(socket, stream: rest)
+            session?.input.accept(socket, stream: rest)
         }
         close(connection)
     }

@@ -54,7 +54,7 @@ enum DescriptorStore {
     private static func send(_ text: String, _ number: Int32) throws(SystemError) {
         let path = getenv("NOTIFY_SOCKET")
         guard let path else { throw SystemError("send", "NOTIFY_SOCKET", ENOENT) }
-        try check("send to the service manager", "") {
+        try systemCall("send to the service manager", "") {
             csys_send_datagram_with(path, text, text.utf8.count, number)
         }
     }

@@ -30,7 +30,7 @@ struct Recovery {
         // The session will have one of its own.
         let page = try system { () throws(SystemError) in
             let file = try FileDescriptor.duplicate(ofNumber: received[.page])
-            return try SharedPage(adopting: file.release())
+            return try SharedPage(owning: file.release())
         }
         if !page.isUsable { return try abandon("the keeper before was killed while it started") }
         return try goOn(page)
@@ -91,7 +91,7 @@ struct Recovery {
             write(last, into: &state)
             let session = try makeSession(state, childDirectory)
             var problem: SystemError?
-            session.adopt(state, &problem)
+            session.restore(state, &problem)
             if let problem { throw problem }
             try session.goOn(isNewChild: isNewChild)
             return .session(session)
@@ -111,7 +111,7 @@ struct Recovery {
     /// Another owner of the sidecar's descriptor.
     private func sidecar() throws(LaunchError) -> OwnedSidecar {
         try system { () throws(SystemError) in
-            OwnedSidecar(adopting: try FileDescriptor.duplicate(ofNumber: received[.sidecar]))
+            OwnedSidecar(owning: try FileDescriptor.duplicate(ofNumber: received[.sidecar]))
         }
     }
 
@@ -201,16 +201,16 @@ struct Recovery {
     private func makeSession(
         _ state: SavedState, _ childDirectory: consuming FileDescriptor
     ) throws(SystemError) -> Session {
-        guard let recorder = SessionRecorder(adopting: state) else {
+        guard let recorder = SessionRecorder(restoring: state) else {
             throw SystemError("read the status", "", EINVAL)
         }
         let poller = try Poller()
         restoreSignal(SIGCHLD)
         let signals = try SignalReader(Session.signals)
         ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
-        try check("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+        try systemCall("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
         return Session(
-            settings: settings, place: SessionPlace(SessionNames(settings.id), adopting: state), log: log,
+            settings: settings, place: SessionPlace(SessionNames(settings.id), restoring: state), log: log,
             report: SpawnReport(nil, isSilent: true), recorder: recorder, poller: poller, signals: signals,
             childDirectory: childDirectory, childMask: umask(0o077))
     }

@@ -55,10 +55,10 @@ extension Session {
     /// Goes on where another binary was, and owns its descriptors.
     ///
     /// - Parameter problem: why it can't. What is owned by then stays open: the old binary needs it again.
-    func adopt(_ state: SavedState, _ problem: inout SystemError?) {
-        switch KeeperShared.adopt(state.child) {
+    func restore(_ state: SavedState, _ problem: inout SystemError?) {
+        switch FileDescriptor(owningIfOpen: state.child) {
         case .some(let descriptor):
-            child = ProcessHandle(pid: recorder.status.child?.identity.pid ?? 0, adopting: descriptor)
+            child = ProcessHandle(pid: recorder.status.child?.identity.pid ?? 0, owning: descriptor)
         case .none: child = nil
         }
         run.startedAt = state.startedAt
@@ -88,15 +88,15 @@ extension Session {
         for stream in state.streams {
             let stage = adoptStage(stream, &problem)
             outputs.append(
-                OutputStream(adopting: stream, bound: bound, stage: stage, poller: poller, &problem))
+                OutputStream(restoring: stream, bound: bound, stage: stage, poller: poller, &problem))
         }
         if !outputs.isEmpty { lastOutput = state.lastOutputWasStderr ? .stderr : .stdout }
-        if let socket = KeeperShared.adopt(state.notes) {
-            notes = NotifySocket(instance: recorder.status.instance, adopting: socket)
+        if let socket = FileDescriptor(owningIfOpen: state.notes) {
+            notes = NotifySocket(instance: recorder.status.instance, owning: socket)
         }
-        readyPipe = KeeperShared.adopt(state.readyPipe)
-        input.adopt(state.input, keys: &keys, &problem)
-        control.adopt(state)
+        readyPipe = FileDescriptor(owningIfOpen: state.readyPipe)
+        input.restore(state.input, keys: &keys, &problem)
+        control.restore(state)
         do throws(SystemError) {
             try watch()
             if let notes { try poller.add(notes.socket, .input, token: Token.notify) }

@@ -43,10 +43,10 @@ final class SharedPage {
 
     /// Makes a new one.
     convenience init() throws(SystemError) {
-        let file = FileDescriptor(adopting: try check("memfd_create") { csys_memfd("keeper-resilient") })
+        let file = FileDescriptor(owning: try systemCall("memfd_create") { csys_memfd("keeper-resilient") })
         let number = file.raw
-        try check("truncate") { ftruncate(number, off_t(SharedPage.size)) }
-        try self.init(adopting: file.raw)
+        try systemCall("truncate") { ftruncate(number, off_t(SharedPage.size)) }
+        try self.init(owning: file.raw)
         _ = file.release()
         self[.format] = SharedPage.format
     }
@@ -54,13 +54,13 @@ final class SharedPage {
     /// Goes on with one that another keeper made.
     ///
     /// - Parameter number: its descriptor, which this owns unless it throws.
-    init(adopting number: Int32) throws(SystemError) {
+    init(owning number: Int32) throws(SystemError) {
         let pages = mmap(nil, SharedPage.size, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0)
         guard let pages, pages != UnsafeMutableRawPointer(bitPattern: -1) else {
             throw SystemError("mmap", "the shared page", csys_errno())
         }
         numbers = pages.assumingMemoryBound(to: Int64.self)
-        file = FileDescriptor(adopting: number)
+        file = FileDescriptor(owning: number)
     }
 
     deinit { munmap(numbers, SharedPage.size) }
@@ -80,7 +80,7 @@ final class SharedPage {
         let place = self[.state] >> 32 == SharedPage.room ? 2 * SharedPage.room : SharedPage.room
         guard bytes.count < SharedPage.room else { throw SystemError("store", "the state", EFBIG) }
         let number = file.raw
-        let count = try check("write", "the state") { pwrite(number, bytes, bytes.count, off_t(place)) }
+        let count = try systemCall("write", "the state") { pwrite(number, bytes, bytes.count, off_t(place)) }
         if count != bytes.count { throw SystemError("write", "the state", ENOSPC) }
         self[.state] = place << 32 | Int64(count)
     }

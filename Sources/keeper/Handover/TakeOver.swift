@@ -86,9 +86,9 @@ enum TakeOver {
     ) throws(LaunchError) -> Session {
         let (state, descriptors) = try read(number)
         do throws(SystemError) {
-            let session = try adopt(state, descriptors, settings, log)
+            let session = try restore(state, descriptors, settings, log)
             var problem: SystemError?
-            session.adopt(state, &problem)
+            session.restore(state, &problem)
             if let code = Faults.next("takeOver", failure == nil ? "forth" : "back") {
                 problem = SystemError("take over", "", code)
             }
@@ -118,10 +118,10 @@ enum TakeOver {
     }
 
     /// Makes the session; what can fail comes before anything owns a descriptor.
-    private static func adopt(
+    private static func restore(
         _ state: SavedState, _ descriptors: [Int32], _ settings: Settings, _ log: KeeperLog
     ) throws(SystemError) -> Session {
-        guard let recorder = SessionRecorder(adopting: state) else {
+        guard let recorder = SessionRecorder(restoring: state) else {
             throw SystemError("read the status", "", EINVAL)
         }
         for number in descriptors where csys_fcntl(number, F_GETFD, 0) < 0 {
@@ -134,13 +134,13 @@ enum TakeOver {
         // Executed through a descriptor, the process would be called by its number.
         "keeper".withCString { _ = csys_prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
         if case .log(let bound, _) = settings.output { log.bound = bound }
-        log.adopt(state.log, bound: log.bound)
-        let place = SessionPlace(SessionNames(settings.id), adopting: state)
+        log.inherit(state.log, bound: log.bound)
+        let place = SessionPlace(SessionNames(settings.id), restoring: state)
         return Session(
             settings: settings, place: place, log: log,
-            report: SpawnReport(KeeperShared.adopt(state.report), isSilent: true),
+            report: SpawnReport(FileDescriptor(owningIfOpen: state.report), isSilent: true),
             recorder: recorder, poller: poller, signals: signals,
-            childDirectory: FileDescriptor(adopting: state.childDirectory), childMask: mode_t(state.childMask)
+            childDirectory: FileDescriptor(owning: state.childDirectory), childMask: mode_t(state.childMask)
         )
     }
 }

@@ -92,10 +92,10 @@ extension Session {
         state.code(&coder)
         do throws(SystemError) {
             let memory = FileDescriptor(
-                adopting: try KeeperShared.check("memfd_create") { csys_memfd("keeper-state") })
+                owning: try systemCall("memfd_create") { csys_memfd("keeper-state") })
             try memory.writeAll(coder.bytes, "the state")
             let number = memory.raw
-            try KeeperShared.check("seal") { csys_seal(number) }
+            try systemCall("seal") { csys_seal(number) }
             descriptors = coder.descriptors
             return memory
         } catch {

@@ -142,7 +142,7 @@ final class InputRouter {
     /// Takes a new connection and gives it its first turn.
     ///
     /// - Parameter stream: the first bytes of one that carries no lines, but what is typed at a terminal.
-    func adopt(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
+    func accept(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
         nextSerial += 1
         let connection = InputConnection(token: Token.input(nextSerial), socket: socket)
         if let stream { connection.becomeStream(stream) }

@@ -60,9 +60,9 @@ extension InputRouter {
     }
 
     /// Goes on where another binary was.
-    func adopt(_ state: SavedState.Input, keys: inout DeliveredKeys, _ problem: inout SystemError?) {
-        stdin = KeeperShared.adopt(state.stdin)
-        closedPipe = KeeperShared.adopt(state.closedPipe)
+    func restore(_ state: SavedState.Input, keys: inout DeliveredKeys, _ problem: inout SystemError?) {
+        stdin = FileDescriptor(owningIfOpen: state.stdin)
+        closedPipe = FileDescriptor(owningIfOpen: state.closedPipe)
         target =
             switch state.target {
             case 0: .open
@@ -80,10 +80,10 @@ extension InputRouter {
             terminal = TerminalEnd(size: size)
             terminal?.isMidLine = state.isMidLine
         }
-        peer = KeeperShared.adopt(state.peer)
+        peer = FileDescriptor(owningIfOpen: state.peer)
         for writer in state.writers {
             let connection = InputConnection(
-                token: writer.token, socket: FileDescriptor(adopting: writer.socket))
+                token: writer.token, socket: FileDescriptor(owning: writer.socket))
             connection.buffer.append(writer.buffer, &problem)
             connection.completeCount = writer.completeCount
             connection.sentCount = writer.sentCount

@@ -196,7 +196,7 @@ final class Session {
         guard let user, user == 0 || user == geteuid() else {
             return log.line("refused a connection of user \(user.map { "\($0)" } ?? "?")")
         }
-        if inputs { input.adopt(socket) } else { control.adopt(socket) }
+        if inputs { input.accept(socket) } else { control.accept(socket) }
     }
 
     private func resumeAccepting() {

@@ -40,7 +40,9 @@ extension JournalWriter.State {
             indexRecords = size / StreamName.indexRecordSize
             let number = file.raw
             if size % StreamName.indexRecordSize != 0 {
-                try check("truncate") { ftruncate(number, off_t(indexRecords * StreamName.indexRecordSize)) }
+                try systemCall("truncate") {
+                    ftruncate(number, off_t(indexRecords * StreamName.indexRecordSize))
+                }
             }
             index = file.release()
         } catch {

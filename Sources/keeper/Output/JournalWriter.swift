@@ -67,7 +67,7 @@ final class JournalWriter {
     }
 
     /// Goes on where another binary of the same process was, and owns its descriptors.
-    convenience init(_ stream: StreamName, bound: Int, adopting state: State) {
+    convenience init(_ stream: StreamName, bound: Int, restoring state: State) {
         self.init(stream, bound: bound)
         base = state.base
         size = state.size
@@ -77,8 +77,8 @@ final class JournalWriter {
         indexRecords = state.indexRecords
         lastRecordPosition = state.lastRecordPosition
         lastChunkTime = state.lastChunkTime
-        if state.log >= 0 { log = FileDescriptor(adopting: state.log) }
-        if state.index >= 0 { index = FileDescriptor(adopting: state.index) }
+        if state.log >= 0 { log = FileDescriptor(owning: state.log) }
+        if state.index >= 0 { index = FileDescriptor(owning: state.index) }
     }
 
     init(_ stream: StreamName, bound: Int) {

@@ -26,14 +26,14 @@ final class OutputStage {
         let pipe = try makePipe()
         // One descriptor for both ends.
         let both = try FileDescriptor.open("/proc/self/fd/\(pipe.reading.raw)", O_RDWR | O_NONBLOCK)
-        try self.init(stream, page, adopting: both.raw)
+        try self.init(stream, page, owning: both.raw)
         _ = both.release()
     }
 
     /// Goes on with one that another keeper, or another binary of this one, made.
     ///
     /// - Parameter number: its descriptor, which this owns unless it throws.
-    init(_ stream: StreamName, _ page: SharedPage, adopting number: Int32) throws(SystemError) {
+    init(_ stream: StreamName, _ page: SharedPage, owning number: Int32) throws(SystemError) {
         self.page = page
         switch stream {
         case .stdout: (position, taken, child) = (.stdoutPosition, .stdoutCount, .stdout)
@@ -41,7 +41,7 @@ final class OutputStage {
         }
         copying = try makePipe()
         count = max(0, Int(csys_readable(number)))
-        pipe = FileDescriptor(adopting: number)
+        pipe = FileDescriptor(owning: number)
     }
 
     var number: Int32 { pipe.raw }
@@ -55,7 +55,7 @@ final class OutputStage {
         page[position] = Int64(end)
         let (source, target) = (child.raw, pipe.raw)
         do throws(SystemError) {
-            count = try check("splice") {
+            count = try systemCall("splice") {
                 splice(source, nil, target, nil, OutputStage.capacity, OutputStage.noWait)
             }
         } catch {
@@ -69,10 +69,12 @@ final class OutputStage {
     /// Copies the first bytes; they stay here.
     func copy(into space: UnsafeMutableRawBufferPointer) throws(SystemError) -> UnsafeRawBufferPointer {
         let (source, target, reading) = (pipe.raw, copying.writing.raw, copying.reading.raw)
-        let copied = try check("tee") { tee(source, target, min(space.count, count), OutputStage.noWait) }
+        let copied = try systemCall("tee") {
+            tee(source, target, min(space.count, count), OutputStage.noWait)
+        }
         var filled = 0
         while filled < copied {
-            filled += try check("read", "the copy") {
+            filled += try systemCall("read", "the copy") {
                 read(reading, space.baseAddress! + filled, copied - filled)
             }
         }
@@ -86,7 +88,7 @@ final class OutputStage {
         let number = pipe.raw
         var rest = wanted
         while rest > 0 {
-            let dropped = try check("read", "the stage") {
+            let dropped = try systemCall("read", "the stage") {
                 read(number, space.baseAddress, min(rest, space.count))
             }
             rest -= dropped

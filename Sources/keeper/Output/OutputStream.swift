@@ -57,16 +57,16 @@ final class OutputStream {
     ///
     /// - Parameter problem: why it can't; what it owns stays open.
     convenience init(
-        adopting state: SavedState.Stream, bound: Int, stage: OutputStage?, poller: Poller,
+        restoring state: SavedState.Stream, bound: Int, stage: OutputStage?, poller: Poller,
         _ problem: inout SystemError?
     ) {
         let name = state.isStderr ? StreamName.stderr : .stdout
         self.init(
             name,
             sink: state.hasJournal
-                ? .journal(JournalWriter(name, bound: bound, adopting: state.journal)) : .log,
+                ? .journal(JournalWriter(name, bound: bound, restoring: state.journal)) : .log,
             stage: stage, poller: poller)
-        pipe = adopt(state.pipe)
+        pipe = FileDescriptor(owningIfOpen: state.pipe)
         unwritten.append(state.unwritten, &problem)
         if state.failure != 0 {
             failure = SystemError("write", "\(name.text)", Int32(truncatingIfNeeded: state.failure))

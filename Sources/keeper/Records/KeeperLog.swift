@@ -19,9 +19,9 @@ final class KeeperLog {
     var number: Int32 { file.raw }
 
     /// Goes on with a file that another binary opened.
-    func adopt(_ number: Int32, bound: Int) {
+    func inherit(_ number: Int32, bound: Int) {
         self.bound = bound
-        file = KeeperShared.adopt(number)
+        file = FileDescriptor(owningIfOpen: number)
         let lines = waiting
         waiting = []
         write(lines)

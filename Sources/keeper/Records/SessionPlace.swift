@@ -100,13 +100,13 @@ final class SessionPlace {
     }
 
     /// Goes on owning what another binary of this process made.
-    init(_ names: SessionNames, adopting state: SavedState) {
+    init(_ names: SessionNames, restoring state: SavedState) {
         self.names = names
-        directory = FileDescriptor(adopting: state.directory)
-        folder = FileDescriptor(adopting: state.folder)
-        sidecar = OwnedSidecar(adopting: FileDescriptor(adopting: state.sidecar))
-        inputListener = FileDescriptor(adopting: state.inputListener)
-        controlListener = FileDescriptor(adopting: state.controlListener)
+        directory = FileDescriptor(owning: state.directory)
+        folder = FileDescriptor(owning: state.folder)
+        sidecar = OwnedSidecar(owning: FileDescriptor(owning: state.sidecar))
+        inputListener = FileDescriptor(owning: state.inputListener)
+        controlListener = FileDescriptor(owning: state.controlListener)
         directoryPath = state.directoryPath
         socketFile = state.socketFile.metadata
         childSidecar = state.childSidecar.metadata

@@ -35,10 +35,10 @@ final class SessionRecorder {
     }
 
     /// Goes on where another binary was; nil when its status can't be understood.
-    convenience init?(adopting state: SavedState) {
+    convenience init?(restoring state: SavedState) {
         guard let status = SessionStatus(bytes: state.status) else { return nil }
         self.init(status)
-        events = adopt(state.events)
+        events = FileDescriptor(owningIfOpen: state.events)
         eventBytes = state.eventBytes
         sequence = state.sequence
         waitingEvents = state.waitingEvents

@@ -23,7 +23,7 @@ final class NotifySocket {
     let address: String
 
     /// Goes on with a socket that another binary of this process made.
-    init(instance: String, adopting socket: consuming FileDescriptor) {
+    init(instance: String, owning socket: consuming FileDescriptor) {
         address = "@keeper-notify-\(instance)"
         self.socket = socket
     }
@@ -32,7 +32,7 @@ final class NotifySocket {
         let name = "keeper-notify-\(instance)"
         address = "@\(name)"
         socket = FileDescriptor(
-            adopting: try check("bind", address) { name.withCString { csys_bind_notes($0) } })
+            owning: try systemCall("bind", address) { name.withCString { csys_bind_notes($0) } })
     }
 
     /// The next message; nil when there is none.

@@ -38,7 +38,7 @@ private func execute(_ path: String) throws(SystemError) -> String {
     var reports: Int32 = -1
     if socket[0] != 0 { reports = takeReports(String(cString: socket), in: directory) }
     let number = directory.raw
-    try check("claim", name) { unlinkat(number, name, 0) }
+    try systemCall("claim", name) { unlinkat(number, name, 0) }
     if errors[0] != 0 {
         try directory.open(String(cString: errors), O_WRONLY | O_CREAT | O_APPEND).becomeStandardError()
     }
@@ -48,7 +48,7 @@ private func execute(_ path: String) throws(SystemError) -> String {
     dup2(reports >= 0 ? reports : null.raw, 3)
     applyLimits(bytes)
     umask(mode_t(bytes.load(fromByteOffset: 4, as: UInt32.self)))
-    try check("chdir", String(cString: workingDirectory)) { chdir(workingDirectory) }
+    try systemCall("chdir", String(cString: workingDirectory)) { chdir(workingDirectory) }
 
     var next = csys_environ()
     while let place = next, let entry = place.pointee {
@@ -98,7 +98,7 @@ private func takeReports(_ socket: String, in directory: borrowing FileDescripto
     do throws(SystemError) {
         let connection = try FileDescriptor.connected(to: socket, in: directory, timeout: .seconds(1))
         let number = connection.raw
-        try check("recvmsg") { csys_receive_descriptors(number, &reports, &errors) }
+        try systemCall("recvmsg") { csys_receive_descriptors(number, &reports, &errors) }
         dup2(errors, 2)
     } catch {}
     return reports

@@ -33,7 +33,7 @@ struct UnitStart {
         if case .refused = outcome {
             // The name may be taken: by a unit whose session is over and that is being cleared away, or by a session
             // of the same id in another directory.
-            outcome = try attempt(suffix: concat("-", randomNumber()), report, in: directory)
+            outcome = try attempt(suffix: concat("-", hexadecimal(randomNumber())), report, in: directory)
         }
         _ = consume slot
         return outcome
@@ -47,13 +47,13 @@ struct UnitStart {
         for offset in first..<(first + UnitStart.slots)
         where csys_lock(number, Int16(F_WRLCK), off_t(offset), 1, 0) == 0 { return }
         let offset = off_t(first + Int64(getpid()) % UnitStart.slots)
-        try check("lock", SessionNames.lock) { csys_lock(number, Int16(F_WRLCK), offset, 1, 1) }
+        try systemCall("lock", SessionNames.lock) { csys_lock(number, Int16(F_WRLCK), offset, 1, 1) }
     }
 
     private func attempt(
         suffix: String, _ report: SpawnReport, in directory: borrowing FileDescriptor
     ) throws(SystemError) -> Outcome {
-        let number = randomNumber()
+        let number = hexadecimal(randomNumber())
         let name = SessionNames.startFile(number)
         let socket = settings.reportDescriptor == nil ? "" : SessionNames.startSocket(number)
         do throws(SystemError) {
@@ -65,7 +65,7 @@ struct UnitStart {
             let path = concat("/proc/self/fd/", String(directory.raw), "/")
             let listener = socket.isEmpty ? nil : try FileDescriptor.listening(at: concat(path, socket))
             let errors = FileDescriptor(
-                adopting: try check("memfd_create") { memfd_create("systemd-run", UInt32(MFD_CLOEXEC)) })
+                owning: try systemCall("memfd_create") { memfd_create("systemd-run", UInt32(MFD_CLOEXEC)) })
             let folder = processLink(concat("self/fd/", String(directory.raw))) ?? ""
             let runner = try run(
                 unit: UnitManager.unitName(settings.id.string, suffix: suffix),
@@ -188,12 +188,5 @@ struct UnitStart {
         lseek(errors.raw, 0, SEEK_SET)
         let line = ((try? errors.readAll(limit: 4096)) ?? []).prefix { $0 != UInt8(ascii: "\n") }
         return concat("systemd-run: ", line.isEmpty ? "failed" : String(decoding: line, as: UTF8.self))
-    }
-
-    /// A number that nobody else has.
-    private func randomNumber() -> String {
-        var number: UInt64 = 0
-        withUnsafeMutableBytes(of: &number) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        return hexadecimal(number)
     }
 }

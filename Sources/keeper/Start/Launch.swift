@@ -25,7 +25,7 @@ struct Launch {
             restoreSignal(SIGCHLD)
             let signals = try SignalReader(Session.signals)
             ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
-            try check("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+            try systemCall("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
             return signals
         }
         let callersMask = umask(0o077)
@@ -70,7 +70,7 @@ struct Launch {
             throw LaunchError(2, "sessions directory \(settings.sessionsPath): it vanished")
         }
         let directory = opened.takeDescriptor()
-        _ = try system { () throws(SystemError) in try check("chdir") { fchdir(directory.raw) } }
+        _ = try system { () throws(SystemError) in try systemCall("chdir") { fchdir(directory.raw) } }
         return directory
     }
 
@@ -149,14 +149,13 @@ struct Launch {
     }
 
     private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
-        var instance: UInt64 = 0
-        withUnsafeMutableBytes(of: &instance) { _ = getrandom($0.baseAddress!, $0.count, 0) }
         var keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
         ServiceManager.locate(&keeper)
         var status = SessionStatus(
-            sessionID: settings.id.string, instance: hexadecimal(instance), state: .starting, keeper: keeper,
+            sessionID: settings.id.string, instance: hexadecimal(randomNumber()), state: .starting,
+            keeper: keeper,
             command: settings.command.bytes,
             workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
             labels: settings.labels)

@@ -32,9 +32,7 @@ struct CallRequests {
     init(timeout: Int64, longest: Int64) {
         self.timeout = min(timeout, longest)
         self.longest = longest
-        var number: UInt64 = 0
-        withUnsafeMutableBytes(of: &number) { _ = getrandom($0.baseAddress!, $0.count, 0) }
-        prefix = Array(concat("\"keeperctl-", String(number), "-").utf8)
+        prefix = Array(concat("\"keeperctl-", String(randomNumber()), "-").utf8)
     }
 
     /// Counts a request in.

@@ -175,7 +175,7 @@ struct KeeperLauncher {
         }
         // It becomes a file only if there is something in it.
         return FileDescriptor(
-            adopting: try check("memfd_create") { memfd_create("keeper-launch", UInt32(MFD_CLOEXEC)) })
+            owning: try systemCall("memfd_create") { memfd_create("keeper-launch", UInt32(MFD_CLOEXEC)) })
     }
 
     /// Becomes the keeper instead of starting one: for a service manager, whose unit this process is.

@@ -109,8 +109,7 @@ final class SessionStarter {
 
     /// Six letters and digits: short enough to type, 30 bits.
     private static func randomID() throws(CommandFailure) -> SessionID {
-        var number: UInt32 = 0
-        withUnsafeMutableBytes(of: &number) { _ = getrandom($0.baseAddress!, $0.count, 0) }
+        var number = randomNumber()
         let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789".utf8)
         var text: [UInt8] = []
         for _ in 0..<6 {

@@ -270,7 +270,7 @@ private final class StatusWatch {
     init?() {
         let number = inotify_init1(Int32(O_CLOEXEC | O_NONBLOCK))
         if number < 0 { return nil }
-        file = FileDescriptor(adopting: number)
+        file = FileDescriptor(owning: number)
     }
 
     var descriptor: Int32 { file.raw }

@@ -13,7 +13,7 @@ struct FolderWatch: ~Copyable {
         if Faults.next("inotify", "") != nil { return nil }
         let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
         if number < 0 { return nil }
-        let descriptor = FileDescriptor(adopting: number)
+        let descriptor = FileDescriptor(owning: number)
         guard let first = add(folder, to: descriptor, deletions: deletions) else { return nil }
         return FolderWatch(descriptor: descriptor, first: first)
     }
@@ -21,8 +21,8 @@ struct FolderWatch: ~Copyable {
     /// Watches nothing yet.
     static func make() throws(SystemError) -> FolderWatch {
         if let code = Faults.next("inotify", "") { throw SystemError("inotify_init", "", code) }
-        let number = try check("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
-        return FolderWatch(descriptor: FileDescriptor(adopting: number), first: -1)
+        let number = try systemCall("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
+        return FolderWatch(descriptor: FileDescriptor(owning: number), first: -1)
     }
 
     /// Watches a folder for these events, and where it is watched already for these as well.

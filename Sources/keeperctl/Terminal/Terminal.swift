@@ -48,7 +48,7 @@ struct TerminalGuard: ~Copyable {
         let descriptor = try TerminalGuard.open()
         let number = descriptor.raw
         var saved = termios()
-        try check("tcgetattr", "the terminal") { tcgetattr(number, &saved) }
+        try systemCall("tcgetattr", "the terminal") { tcgetattr(number, &saved) }
         rescue = rescued ? TerminalRescue(of: descriptor, saved) : nil
         try TerminalGuard.makeRaw(number, saved)
         undo = fullScreen ? Array("\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l".utf8) : []
@@ -93,7 +93,7 @@ struct TerminalGuard: ~Copyable {
     private static func makeRaw(_ number: Int32, _ saved: termios) throws(SystemError) {
         var raw = saved
         cfmakeraw(&raw)
-        try check("tcsetattr", "the terminal") { tcsetattr(number, TCSANOW, &raw) }
+        try systemCall("tcsetattr", "the terminal") { tcsetattr(number, TCSANOW, &raw) }
     }
 
     /// The other screen, no cursor, and no going on in the next line.

@@ -8,7 +8,7 @@ extension FileDescriptor {
         let number = raw
         let result = withCName(name) { csys_openat(number, $0, flags | O_CLOEXEC, 0) }
         if result < 0 { throw SystemError("open", "", csys_errno()) }
-        return FileDescriptor(adopting: result)
+        return FileDescriptor(owning: result)
     }
 
     /// Opens a directory at a path below this one, following no link on the way; this one when the path is empty.
@@ -16,7 +16,7 @@ extension FileDescriptor {
         let number = raw
         let result = withCName(path.isEmpty ? [UInt8(ascii: ".")] : path) { csys_open_below(number, $0) }
         if result < 0 { throw SystemError("open", "", csys_errno()) }
-        return FileDescriptor(adopting: result)
+        return FileDescriptor(owning: result)
     }
 
     /// What is at a name, not following a link; nil when nothing is, or nothing can be known.
@@ -41,7 +41,7 @@ extension FileDescriptor {
 /// Opens what a path leads to, only to be a place to start from; nil when it leads nowhere.
 func openPath(_ path: [UInt8]) -> FileDescriptor? {
     let result = withCName(path) { csys_openat(AT_FDCWD, $0, O_PATH | O_CLOEXEC, 0) }
-    return result < 0 ? nil : FileDescriptor(adopting: result)
+    return result < 0 ? nil : FileDescriptor(owning: result)
 }
 
 /// What a path leads to, links followed; nil when it leads nowhere.

@@ -109,8 +109,8 @@ final class TestProcess {
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
         var ends: [Int32] = [-1, -1]
         try #require(pipe2(&ends, O_CLOEXEC) == 0)
-        let reading = FileDescriptor(adopting: ends[0])
-        let writing = FileDescriptor(adopting: ends[1])
+        let reading = FileDescriptor(owning: ends[0])
+        let writing = FileDescriptor(owning: ends[1])
         var started: ProcessHandle?
         try arguments.withUnsafeBufferPointer { arguments in
             try environment.withUnsafeBufferPointer { environment in

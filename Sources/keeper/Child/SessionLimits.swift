@@ -32,8 +32,9 @@ extension Session {
         deadlines.setIfUnset(.silence, in: silence)
     }
 
-    /// The child wrote something.
+    /// The child, or a process that it left behind, wrote something.
     func outputHasCome() {
+        if child == nil { keepDraining() }
         guard isTimed else { return }
         supervision.lastActivity = monotonicNow()
         supervision.unansweredSince = 0

@@ -161,15 +161,30 @@ extension Session {
             return waiveRecording()
         }
         if ending.urgency == .now { return deadlines.set(.drain, in: 0) }
-        if !deadlines.isSet(.drain) { deadlines.set(.drain, in: .seconds(2)) }
+        if !deadlines.isSet(.drain) { deadlines.set(.drain, in: Ending.drainTime) }
     }
 
-    /// Somebody outside the session's processes still holds its output; it has had its time.
+    /// Output came after the child's end. Leftovers that are left alone are read for as long as they write, unless
+    /// the session is to end or another child is to follow.
+    func keepDraining() {
+        guard deadlines.isSet(.drain), case .leave = settings.leftovers, !run.isBeingEnded, !willRestart
+        else {
+            return
+        }
+        deadlines.set(.drain, in: Ending.drainTime)
+    }
+
+    /// Other processes still hold the child's output; their time is up.
     func giveUpDraining() {
         for stream in outputs where stream.failure == nil {
             // What is in the pipe by now is the last that is taken.
             read(stream.name)
-            if stream.failure == nil { stream.giveUp() }
+            if stream.failure != nil || stream.isDrained { continue }
+            stream.giveUp()
+            log.line("\(stream.name.text) is not read any more, though processes still hold it")
+            recorder.event("outputAbandoned", in: place.folder) { json in
+                json.member("stream", text: stream.name.text)
+            }
         }
         checkOver()
     }

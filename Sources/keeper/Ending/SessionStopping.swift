@@ -21,6 +21,9 @@ struct Ending {
         ]
     }
 
+    /// How long output is awaited after the child's end while other processes hold it, in ns.
+    static var drainTime: Int64 { .seconds(2) }
+
     /// Whether the end was asked for.
     var wasStopped: Bool { urgency != .none }
     var urgency = Urgency.none

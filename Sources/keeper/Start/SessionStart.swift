@@ -17,7 +17,7 @@ extension Session {
             if case .log = settings.output { isCaptured = true }
             log.line("pi output capture: \(isCaptured ? "enabled" : "disabled")")
         }
-        log.line("spawning \(settings.isDropIn ? "pi " : "")\(commandText)")
+        log.line("spawning \(commandText)")
         let handle = try spawnChild(isFirst: isFirst)
         let restarts = isFirst ? 0 : (recorder.status.child?.restarts ?? 0) + 1
         recorder.status.child = SessionStatus.Child(
@@ -36,7 +36,12 @@ extension Session {
         watchLimits()
     }
 
+    /// Dashboards look for words joined by spaces in the log of theirs.
     private var commandText: String {
+        if settings.isDropIn {
+            let words = [Array("pi".utf8)] + recorder.status.command
+            return String(decoding: Array(words.joined(separator: [UInt8(ascii: " ")])), as: UTF8.self)
+        }
         var json = JSONWriter(capacity: 992)
         json.beginArray()
         for argument in recorder.status.command { json.string(utf8: argument) }

@@ -51,6 +51,45 @@ struct LeftoverTests {
         try eventually("the sidecars to go") { box.sidecars("a") == [] }
     }
 
+    @Test(
+        "what leftovers write is read for as long as they write; it used to be cut two seconds after the command's end"
+    )
+    func leftWriting() throws {
+        box.mayLeaveProcesses = true
+        let loop = "for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo $i; done"
+        try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "(\(loop)) 2>/dev/null & exit 0")
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+        #expect(box.journalText("a") == "1\n2\n3\n4\n5\n6\n7\n8\n")
+        #expect(try !box.eventNames("a").contains("outputAbandoned"))
+    }
+
+    @Test("the end of reading what leftovers hold is in the log and the events")
+    func leftSilent() throws {
+        box.mayLeaveProcesses = true
+        try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "sleep 1000 2>/dev/null & echo said")
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+        let events = try box.events("a").filter { $0["event"]?.string == "outputAbandoned" }
+        #expect(events.map { $0["stream"]?.string } == ["stdout"])
+        #expect(box.log("a").contains("stdout is not read any more, though processes still hold it"))
+    }
+
+    @Test("leftovers that never stop writing don't keep a session that is told to end, nor the next child")
+    func leftWritingForEver() throws {
+        box.mayLeaveProcesses = true
+        let loop = "while sleep 0.1; do echo; done"
+        try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "(\(loop)) & read x")
+        #expect(try box.ctl("eof", "a").status == 0)
+        try eventually("the child's end") { box.log("a").contains("the child ended") }
+        #expect(try box.ctl("kill", "a").status == 0)
+        #expect(try box.eventNames("a").contains("outputAbandoned"))
+        try box.spawn(
+            "--leftovers", "leave", "--restart", "always", "--wait", "ready", "b", "--", "sh", "-c",
+            "(\(loop)) & read x")
+        #expect(try box.ctl("write", "b", "x").status == 0)
+        try eventually("the next child") { try box.status("b")["child"]?["restarts"]?.int ?? 0 > 0 }
+        #expect(try box.ctl("kill", "--now", "b").status == 0)
+    }
+
     @Test("a session started inside a session outlives it")
     func nested() throws {
         try box.spawn("outer", "--", "sh", "-c", "\(Executables.keeperctl) spawn inner -- cat; exec cat")

@@ -81,6 +81,13 @@ package struct ProcessStat {
     }
 }
 
+/// Whether /proc shows this process among its children: it is not there in some containers, and may be that of
+/// another PID namespace, whose numbers mean other processes.
+package var processesAreVisible: Bool {
+    processLink("self").map { equalUTF8($0, "\(getpid())") } == true
+        && access("/proc/thread-self/children", R_OK) == 0
+}
+
 /// Where a symbolic link below /proc points.
 @inline(never) package func processLink(_ name: String) -> String? {
     var space = InlineArray<512, UInt64>(repeating: 0)

@@ -63,7 +63,8 @@ extension Session {
                 run.phase = .done
             } else {
                 run.phase = .terminating
-                log.line("ending processes that the child left behind: \(left?.count ?? 0)")
+                log.line(
+                    "ending processes that the child left behind: \(left.map { "\($0.count)" } ?? "unknown")")
                 for pid in left ?? [] { signalLeftover(pid, SIGTERM) }
                 deadlines.set(.leftovers, in: run.leftoverGrace)
                 if run.isAdopted { watch(left ?? []) }
@@ -78,7 +79,10 @@ extension Session {
     /// - Returns: nil when it could not be found out.
     func leftovers() -> [pid_t]? {
         var found: [pid_t] = []
-        guard var open = readChildren(of: getpid()) else { return nil }
+        guard processesAreVisible, var open = readChildren(of: getpid()) else {
+            // A subreaper that has no child has no descendant either.
+            return hasNoChildren ? [] : nil
+        }
         while let pid = open.popLast() {
             if pid == childPID {
                 open += children(of: pid)
@@ -91,6 +95,30 @@ extension Session {
         if run.isAdopted { addStrays(to: &found) }
         addMembers(to: &found)
         return found
+    }
+
+    private var hasNoChildren: Bool {
+        var record = csys_ended()
+        return csys_waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &record) < 0 && csys_errno() == ECHILD
+    }
+
+    /// Where /proc shows none of the session's processes, the child's group is all that is known of what it left.
+    private func killRestOfGroup() {
+        guard let group = recorder.status.child?.identity.pid else { return }
+        var record = csys_ended()
+        // While a child of this process is in it, the number is the group's.
+        if csys_waitid(P_PGID, id_t(group), WEXITED | WNOHANG | WNOWAIT, &record) == 0 {
+            try? signalGroup(group, SIGKILL)
+        }
+    }
+
+    /// Says it once.
+    func noteHiddenProcesses() {
+        if processesAreHidden { return }
+        processesAreHidden = true
+        log.line(
+            "/proc does not show this session's processes: what leaves the child's group can't be ended, nor measured"
+        )
     }
 
     func signalLeftover(_ pid: pid_t, _ signal: Int32) {
@@ -120,7 +148,7 @@ extension Session {
 
     /// The time of the leftovers is up: first they are killed, then what survives that is reported.
     func endLeftovers() {
-        guard let left = leftovers() else { return deadlines.set(.leftovers, in: .seconds(1)) }
+        guard let left = leftovers() else { return endHiddenLeftovers() }
         if left.isEmpty { return checkOver() }
         switch run.phase {
         case .untouched, .done: return
@@ -129,6 +157,24 @@ extension Session {
             kill(left)
             deadlines.set(.leftovers, in: .seconds(2))
         case .killing: becomeStuck(survivors: left)
+        }
+    }
+
+    /// The same where nobody can tell who is left: what can't be known keeps no session alive.
+    private func endHiddenLeftovers() {
+        // A shortage of descriptors passes.
+        if processesAreVisible { return deadlines.set(.leftovers, in: .seconds(1)) }
+        noteHiddenProcesses()
+        switch run.phase {
+        case .untouched, .done: return
+        case .terminating:
+            run.phase = .killing
+            killRestOfGroup()
+            deadlines.set(.leftovers, in: .seconds(2))
+        case .killing:
+            log.line("processes that the child left behind can't be found; they are left alone")
+            run.phase = .done
+            checkOver()
         }
     }
 

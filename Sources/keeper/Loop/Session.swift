@@ -43,6 +43,8 @@ final class Session {
     private let maximumConnections: Int
     private var acceptHasFailed = false
     private var isCleared = false
+    /// /proc does not show the session's processes; said in the log.
+    var processesAreHidden = false
     private var capturedSize = (bound: 0, interval: Int64(0))
 
     init(

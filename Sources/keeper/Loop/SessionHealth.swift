@@ -20,6 +20,7 @@ extension Session {
     /// One look.
     func sample() {
         guard child != nil else { return }
+        if !processesAreVisible { return noteHiddenProcesses() }
         deadlines.set(.sample, in: Session.sampleInterval)
         let usage = measureTree()
         if let bound = settings.limits.maximumMemory, usage.memory > bound {

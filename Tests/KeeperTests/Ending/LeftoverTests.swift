@@ -122,4 +122,52 @@ struct LeftoverTests {
         let keeper = try box.keeperPID("a")
         try eventually("only the child to be left") { Proc.children(keeper) == [try box.childPID("a")] }
     }
+
+    /// Starts a session whose keeper, and all below it, can't see /proc.
+    private func spawnHidden(_ id: String, _ script: String, unshare: [String] = ["--mount"]) throws {
+        box.environment["PATH"] = "\(Executables.directory):\(box.environment["PATH"] ?? "")"
+        let command =
+            "mount -t tmpfs none /proc && exec keeperctl spawn --wait ready \(id) -- sh -c '\(script)'"
+        let outcome = try box.run(["unshare"] + unshare + ["sh", "-c", command])
+        try #require(outcome.status == 0, outcome.why)
+    }
+
+    @Test("without /proc a session ends as soon as its last process has", requiresRoot(), requires("unshare"))
+    func hidden() throws {
+        for (id, options) in [("a", []), ("b", ["--now"])] as [(String, [String])] {
+            try spawnHidden(id, "cat; (sleep 0.1) & exit 3")
+            let outcome = try box.run([Executables.keeperctl, "kill", id] + options, limit: 20)
+            #expect(outcome.status == 0, outcome.why)
+            #expect(box.sidecars(id) == [] && box.state(id) == "exited")
+            #expect(!box.log(id).contains("/proc"), "nothing was left that could not be known")
+        }
+        try spawnHidden("c", "cat; exit 3")
+        #expect(try box.ctl("eof", "c").status == 0)
+        try eventually("its own end", timeout: 20) { box.sidecars("c") == [] }
+        #expect(try box.status("c")["exit"]?["code"]?.int == 3)
+    }
+
+    @Test(
+        "what can't be found without /proc keeps no session alive, and the log says so", requiresRoot(),
+        requires("unshare"), arguments: [[], ["--now"]])
+    func hiddenLeftovers(options: [String]) throws {
+        // One in the child's group, deaf to SIGTERM, and one that has left it.
+        let file = box.root + "/pid"
+        box.environment["PIDFILE"] = file
+        box.mayLeaveProcesses = true
+        try spawnHidden(
+            "a",
+            "(trap \"\" TERM; exec sleep 1000) </dev/null >/dev/null 2>&1 & echo $!; "
+                + "setsid sh -c \"trap : TERM; echo \\$\\$ >$PIDFILE; while :; do sleep 0.1; done\" "
+                + "</dev/null >/dev/null 2>&1 & exec cat")
+        let gone = try escaped(file)
+        let member = try eventual("the group's") { Int(box.journalText("a").filter { $0.isNumber }) }
+        let outcome = try box.run([Executables.keeperctl, "kill", "a"] + options, limit: 30)
+        #expect(outcome.status == 0, outcome.why)
+        #expect(box.sidecars("a") == [] && box.state("a") == "exited")
+        #expect(!Proc.alive(member), "the child's group can be ended")
+        #expect(Proc.alive(gone))
+        kill(pid_t(gone), SIGKILL)
+        #expect(box.log("a").split(separator: "\n").filter { $0.contains("/proc does not show") }.count == 1)
+    }
 }

@@ -120,9 +120,8 @@ extension Session {
         closeReadyPipe()
         recorder.status.child?.readyAt = Timestamp.now()
         clearReason()
-        updateExtents()
         log.line("keeper ready: \(settings.id.string)")
-        recorder.transition(to: .running, "ready", in: place.folder)
+        recorder.transition(to: .running, .ready)
         // Behind the record: whoever waits for it looks there next. Said once: the reader may have stopped reading.
         if isFirst { report.ready() }
         supervision.lastWatchdog = now

@@ -39,7 +39,6 @@ extension Session {
 
     private func awaitRestart(after end: ProcessEnd) {
         flushIndexes()
-        updateExtents()
         run.isSettled = true
         var delay: Int64 = 0
         if case .restart = run.cause {
@@ -50,15 +49,8 @@ extension Session {
             if end != .exited(0) { recorder.status.stderrTail = stderrTail() }
         }
         recorder.status.nextStartAt = Timestamp(nanoseconds: Timestamp.now().nanoseconds + delay)
-        recorder.transition(to: .backoff, "exited", in: place.folder) { json in
-            end.write(codeKey: "exitCode", to: &json)
-        }
-        recorder.event("restarting", in: place.folder) { json in
-            json.key("delayMs")
-            json.integer(Int(delay / 1_000_000))
-            json.key("restarts")
-            json.integer((recorder.status.child?.restarts ?? 0) + 1)
-        }
+        recorder.transition(to: .backoff, .exited(end))
+        recorder.record(.restarting(delay: delay, restarts: (recorder.status.child?.restarts ?? 0) + 1))
         if delay == 0 { return startAgain() }
         log.line("starting the command again in \(delay / 1_000_000) ms")
         deadlines.set(.restart, in: delay)
@@ -81,12 +73,8 @@ extension Session {
         }
         resilience?.keepChild(self)
         recordChild()
-        recorder.transition(to: .starting, "started", in: place.folder) { json in
-            json.key("pid")
-            json.integer(childPID ?? 0)
-            json.key("restarts")
-            json.integer(recorder.status.child?.restarts ?? 0)
-        }
+        recorder.transition(
+            to: .starting, .started(pid: childPID ?? 0, restarts: recorder.status.child?.restarts ?? 0))
         answerRestarts()
         scheduleRetry()
     }
@@ -121,13 +109,8 @@ extension Session {
         }
         let delay = nextDelay()
         recorder.status.nextStartAt = Timestamp(nanoseconds: Timestamp.now().nanoseconds + delay)
-        recorder.writeStatus(in: place.folder)
-        recorder.event("restarting", in: place.folder) { json in
-            json.key("delayMs")
-            json.integer(Int(delay / 1_000_000))
-            json.key("message")
-            json.string(error.text)
-        }
+        recorder.writeStatus()
+        recorder.record(.restarting(delay: delay, message: error.text))
         deadlines.set(.restart, in: delay)
         scheduleRetry()
     }
@@ -178,8 +161,7 @@ extension Session {
 
     func writeState(to json: inout JSONWriter) {
         json.beginObject()
-        json.key("state")
-        json.string("\(recorder.status.state.name)")
+        json.member("state", text: recorder.status.state.name)
         json.endObject()
     }
 
@@ -195,7 +177,7 @@ extension Session {
         do throws(SystemError) { try signalChild(SIGSTOP, pauseScope) } catch { throw .failed(error) }
         input.hold(true)
         log.line("paused")
-        recorder.transition(to: .paused, "paused", in: place.folder)
+        recorder.transition(to: .paused, .paused)
         control.answer(reply) { json in writeState(to: &json) }
         scheduleRetry()
     }
@@ -209,7 +191,7 @@ extension Session {
         input.hold(false)
         forgivePause()
         log.line("resumed")
-        recorder.transition(to: .running, "resumed", in: place.folder)
+        recorder.transition(to: .running, .resumed)
         control.answer(reply) { json in writeState(to: &json) }
         scheduleRetry()
     }

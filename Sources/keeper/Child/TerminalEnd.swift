@@ -145,8 +145,7 @@ extension Session {
         do throws(SystemError) { try input.resize(size) } catch { throw .failed(error) }
         if recorder.status.terminalSize != size {
             recorder.status.terminalSize = size
-            updateExtents()
-            recorder.writeStatus(in: place.folder)
+            recorder.writeStatus()
             scheduleRetry()
         }
         control.answer(reply) { $0.value(.object([])) }

@@ -73,8 +73,7 @@ extension Session {
     }
 
     private func answerStatus(_ reply: Reply) {
-        updateExtents()
-        control.answer(reply) { recorder.status.write(to: &$0) }
+        control.answer(reply) { recorder.writeStatus(to: &$0) }
     }
 
     private func stop(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
@@ -126,10 +125,7 @@ extension Session {
         } catch {
             throw .failed(error)
         }
-        recorder.event("signalled", in: place.folder) { json in
-            json.key("signal")
-            json.string(signalName(number))
-        }
+        recorder.record(.signalled(number))
         control.answer(reply) { $0.value(.object([])) }
     }
 
@@ -146,12 +142,8 @@ extension Session {
             }
         }
         recorder.status.labels = labels
-        updateExtents()
-        recorder.writeStatus(in: place.folder)
-        recorder.event("label", in: place.folder) { json in
-            json.key("labels")
-            labels.write(to: &json)
-        }
+        recorder.writeStatus()
+        recorder.record(.label(labels))
         scheduleRetry()
         control.answer(reply) { json in
             json.beginObject()

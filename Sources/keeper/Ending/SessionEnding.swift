@@ -117,7 +117,7 @@ extension Session {
         if processesAreHidden { return }
         processesAreHidden = true
         log.line(
-            "/proc does not show this session's processes: what leaves the child's group can't be ended, nor measured"
+            "/proc does not show this session's processes: what leaves the child's group is left alone, none is measured"
         )
     }
 
@@ -164,7 +164,6 @@ extension Session {
     private func endHiddenLeftovers() {
         // A shortage of descriptors passes.
         if processesAreVisible { return deadlines.set(.leftovers, in: .seconds(1)) }
-        noteHiddenProcesses()
         switch run.phase {
         case .untouched, .done: return
         case .terminating:
@@ -172,7 +171,7 @@ extension Session {
             killRestOfGroup()
             deadlines.set(.leftovers, in: .seconds(2))
         case .killing:
-            log.line("processes that the child left behind can't be found; they are left alone")
+            noteHiddenProcesses()
             run.phase = .done
             checkOver()
         }
@@ -203,7 +202,7 @@ extension Session {
             deadlines.clear(.drain)
             return settle()
         }
-        if outputs.contains(where: { $0.failure != nil }), ending.urgency == .now || place.isRemoved {
+        if outputs.contains(where: { $0.failure != nil }), ending.urgency == .now || place.folder.isRemoved {
             return waiveRecording()
         }
         if ending.urgency == .now { return deadlines.set(.drain, in: 0) }
@@ -240,7 +239,6 @@ extension Session {
         guard let end = run.end else { return }
         run.isSettled = true
         flushIndexes()
-        updateExtents()
         var wasLimited = false
         if case .limit = run.cause { wasLimited = true }
         let hasFailed =
@@ -259,24 +257,17 @@ extension Session {
             } else if case .stop = run.cause {
                 recorder.status.reason = nil
             }
-            recorder.transition(to: hasFailed ? .failed : .exited, "exited", in: place.folder) { json in
-                end.write(codeKey: "exitCode", to: &json)
-                if let reason = recorder.status.reason {
-                    json.key("reason")
-                    json.string(reason)
-                }
-                // For readers of a session that removes its files: how much there has been.
-                json.key("stdout")
-                json.integer(recorder.status.stdout.next)
-                json.key("stderr")
-                json.integer(recorder.status.stderr.next)
-            }
+            let (stdout, stderr) = recorder.extents()
+            recorder.transition(
+                to: hasFailed ? .failed : .exited,
+                .exited(end, reason: recorder.status.reason, carried: (stdout.next, stderr.next)))
             ending.exitStatus =
                 hasFailed || (settings.isDropIn && !supervision.hasBeenReady && !ending.wasStopped) ? 1 : 0
         } else {
-            recorder.retry(in: place.folder)
+            recorder.retry()
         }
-        if recorder.statusIsStale, !ending.recordingIsWaived, ending.urgency == .now || place.isRemoved {
+        if recorder.statusIsStale, !ending.recordingIsWaived, ending.urgency == .now || place.folder.isRemoved
+        {
             ending.recordingIsWaived = true
             noteLoss("the record of the end (\(end.text))")
         }
@@ -301,7 +292,7 @@ extension Session {
 
     func stderrTail() -> [UInt8]? {
         for stream in outputs where stream.name == (settings.mergesStreams ? .stdout : .stderr) {
-            if case .journal(let journal) = stream.sink { return journal.tail(8 << 10, in: place.folder) }
+            if case .journal(let journal) = stream.sink { return journal.tail(8 << 10) }
         }
         return nil
     }
@@ -319,7 +310,8 @@ extension Session {
 
     private func noteLoss(_ what: String) {
         let why =
-            place.isRemoved ? "the session's folder was removed" : "told to end while the disk takes no more"
+            place.folder.isRemoved
+            ? "the session's folder was removed" : "told to end while the disk takes no more"
         log.line("\(why): lost: \(what)")
         if let before = ending.lost {
             ending.lost = "\(before), and \(what)"

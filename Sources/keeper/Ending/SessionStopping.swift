@@ -86,11 +86,7 @@ extension Session {
 
     func noteStopping(reason: String?) {
         log.line("stopping")
-        recorder.transition(to: .stopping, "stopping", in: place.folder) { json in
-            guard let reason else { return }
-            json.key("reason")
-            json.string(reason)
-        }
+        recorder.transition(to: .stopping, .stopping(reason: reason))
         scheduleRetry()
     }
 
@@ -160,10 +156,7 @@ extension Session {
         } catch {
             log.line("cannot signal the child: \(error.text)")
         }
-        recorder.event("signalled", in: place.folder) { json in
-            json.key("signal")
-            json.string(signalName(signal))
-        }
+        recorder.record(.signalled(signal))
     }
 
     var childPID: pid_t? {
@@ -180,12 +173,7 @@ extension Session {
         log.line("stuck: processes survive SIGKILL")
         // Told to end once more, with the child gone, it is what it was.
         if recorder.status.state != .stuck {
-            recorder.transition(to: .stuck, "stuck", in: place.folder) { json in
-                json.key("survivors")
-                json.beginArray()
-                for pid in survivors { json.integer(pid) }
-                json.endArray()
-            }
+            recorder.transition(to: .stuck, .stuck(survivors: survivors))
         }
         answerStops(survivors: survivors)
         refuseRestarts()
@@ -210,16 +198,9 @@ extension Session {
             control.answer(reply) { json in
                 json.beginObject()
                 if let end = run.end { end.write(codeKey: "exitCode", to: &json) }
-                json.key("state")
-                json.string("\(recorder.status.state.name)")
-                json.key("survivors")
-                json.beginArray()
-                for pid in survivors { json.integer(pid) }
-                json.endArray()
-                if let lost = ending.lost {
-                    json.key("lost")
-                    json.string(lost)
-                }
+                json.member("state", text: recorder.status.state.name)
+                json.member("survivors", survivors)
+                if let lost = ending.lost { json.member("lost", lost) }
                 json.endObject()
             }
         }

@@ -201,7 +201,7 @@ struct Recovery {
     private func makeSession(
         _ state: SavedState, _ childDirectory: consuming FileDescriptor
     ) throws(SystemError) -> Session {
-        guard let recorder = SessionRecorder(restoring: state) else {
+        guard let status = SessionStatus(bytes: state.status) else {
             throw SystemError("read the status", "", EINVAL)
         }
         let poller = try Poller()
@@ -209,9 +209,11 @@ struct Recovery {
         let signals = try SignalReader(Session.signals)
         ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
         try systemCall("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+        let place = SessionPlace(SessionNames(settings.id), restoring: state)
         return Session(
-            settings: settings, place: SessionPlace(SessionNames(settings.id), restoring: state), log: log,
-            report: SpawnReport(nil, isSilent: true), recorder: recorder, poller: poller, signals: signals,
+            settings: settings, place: place, log: log, report: SpawnReport(nil, isSilent: true),
+            recorder: SessionRecorder(status, in: place.folder, restoring: state), poller: poller,
+            signals: signals,
             childDirectory: childDirectory, childMask: umask(0o077))
     }
 

@@ -37,24 +37,21 @@ extension Session {
         resumeReadiness()
         for stream in outputs { read(stream.name) }
         for stream in outputs { if let failure = stream.failure { noteFullDisk(failure) } }
-        updateExtents()
-        recorder.writeStatus(in: place.folder)
+        recorder.writeStatus()
         // Only now: the status that is there by now says that the one before was this session's too.
         try place.rewriteSidecar()
         log.line(
             "goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
-        recorder.event("recovered", in: place.folder) { json in
-            json.key("pid")
-            json.integer(getpid())
-            json.key("previousPid")
-            json.integer(before)
-            json.key("to")
-            json.string("\(recorder.status.state.name)")
-            guard let last = resilience?.page[.lastTurn], last > 0 else { return }
-            json.key("lastTurn")
-            json.string(Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last)).rfc3339)
+        var lastTurn: Timestamp?
+        if let last = resilience?.page[.lastTurn], last > 0 {
+            lastTurn = Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last))
         }
-        if isNewChild { noteStart() }
+        recorder.record(
+            .recovered(pid: getpid(), previous: before, lastTurn: lastTurn), to: recorder.status.state)
+        if isNewChild {
+            let restarts = recorder.status.child?.restarts ?? 0
+            recorder.record(.started(pid: childPID ?? 0, restarts: restarts), to: .starting)
+        }
         resumeInput()
         forgivePause()
         for kind in [.drain, .leftovers, .stopStep, .accept, .idle, .logSize] as [DeadlineKind] {
@@ -66,17 +63,6 @@ extension Session {
         resilience?.checkpoint(self)
         recorder.manager.tell(recorder.status, isStarted: true)
         resumeRun()
-    }
-
-    private func noteStart() {
-        recorder.event("started", in: place.folder) { json in
-            json.key("to")
-            json.string("starting")
-            json.key("pid")
-            json.integer(childPID ?? 0)
-            json.key("restarts")
-            json.integer(recorder.status.child?.restarts ?? 0)
-        }
     }
 
     private func resumeReadiness() {
@@ -92,7 +78,7 @@ extension Session {
             var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
             for stream in outputs {
                 guard case .journal(let journal) = stream.sink else { continue }
-                let tail = journal.tail(text.count - 1, in: place.folder)
+                let tail = journal.tail(text.count - 1)
                 if stream.name == .stdout { tails.stdout = tail } else { tails.stderr = tail }
             }
             supervision.match?.resume(isArmed: true, tails: tails)
@@ -107,10 +93,7 @@ extension Session {
         input.hold(recorder.status.state == .paused)
         guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin != nil else { return }
         log.line("a line of input may have been torn")
-        recorder.event("dropped", in: place.folder) { json in
-            json.key("why")
-            json.string("torn")
-        }
+        recorder.record(.torn)
         try? input.send([], isFirst: true, then: nil)
     }
 

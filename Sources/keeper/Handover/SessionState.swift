@@ -9,7 +9,6 @@ extension Session {
     ///   then.
     func save(isCheckpoint: Bool = false) -> SavedState {
         flushIndexes()
-        updateExtents()
         var state = SavedState()
         state.version = "\(keeperVersion)"
         place.save(into: &state)
@@ -43,7 +42,7 @@ extension Session {
                 state.deadlines.append((kind: kind.rawValue, time: time))
             }
         }
-        state.streams = outputs.map { $0.save(in: place.folder) }
+        state.streams = outputs.map { $0.save() }
         state.lastOutputWasStderr = lastOutput == .stderr
         state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
         if !isCheckpoint { control.save(into: &state) }
@@ -88,7 +87,9 @@ extension Session {
         for stream in state.streams {
             let stage = adoptStage(stream, &problem)
             outputs.append(
-                OutputStream(restoring: stream, bound: bound, stage: stage, poller: poller, &problem))
+                OutputStream(
+                    restoring: stream, bound: bound, folder: place.folder, stage: stage, poller: poller,
+                    &problem))
         }
         if !outputs.isEmpty { lastOutput = state.lastOutputWasStderr ? .stderr : .stdout }
         if let socket = FileDescriptor(owningIfOpen: state.notes) {
@@ -119,12 +120,7 @@ extension Session {
             control.answer(state.request.reply, .refused(failure))
         } else {
             log.line("upgraded from \(state.version) to \(keeperVersion)")
-            recorder.event("upgraded", in: place.folder) { json in
-                json.key("version")
-                json.string("\(keeperVersion)")
-                json.key("previousVersion")
-                json.string(state.version)
-            }
+            recorder.record(.upgraded(previousVersion: state.version))
             control.answer(state.request.reply) { json in
                 json.beginObject()
                 json.key("version")
@@ -133,7 +129,7 @@ extension Session {
             }
         }
         if state.binary >= 0 { close(state.binary) }
-        recorder.writeStatus(in: place.folder)
+        recorder.writeStatus()
         scheduleRetry()
         // A signal that came meanwhile is pending; a child that ended is found by looking.
         reap()

@@ -121,7 +121,7 @@ enum TakeOver {
     private static func restore(
         _ state: SavedState, _ descriptors: [Int32], _ settings: Settings, _ log: KeeperLog
     ) throws(SystemError) -> Session {
-        guard let recorder = SessionRecorder(restoring: state) else {
+        guard let status = SessionStatus(bytes: state.status) else {
             throw SystemError("read the status", "", EINVAL)
         }
         for number in descriptors where csys_fcntl(number, F_GETFD, 0) < 0 {
@@ -139,7 +139,8 @@ enum TakeOver {
         return Session(
             settings: settings, place: place, log: log,
             report: SpawnReport(FileDescriptor(owningIfOpen: state.report), isSilent: true),
-            recorder: recorder, poller: poller, signals: signals,
+            recorder: SessionRecorder(status, in: place.folder, restoring: state), poller: poller,
+            signals: signals,
             childDirectory: FileDescriptor(owning: state.childDirectory), childMask: mode_t(state.childMask)
         )
     }

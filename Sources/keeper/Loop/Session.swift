@@ -75,6 +75,8 @@ final class Session {
             input.terminal = TerminalEnd(size: present)
         }
         control.session = self
+        // A cycle, for as long as the process.
+        recorder.extents = { (self.extent(of: .stdout), self.extent(of: .stderr)) }
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
 
@@ -153,7 +155,7 @@ final class Session {
         case .stuck: lookAtStuck()
         case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
         case .sample: sample()
-        case .note: recorder.writeStatus(in: place.folder)
+        case .note: recorder.writeStatus()
         }
     }
 
@@ -234,24 +236,14 @@ final class Session {
     /// A writer left in the middle of a line.
     func inputWasDropped(_ bytes: Int) {
         log.line("dropped \(bytes) bytes of a line whose writer is gone")
-        recorder.event("dropped", in: place.folder) { json in
-            json.key("bytes")
-            json.integer(bytes)
-        }
+        recorder.record(.dropped(bytes: bytes))
     }
 
     /// A child ended with input in its pipe that it had not read, and another will follow.
     func inputWasUnread(_ bytes: Int, repeated: Int) {
         if bytes == 0 { return }
         log.line("the child left \(bytes) bytes of its input unread")
-        recorder.event("dropped", in: place.folder) { json in
-            json.key("bytes")
-            json.integer(bytes)
-            json.key("why")
-            json.string("unread")
-            json.key("sentAgain")
-            json.integer(min(bytes, repeated))
-        }
+        recorder.record(.unread(bytes: bytes, sentAgain: min(bytes, repeated)))
     }
 
     // MARK: Output
@@ -290,8 +282,7 @@ final class Session {
             if turnTime == 0 { turnTime = Timestamp.now().nanoseconds }
             let interrupted = lastOutput != stream.name
             lastOutput = stream.name
-            return journal.append(
-                bytes, time: turnTime, interrupted: interrupted, in: place.folder, failure: &failure)
+            return journal.append(bytes, time: turnTime, interrupted: interrupted, failure: &failure)
         case .log:
             // Looked at only while something is captured.
             if !deadlines.isSet(.logSize) { deadlines.set(.logSize, in: capturedSize.interval) }
@@ -302,15 +293,8 @@ final class Session {
     private func diskIsFull(_ stream: OutputStream, _ failure: SystemError) {
         log.line("\(stream.name.text) is not read until the disk takes more: \(failure.text)")
         noteFullDisk(failure)
-        recorder.writeStatus(in: place.folder)
-        recorder.event("journalFull", in: place.folder) { json in
-            json.key("stream")
-            json.string("\(stream.name.text)")
-            json.key("errno")
-            json.integer(failure.code)
-            json.key("message")
-            json.string(failure.reason)
-        }
+        recorder.writeStatus()
+        recorder.record(.journalFull(stream.name, failure))
         deadlines.set(.disk, in: .seconds(1))
     }
 
@@ -327,16 +311,13 @@ final class Session {
             guard isWritten else { continue }
             log.line("\(stream.name.text) is read again")
             if outputs.allSatisfy({ $0.failure == nil }) { recorder.status.reason = nil }
-            recorder.writeStatus(in: place.folder)
-            recorder.event("journalResumed", in: place.folder) { json in
-                json.key("stream")
-                json.string("\(stream.name.text)")
-            }
+            recorder.writeStatus()
+            recorder.record(.journalResumed(stream.name))
             if stream.isDrained { checkOver() }
         }
         if ending.isUnrecorded { return finish() }
         if childPID != nil, !place.hasChildSidecar { recordChild() }
-        recorder.retry(in: place.folder)
+        recorder.retry()
         if recorder.hasBacklog || outputs.contains(where: { $0.failure != nil }) {
             deadlines.set(.disk, in: .seconds(1))
         }
@@ -349,19 +330,15 @@ final class Session {
 
     func flushIndexes() {
         for stream in outputs {
-            if case .journal(let journal) = stream.sink { journal.flushIndex(in: place.folder) }
+            if case .journal(let journal) = stream.sink { journal.flushIndex() }
         }
     }
 
-    /// The status with what changes all the time.
-    func updateExtents() {
-        for stream in outputs {
-            guard case .journal(let journal) = stream.sink else { continue }
-            switch stream.name {
-            case .stdout: recorder.status.stdout = journal.extent
-            case .stderr: recorder.status.stderr = journal.extent
-            }
+    private func extent(of name: StreamName) -> StreamExtent {
+        for stream in outputs where stream.name == name {
+            if case .journal(let journal) = stream.sink { return journal.extent }
         }
+        return StreamExtent()
     }
 
     // MARK: Rest

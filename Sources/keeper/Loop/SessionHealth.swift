@@ -53,16 +53,7 @@ extension Session {
         let isHigh = count >= Session.patience
         if isHigh == wasHigh { return }
         log.line("\(kind) is \(isHigh ? "high" : "normal again"): \(value) \(unit), threshold \(threshold)")
-        recorder.event("health", in: place.folder) { json in
-            json.key("kind")
-            json.string("\(kind)")
-            json.key("level")
-            json.string(isHigh ? "high" : "normal")
-            json.key("value")
-            json.integer(value)
-            json.key("threshold")
-            json.integer(threshold)
-        }
+        recorder.record(.health(kind: kind, isHigh: isHigh, value: value, threshold: threshold))
     }
 
     /// Resident bytes, shared pages counted once for each process, and processor time in ns, of all descendants but

@@ -6,6 +6,7 @@ import KeeperShared
 /// The log is the truth; the index says roughly when which byte came and may be short or missing.
 final class JournalWriter {
     let stream: StreamName
+    private let folder: SessionFolder
     /// Bytes of output kept at most.
     private let bound: Int
     private let segmentLimit: Int
@@ -50,8 +51,8 @@ final class JournalWriter {
     }
 
     /// The state as it is now. The index is flushed first.
-    func save(in folder: borrowing FileDescriptor) -> State {
-        flushIndex(in: folder)
+    func save() -> State {
+        flushIndex()
         var state = State()
         state.base = base
         state.size = size
@@ -67,8 +68,8 @@ final class JournalWriter {
     }
 
     /// Goes on where another binary of the same process was, and owns its descriptors.
-    convenience init(_ stream: StreamName, bound: Int, restoring state: State) {
-        self.init(stream, bound: bound)
+    convenience init(_ stream: StreamName, bound: Int, in folder: SessionFolder, restoring state: State) {
+        self.init(stream, bound: bound, in: folder)
         base = state.base
         size = state.size
         closed = state.closed
@@ -81,8 +82,9 @@ final class JournalWriter {
         if state.index >= 0 { index = FileDescriptor(owning: state.index) }
     }
 
-    init(_ stream: StreamName, bound: Int) {
+    init(_ stream: StreamName, bound: Int, in folder: SessionFolder) {
         self.stream = stream
+        self.folder = folder
         self.bound = bound
         segmentLimit = max(1, bound / 4)
     }
@@ -93,8 +95,8 @@ final class JournalWriter {
     }
 
     /// Makes the first segment.
-    func open(in folder: borrowing FileDescriptor) throws(SystemError) {
-        try openSegment(in: folder)
+    func open() throws(SystemError) {
+        try openSegment()
     }
 
     /// Appends bytes that came at `time` (Unix time in ns).
@@ -103,7 +105,7 @@ final class JournalWriter {
     /// - Parameter failure: why not all of it could be written.
     /// - Returns: how many bytes are in the journal.
     func append(
-        _ bytes: UnsafeRawBufferPointer, time: Int64, interrupted: Bool, in folder: borrowing FileDescriptor,
+        _ bytes: UnsafeRawBufferPointer, time: Int64, interrupted: Bool,
         failure: inout SystemError?
     ) -> Int {
         var written = 0
@@ -112,9 +114,9 @@ final class JournalWriter {
                 if log == nil || segmentHasEnded || size >= segmentLimit
                     || indexRecords >= JournalWriter.maximumRecords
                 {
-                    try openSegment(in: folder)
+                    try openSegment()
                 }
-                note(time: time, interrupted: interrupted && written == 0, in: folder)
+                note(time: time, interrupted: interrupted && written == 0)
                 let part = partForSegment(UnsafeRawBufferPointer(rebasing: bytes[written...]))
                 var offset = 0
                 while offset < part.bytes.count {
@@ -156,22 +158,22 @@ final class JournalWriter {
         return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), false)
     }
 
-    private func openSegment(in folder: borrowing FileDescriptor) throws(SystemError) {
+    private func openSegment() throws(SystemError) {
         if log != nil {
-            flushIndex(in: folder)
+            flushIndex()
             // Make room first: a full disk must not keep what is due to go.
             var kept = size + segmentLimit
             for segment in closed { kept += segment.size }
             while kept > bound, let oldest = closed.first {
-                try? folder.remove(stream.segmentName(base: oldest.base))
-                try? folder.remove(stream.indexName(base: oldest.base))
+                try? folder.descriptor.remove(stream.segmentName(base: oldest.base))
+                try? folder.descriptor.remove(stream.indexName(base: oldest.base))
                 kept -= oldest.size
                 closed.removeFirst()
             }
         }
         let newBase = base + size
         let name = stream.segmentName(base: newBase)
-        let file = try folder.open(name, O_WRONLY | O_CREAT | O_APPEND)
+        let file = try folder.descriptor.open(name, O_WRONLY | O_CREAT | O_APPEND)
         if log != nil { closed.append(Segment(base: base, size: size)) }
         log = consume file
         base = newBase
@@ -182,23 +184,23 @@ final class JournalWriter {
         indexRecords = 0
         pendingRecords = []
         lastRecordPosition = -1
-        swapLink(to: name, in: folder)
+        swapLink(to: name)
     }
 
     /// The link is for people; a failure costs them the newest lines until the next segment.
-    private func swapLink(to name: String, in folder: borrowing FileDescriptor) {
+    private func swapLink(to name: String) {
         do throws(SystemError) {
             if base == 0 {
-                try folder.link(name, to: stream.linkName)
+                try folder.descriptor.link(name, to: stream.linkName)
             } else {
-                try folder.remove(stream.newLinkName)
-                try folder.link(name, to: stream.newLinkName)
-                try folder.rename(stream.newLinkName, to: stream.linkName)
+                try folder.descriptor.remove(stream.newLinkName)
+                try folder.descriptor.link(name, to: stream.newLinkName)
+                try folder.descriptor.rename(stream.newLinkName, to: stream.linkName)
             }
         } catch {}
     }
 
-    private func note(time: Int64, interrupted: Bool, in folder: borrowing FileDescriptor) {
+    private func note(time: Int64, interrupted: Bool) {
         let position = base + size
         let wasSilent = time - lastChunkTime >= JournalWriter.silence || time < lastChunkTime
         lastChunkTime = time
@@ -212,18 +214,19 @@ final class JournalWriter {
         withUnsafeBytes(of: UInt64(position).littleEndian) { pendingRecords += $0 }
         withUnsafeBytes(of: UInt64(bitPattern: time).littleEndian) { pendingRecords += $0 }
         if wasSilent || interrupted || pendingRecords.count >= 64 * StreamName.indexRecordSize {
-            flushIndex(in: folder)
+            flushIndex()
         }
     }
 
     /// Writes the records that wait. What can't be written is dropped: the index may be short.
-    func flushIndex(in folder: borrowing FileDescriptor) {
+    func flushIndex() {
         if pendingRecords.isEmpty { return }
         defer { pendingRecords.removeAll(keepingCapacity: true) }
         if indexIsBroken { return }
         do throws(SystemError) {
             if index == nil {
-                index = try folder.open(stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
+                index = try folder.descriptor.open(
+                    stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
             }
             switch index {
             case .some(let file): try file.writeAll(pendingRecords, "\(stream.text).idx")
@@ -235,14 +238,14 @@ final class JournalWriter {
     }
 
     /// The last bytes of the stream, at most `count`, from the newest segments.
-    func tail(_ count: Int, in folder: borrowing FileDescriptor) -> [UInt8] {
+    func tail(_ count: Int) -> [UInt8] {
         var tail: [UInt8] = []
         let segments = closed + [Segment(base: base, size: size)]
         for segment in segments.reversed() where tail.count < count {
             let want = min(count - tail.count, segment.size)
             let part = [UInt8](unsafeUninitializedCapacity: want) { space, filled in
                 do throws(SystemError) {
-                    let file = try folder.open(stream.segmentName(base: segment.base), O_RDONLY)
+                    let file = try folder.descriptor.open(stream.segmentName(base: segment.base), O_RDONLY)
                     filled = try file.read(
                         into: UnsafeMutableRawBufferPointer(space), at: segment.size - want)
                 } catch {}

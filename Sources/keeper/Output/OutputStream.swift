@@ -39,7 +39,7 @@ final class OutputStream {
     }
 
     /// What the next binary needs of it.
-    func save(in folder: borrowing FileDescriptor) -> SavedState.Stream {
+    func save() -> SavedState.Stream {
         var state = SavedState.Stream()
         state.isStderr = name == .stderr
         state.pipe = pipeNumber
@@ -48,7 +48,7 @@ final class OutputStream {
         state.failure = Int64(failure?.code ?? 0)
         if case .journal(let journal) = sink {
             state.hasJournal = true
-            state.journal = journal.save(in: folder)
+            state.journal = journal.save()
         }
         return state
     }
@@ -57,14 +57,15 @@ final class OutputStream {
     ///
     /// - Parameter problem: why it can't; what it owns stays open.
     convenience init(
-        restoring state: SavedState.Stream, bound: Int, stage: OutputStage?, poller: Poller,
+        restoring state: SavedState.Stream, bound: Int, folder: SessionFolder, stage: OutputStage?,
+        poller: Poller,
         _ problem: inout SystemError?
     ) {
         let name = state.isStderr ? StreamName.stderr : .stdout
         self.init(
             name,
             sink: state.hasJournal
-                ? .journal(JournalWriter(name, bound: bound, restoring: state.journal)) : .log,
+                ? .journal(JournalWriter(name, bound: bound, in: folder, restoring: state.journal)) : .log,
             stage: stage, poller: poller)
         pipe = FileDescriptor(owningIfOpen: state.pipe)
         unwritten.append(state.unwritten, &problem)

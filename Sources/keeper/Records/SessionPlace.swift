@@ -25,7 +25,7 @@ final class SessionPlace {
     let directory: FileDescriptor
     /// Absolute, for the child.
     let directoryPath: String
-    let folder: FileDescriptor
+    let folder: SessionFolder
     let inputListener: FileDescriptor
     let controlListener: FileDescriptor
     private let sidecar: OwnedSidecar
@@ -34,8 +34,6 @@ final class SessionPlace {
     /// What was at the socket's name before is under its dot-name, until the start has succeeded.
     private var replacedSocket: Bool
     private var folderIsInstalled = false
-    /// Somebody has removed the folder: nothing can be recorded any more, however long one waits.
-    var isRemoved: Bool { (try? folder.metadata())?.links == 0 }
 
     /// Claims the id: the sidecar first, so that whatever else is left by a `kill -9` can be found.
     ///
@@ -76,7 +74,7 @@ final class SessionPlace {
         directoryPath = path
         inputListener = bound
         controlListener = control
-        folder = newFolder
+        folder = SessionFolder(newFolder)
         socketFile = metadata
         replacedSocket = replaced
     }
@@ -90,7 +88,7 @@ final class SessionPlace {
     /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         state.directory = directory.raw
-        state.folder = folder.raw
+        state.folder = folder.descriptor.raw
         state.sidecar = sidecar.number
         state.inputListener = inputListener.raw
         state.controlListener = controlListener.raw
@@ -103,7 +101,7 @@ final class SessionPlace {
     init(_ names: SessionNames, restoring state: SavedState) {
         self.names = names
         directory = FileDescriptor(owning: state.directory)
-        folder = FileDescriptor(owning: state.folder)
+        folder = SessionFolder(FileDescriptor(owning: state.folder))
         sidecar = OwnedSidecar(owning: FileDescriptor(owning: state.sidecar))
         inputListener = FileDescriptor(owning: state.inputListener)
         controlListener = FileDescriptor(owning: state.controlListener)
@@ -166,7 +164,7 @@ final class SessionPlace {
     /// Removes the input socket's name: no writer can connect from here on.
     func removeSocket() { remove(names.socket, ifSameAs: socketFile) }
 
-    func removeControlSocket() { try? folder.remove(SessionNames.controlSocket) }
+    func removeControlSocket() { try? folder.descriptor.remove(SessionNames.controlSocket) }
 
     /// Whether the child's PID is beside the keeper's.
     var hasChildSidecar: Bool { childSidecar != nil }

@@ -7,6 +7,9 @@ import KeeperShared
 final class SessionRecorder {
     var status: SessionStatus
     var manager = ServiceManager()
+    /// How far the journals go, whenever the status is written.
+    var extents: () -> (stdout: StreamExtent, stderr: StreamExtent) = { (StreamExtent(), StreamExtent()) }
+    private let folder: SessionFolder
     private var events: FileDescriptor?
     private var eventBytes = 0
     private var sequence = 0
@@ -21,12 +24,24 @@ final class SessionRecorder {
     /// Most statuses and events are shorter.
     private static let usualSize = 992
 
-    init(_ status: SessionStatus) { self.status = status }
+    init(_ status: SessionStatus, in folder: SessionFolder) {
+        self.status = status
+        self.folder = folder
+    }
+
+    /// Goes on where another binary was.
+    convenience init(_ status: SessionStatus, in folder: SessionFolder, restoring state: SavedState) {
+        self.init(status, in: folder)
+        events = FileDescriptor(owningIfOpen: state.events)
+        eventBytes = state.eventBytes
+        sequence = state.sequence
+        waitingEvents = state.waitingEvents
+    }
 
     /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         var json = JSONWriter(capacity: SessionRecorder.usualSize)
-        status.write(to: &json)
+        writeStatus(to: &json)
         state.status = json.bytes
         state.events = events.raw
         state.eventBytes = eventBytes
@@ -34,68 +49,70 @@ final class SessionRecorder {
         state.waitingEvents = waitingEvents
     }
 
-    /// Goes on where another binary was; nil when its status can't be understood.
-    convenience init?(restoring state: SavedState) {
-        guard let status = SessionStatus(bytes: state.status) else { return nil }
-        self.init(status)
-        events = FileDescriptor(owningIfOpen: state.events)
-        eventBytes = state.eventBytes
-        sequence = state.sequence
-        waitingEvents = state.waitingEvents
-    }
-
     /// Whether something waits for room on the disk.
     var hasBacklog: Bool { statusIsStale || !waitingEvents.isEmpty }
 
-    /// Writes the status as it is now.
-    ///
-    /// - Returns: whether it is on disk.
-    @discardableResult
-    func writeStatus(in folder: borrowing FileDescriptor) -> Bool {
-        var json = JSONWriter(capacity: SessionRecorder.usualSize)
+    // MARK: The status
+
+    /// Appends the status as it is now.
+    func writeStatus(to json: inout JSONWriter) {
+        (status.stdout, status.stderr) = extents()
         status.write(to: &json)
-        json.endLine()
+    }
+
+    /// Writes the status as it is now into its file; a disk that takes no more leaves it stale.
+    func writeStatus() {
         hasChanged = true
-        do throws(SystemError) {
+        writeStatus { bytes throws(SystemError) in
             if let code = Faults.next("write", SessionNames.status) {
                 throw SystemError("write", SessionNames.status, code)
             }
-            try folder.replace(SessionNames.status, with: json.bytes)
+            try folder.descriptor.replace(SessionNames.status, with: bytes)
+        }
+    }
+
+    /// The same in a folder that nobody reads yet.
+    func writeFirstStatus() {
+        writeStatus { bytes throws(SystemError) in
+            try folder.descriptor.open(SessionNames.status, O_WRONLY | O_CREAT)
+                .writeAll(bytes, SessionNames.status)
+        }
+    }
+
+    private func writeStatus(_ write: ([UInt8]) throws(SystemError) -> Void) {
+        var json = JSONWriter(capacity: SessionRecorder.usualSize)
+        writeStatus(to: &json)
+        json.endLine()
+        do throws(SystemError) {
+            try write(json.bytes)
             statusIsStale = false
         } catch {
+            // Tried again later: see hasBacklog.
             statusIsStale = true
         }
-        return !statusIsStale
     }
+
+    // MARK: Events
 
     /// Makes the file for the events before there is one: readers that find the folder then hold it, and can read it
     /// to its end even if it is removed the moment after.
-    func prepareEvents(in folder: borrowing FileDescriptor) { try? openEvents(in: folder) }
-
-    /// Writes the status into a folder that nobody reads yet.
-    func writeFirstStatus(in folder: borrowing FileDescriptor) {
-        var json = JSONWriter(capacity: SessionRecorder.usualSize)
-        status.write(to: &json)
-        json.endLine()
-        do throws(SystemError) {
-            try folder.open(SessionNames.status, O_WRONLY | O_CREAT).writeAll(json.bytes, SessionNames.status)
-            statusIsStale = false
-        } catch {
-            statusIsStale = true
-        }
+    func prepareEvents() {
+        // What fails here is tried again with the first event.
+        try? openEvents()
     }
 
-    /// Appends an event; `details` adds members to it.
-    func event(
-        _ name: StaticString, in folder: borrowing FileDescriptor,
-        _ details: (inout JSONWriter) -> Void = { _ in }
-    ) {
+    /// Appends an event.
+    ///
+    /// - Parameter states: the change of state that it is; `from` is nil where that is not known.
+    func record(_ event: SessionEvent, from: SessionState? = nil, to: SessionState? = nil) {
         sequence += 1
         hasChanged = true
         var json = JSONWriter(capacity: SessionRecorder.usualSize)
         appendEventHeader(
-            json: &json, seq: sequence, time: Timestamp.now(), instance: status.instance, event: name)
-        details(&json)
+            json: &json, seq: sequence, time: Timestamp.now(), instance: status.instance, event: event.name)
+        if let from { json.member("from", text: from.name) }
+        if let to { json.member("to", text: to.name) }
+        event.write(to: &json)
         json.endObject()
         json.endLine()
         // Dropped when too many wait: their sequence numbers tell.
@@ -104,71 +121,51 @@ final class SessionRecorder {
         } else if waitingEvents.count < SessionRecorder.waitingBound {
             waitingEvents += json.bytes
         }
-        flushEvents(in: folder)
+        flushEvents()
     }
 
-    /// A change of state: recorded as an event and in the status.
-    @discardableResult
-    func transition(
-        to state: SessionState, _ name: StaticString, in folder: borrowing FileDescriptor,
-        _ details: (inout JSONWriter) -> Void = { _ in }
-    ) -> Bool {
+    /// A change of state: recorded in the status and as an event.
+    func transition(to state: SessionState, _ event: SessionEvent) {
         let from = status.state
-        assert(SessionTransition.isKnown(from, name, state), "\(from.name) → \(state.name) (\(name))")
+        assert(
+            SessionTransition.isKnown(from, event.name, state), "\(from.name) → \(state.name) (\(event.name))"
+        )
         status.state = state
-        let isWritten = writeStatus(in: folder)
+        writeStatus()
         manager.tell(status)
-        event(name, in: folder) { json in
-            json.key("from")
-            json.string("\(from.name)")
-            json.key("to")
-            json.string("\(state.name)")
-            details(&json)
-        }
-        return isWritten
+        record(event, from: from, to: state)
     }
 
     /// Tries again what didn't fit on the disk.
-    func retry(in folder: borrowing FileDescriptor) {
-        if statusIsStale { writeStatus(in: folder) }
-        flushEvents(in: folder)
+    func retry() {
+        if statusIsStale { writeStatus() }
+        flushEvents()
     }
 
-    private func flushEvents(in folder: borrowing FileDescriptor) {
+    private func flushEvents() {
         var sent = 0
         do throws(SystemError) {
-            if events == nil || eventBytes >= SessionRecorder.eventBound { try openEvents(in: folder) }
+            if events == nil || eventBytes >= SessionRecorder.eventBound { try openEvents() }
             while sent < waitingEvents.count {
-                let count = try writeEvents(from: sent)
-                sent += count
-                eventBytes += count
+                let count = try waitingEvents.bytes { bytes throws(SystemError) in
+                    try events.use { file throws(SystemError) in
+                        try file.write(UnsafeRawBufferPointer(rebasing: bytes[sent...]), SessionNames.events)
+                    }
+                }
+                sent += count ?? 0
+                eventBytes += count ?? 0
             }
-        } catch {}
+        } catch {
+            // What is left waits: see hasBacklog.
+        }
         if sent == waitingEvents.count { waitingEvents = [] } else { waitingEvents.removeFirst(sent) }
     }
 
-    private func writeEvents(from offset: Int) throws(SystemError) -> Int {
-        var failure: SystemError?
-        var count = 0
-        waitingEvents.withUnsafeBytes { bytes in
-            switch events {
-            case .none: break
-            case .some(let file):
-                do throws(SystemError) {
-                    count = try file.write(
-                        UnsafeRawBufferPointer(rebasing: bytes[offset...]), SessionNames.events)
-                } catch { failure = error }
-            }
-        }
-        if let failure { throw failure }
-        return count
-    }
-
-    private func openEvents(in folder: borrowing FileDescriptor) throws(SystemError) {
-        if events != nil { try folder.rename(SessionNames.events, to: SessionNames.olderEvents) }
+    private func openEvents() throws(SystemError) {
+        if events != nil { try folder.descriptor.rename(SessionNames.events, to: SessionNames.olderEvents) }
         // Opened from scratch should this fail: the old name is gone.
         events = nil
-        events = try folder.open(SessionNames.events, O_WRONLY | O_CREAT | O_APPEND)
+        events = try folder.descriptor.open(SessionNames.events, O_WRONLY | O_CREAT | O_APPEND)
         eventBytes = 0
     }
 }

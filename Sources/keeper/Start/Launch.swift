@@ -121,8 +121,8 @@ struct Launch {
         in place: SessionPlace, _ childDirectory: consuming FileDescriptor, _ signals: consuming SignalReader,
         _ callersMask: mode_t
     ) throws(LaunchError) -> Session {
-        let recorder = SessionRecorder(makeStatus(childDirectory))
-        recorder.prepareEvents(in: place.folder)
+        let recorder = SessionRecorder(makeStatus(childDirectory), in: place.folder)
+        recorder.prepareEvents()
         let poller = try system { () throws(SystemError) in try Poller() }
         let session = Session(
             settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
@@ -132,7 +132,7 @@ struct Launch {
             session.resilience = try system { () throws(SystemError) in try Resilience(log) }
         }
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
-        recorder.writeStatus(in: place.folder)
+        recorder.writeStatus()
         try session.startChild()
         do throws(SystemError) {
             try session.becomeVisible()

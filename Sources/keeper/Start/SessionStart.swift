@@ -164,8 +164,8 @@ extension Session {
         let sink: OutputSink
         switch settings.output {
         case .journals(let bound):
-            let journal = JournalWriter(name, bound: bound)
-            try system { () throws(SystemError) in try journal.open(in: place.folder) }
+            let journal = JournalWriter(name, bound: bound, in: place.folder)
+            try system { () throws(SystemError) in try journal.open() }
             sink = .journal(journal)
         case .log, .discard: sink = .log
         }
@@ -181,13 +181,8 @@ extension Session {
     /// The child runs: from here on others find the session.
     func becomeVisible() throws(SystemError) {
         if let pid = childPID { try place.recordChild(pid) }
-        recorder.writeFirstStatus(in: place.folder)
-        recorder.event("started", in: place.folder) { json in
-            json.key("to")
-            json.string("starting")
-            json.key("pid")
-            json.integer(childPID ?? 0)
-        }
+        recorder.writeFirstStatus()
+        recorder.record(.started(pid: childPID ?? 0, restarts: nil), to: .starting)
         try place.installFolder()
     }
 

@@ -47,6 +47,20 @@ struct PauseTests {
         try box.transitions("a")
     }
 
+    @Test("the status of a paused session tells how far its output goes")
+    func extents() throws {
+        try box.supervise(
+            "a", ["--wait", "ready", "--ready", "output:up"],
+            ["sh", "-c", "echo up; head -c 500000 /dev/zero; exec cat"])
+        try eventually("the output") { try box.next("a") == 500_003 }
+        for (method, state) in [("pause", "paused"), ("resume", "running")] {
+            #expect(try box.call("a", method)["result"]?["state"]?.string == state)
+            let status = try box.status("a")
+            #expect(status["state"]?.string == state)
+            #expect(status["streams"]?["stdout"]?["next"]?.int == 500_003)
+        }
+    }
+
     /// Under `--kill tree` what is outside of the group used to be continued at once; under `process` the group ran on.
     @Test("whom signals go to otherwise: all of the group at least, all descendants with tree")
     func scopes() throws {

@@ -21,8 +21,9 @@ final class TestJournal {
         let made = try #require(mkdtemp(&template))
         path = String(cString: made)
         folder = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
-        writers = [JournalWriter(.stdout, bound: bound), JournalWriter(.stderr, bound: bound)]
-        for writer in writers { try writer.open(in: folder) }
+        let shared = SessionFolder(try folder.duplicate())
+        writers = [StreamName.stdout, .stderr].map { JournalWriter($0, bound: bound, in: shared) }
+        for writer in writers { try writer.open() }
     }
 
     deinit { try? FileDescriptor.open("/tmp", O_RDONLY | O_DIRECTORY).removeTree(String(path.dropFirst(5))) }
@@ -32,7 +33,7 @@ final class TestJournal {
         now += .milliseconds(milliseconds) + 1
         var failure: SystemError?
         let count = bytes.withUnsafeBytes {
-            writers[stream].append($0, time: now, interrupted: last != stream, in: folder, failure: &failure)
+            writers[stream].append($0, time: now, interrupted: last != stream, failure: &failure)
         }
         if let failure { throw failure }
         #expect(count == bytes.count)
@@ -41,7 +42,7 @@ final class TestJournal {
         written[stream] += bytes
     }
 
-    func flush() { for writer in writers { writer.flushIndex(in: folder) } }
+    func flush() { for writer in writers { writer.flushIndex() } }
 
     /// Lines of random length with a serial number each.
     func writeLine(_ random: inout SplitMix64, to stream: Int = 0) throws {

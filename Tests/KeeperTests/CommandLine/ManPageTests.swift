@@ -132,7 +132,10 @@ import Testing
                     names.formUnion(literals(behind: call, in: text))
                 }
                 // The names of the events.
-                if file == "SessionEvent.swift" { names.formUnion(literals(behind: ": \"", in: text)) }
+                let cases = text.split(separator: "\n").filter { $0.contains(" case .") }
+                if file == "SessionEvent.swift" {
+                    for line in cases { names.formUnion(literals(behind: ": \"", in: String(line))) }
+                }
             }
         }
         #expect(names.isSuperset(of: ["sessionId", "journalFull", "survivors", "lost", "stuck", "exitCode"]))

@@ -227,9 +227,7 @@ extension Session {
             if stream.failure != nil || stream.isDrained { continue }
             stream.giveUp()
             log.line("\(stream.name.text) is not read any more, though processes still hold it")
-            recorder.event("outputAbandoned", in: place.folder) { json in
-                json.member("stream", text: stream.name.text)
-            }
+            recorder.record(.outputAbandoned(stream.name))
         }
         checkOver()
     }

@@ -31,6 +31,8 @@ enum SessionEvent {
     case health(kind: StaticString, isHigh: Bool, value: Int, threshold: Int)
     case journalFull(StreamName, SystemError)
     case journalResumed(StreamName)
+    /// Other processes still hold the child's output; their time is up.
+    case outputAbandoned(StreamName)
 
     var name: StaticString {
         switch self {
@@ -50,6 +52,7 @@ enum SessionEvent {
         case .health: "health"
         case .journalFull: "journalFull"
         case .journalResumed: "journalResumed"
+        case .outputAbandoned: "outputAbandoned"
         }
     }
 
@@ -98,7 +101,8 @@ enum SessionEvent {
             json.member("stream", text: stream.text)
             json.member("errno", Int(failure.code))
             json.member("message", failure.reason)
-        case .journalResumed(let stream): json.member("stream", text: stream.text)
+        case .journalResumed(let stream), .outputAbandoned(let stream):
+            json.member("stream", text: stream.text)
         }
     }
 }

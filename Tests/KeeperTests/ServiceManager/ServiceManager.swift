@@ -90,6 +90,13 @@ enum ServiceManager: String {
             manager() { systemctl "$@"; }
             manager_log() { journalctl -b --no-pager -n 60; }
             units=/run/systemd/system
+            # Runs a command as a user, with nothing of this environment.
+            as() {
+                local user=$1
+                shift
+                setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups \
+                    env -i HOME="$(getent passwd "$user" | cut -d : -f 6)" PATH="$PATH" LC_ALL=C.UTF-8 "$@"
+            }
 
             """#
         }

@@ -3,31 +3,51 @@ import CSystem
 /// Faults that a test asks a debug build to inject at the choke points; a release build has none.
 ///
 /// `KEEPER_FAULTS` holds rules `call:text:first:count:code`, separated by commas: of the calls of that
-/// name whose subject contains the text, `count` of them (0: all) from the `first` (counted from 1) fail
-/// with the error number; 0 makes a write take a single byte. `call` may be `pause`: there `code` is a delay in
-/// milliseconds; or `kill`, which does nothing then: there the subject is `=9=` for SIGKILL.
+/// name whose subject contains the text (or is the text, after `=`), `count` of them (0: all) from the `first`
+/// (counted from 1) fail with the error number; 0 makes a write take a single byte. `call` may be `pause`: there
+/// `code` is a delay in milliseconds; or `kill`, which does nothing then: there the subject is the signal's number.
+///
+/// A rule that applies for the first time is appended, as a line, to the file `KEEPER_FAULTS_MET`: a test whose fault
+/// never happened has shown nothing.
 package enum Faults {
     #if DEBUG
         private struct Rule {
-            let call: String
-            let text: String
+            let line: Substring
+            let call: Substring
+            let text: Substring
             let first: Int
             let count: Int
             let code: Int32
             var seen = 0
+
+            init(_ line: Substring) {
+                let parts = line.split(separator: ":", omittingEmptySubsequences: false)
+                guard parts.count == 5, let first = Int(parts[2]), let count = Int(parts[3]),
+                    let code = Int32(parts[4])
+                else { fatalError("KEEPER_FAULTS: no rule: \(line)") }
+                (self.line, call, text) = (line, parts[0], parts[1])
+                (self.first, self.count, self.code) = (first, count, code)
+            }
+
+            func matches(_ subject: String) -> Bool {
+                if text.first == "=" { return text.dropFirst() == subject }
+                return text.isEmpty || subject.utf8.containsRun(of: text.utf8)
+            }
         }
 
         nonisolated(unsafe) private static var rules: [Rule] = {
             guard let text = getenv("KEEPER_FAULTS") else { return [] }
-            return String(cString: text).split(separator: ",").compactMap { entry in
-                let parts = entry.split(separator: ":", omittingEmptySubsequences: false)
-                guard parts.count == 5, let first = Int(parts[2]), let count = Int(parts[3]),
-                    let code = Int32(parts[4])
-                else { return nil }
-                return Rule(
-                    call: String(parts[0]), text: String(parts[1]), first: first, count: count, code: code)
-            }
+            return String(cString: text).split(separator: ",").map { Rule($0) }
         }()
+
+        private static func report(_ rule: Rule) {
+            guard let path = getenv("KEEPER_FAULTS_MET") else { return }
+            let file = csys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+            let line = [UInt8](rule.line.utf8) + [10]
+            guard file >= 0, write(file, line, line.count) == line.count, close(file) == 0 else {
+                fatalError("KEEPER_FAULTS_MET: errno \(csys_errno())")
+            }
+        }
     #endif
 
     /// The error number to fail with, or nil.
@@ -37,13 +57,11 @@ package enum Faults {
             if rules.isEmpty { return nil }
             let name = "\(call)"
             let text = subject()
-            for index in rules.indices where rules[index].call == name {
-                guard rules[index].text.isEmpty || text.utf8.containsRun(of: rules[index].text.utf8) else {
-                    continue
-                }
+            for index in rules.indices where rules[index].call == name && rules[index].matches(text) {
                 rules[index].seen += 1
                 let rule = rules[index]
                 if rule.seen >= rule.first && (rule.count == 0 || rule.seen < rule.first + rule.count) {
+                    if rule.seen == rule.first { report(rule) }
                     return rule.code
                 }
             }
@@ -62,7 +80,7 @@ package enum Faults {
 
 #if DEBUG
     extension String.UTF8View {
-        fileprivate func containsRun(of other: String.UTF8View) -> Bool {
+        fileprivate func containsRun(of other: Substring.UTF8View) -> Bool {
             var rest = self[...]
             while rest.count >= other.count {
                 if rest.starts(with: other) { return true }

@@ -30,7 +30,7 @@ package struct ProcessHandle: ~Copyable {
 
     /// Sends a signal. One that has ended is no error.
     package borrowing func signal(_ signal: Int32) throws(SystemError) {
-        if Faults.next("kill", "=\(signal)=") != nil { return }
+        if Faults.next("kill", "\(signal)") != nil { return }
         if csys_pidfd_signal(descriptor.raw, signal) < 0 {
             let code = csys_errno()
             if code != ESRCH { throw SystemError("kill", "\(pid)", code) }
@@ -58,7 +58,7 @@ package struct ProcessHandle: ~Copyable {
 
 /// Signals a process group; a group that is gone is no error.
 package func signalGroup(_ group: pid_t, _ signal: Int32) throws(SystemError) {
-    if Faults.next("kill", "=\(signal)=") != nil { return }
+    if Faults.next("kill", "\(signal)") != nil { return }
     if kill(-group, signal) < 0 {
         let code = csys_errno()
         if code != ESRCH { throw SystemError("kill", "-\(group)", code) }

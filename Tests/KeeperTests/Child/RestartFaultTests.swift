@@ -4,7 +4,7 @@ import Testing
 /// Restarts where something else fails at the same time.
 @Suite(
     "Restarts and faults",
-    .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"))
+    requiresFaults())
 struct RestartFaultTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
@@ -15,7 +15,7 @@ struct RestartFaultTests {
             "write:status.json:2:8:28", "write:events:3:6:28",
         ])
     func noRoom(fault: String) throws {
-        box.environment["KEEPER_FAULTS"] = fault
+        box.environment.merge(box.faults(fault)) { $1 }
         try box.supervise(
             "a", ["--restart", "always", "--wait", "ready", "--ready", "output"],
             box.counting("echo up $run; [ $run -lt 3 ] && { read x; exit 1; }; exec cat"))
@@ -32,7 +32,7 @@ struct RestartFaultTests {
 
     @Test("output that the disk does not take yet is there before the next child starts; nothing is lost")
     func fullJournal() throws {
-        box.environment["KEEPER_FAULTS"] = "write:stdout.log:1:3:28"
+        box.environment.merge(box.faults("write:stdout.log:1:3:28")) { $1 }
         try box.supervise(
             "a", ["--restart", "always", "--ready", "delay:0"], box.counting("echo up $run; read x; exit 1"))
         try eventually("the disk to be full") { try box.eventNames("a").contains("journalFull") }
@@ -50,7 +50,7 @@ struct RestartFaultTests {
     @Test("without descriptors for its pipes the next child comes later")
     func noPipes() throws {
         // The first start takes three.
-        box.environment["KEEPER_FAULTS"] = "pipe::4:2:24"
+        box.environment.merge(box.faults("pipe::4:2:24")) { $1 }
         try box.supervise(
             "a", ["--restart", "always", "--wait", "ready", "--ready", "output"],
             box.counting("echo up $run; [ $run = 1 ] && { read x; exit 1; }; exec cat"))

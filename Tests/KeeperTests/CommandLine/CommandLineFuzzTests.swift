@@ -26,7 +26,7 @@ import keeperctl
         return pieces.map { Array($0.utf8) }
     }
 
-    static func word(_ pieces: [[UInt8]], using generator: inout SeededGenerator) -> [UInt8] {
+    static func word(_ pieces: [[UInt8]], using generator: inout SplitMix64) -> [UInt8] {
         var word = pieces.randomElement(using: &generator) ?? []
         switch Int.random(in: 0..<10, using: &generator) {
         case 0:
@@ -55,7 +55,7 @@ import keeperctl
         let program = [keeperctlTable, keeperTable][index]
         let pieces = Self.pieces(of: program)
         let commands = program.commands.map { Array($0.name.utf8) }
-        var generator = SeededGenerator(state: 0x6B65_6570 + UInt64(index))
+        var generator = SplitMix64(state: 0x6B65_6570 + UInt64(index))
         var understood = 0
         for round in 0..<30_000 {
             var words = (0..<Int.random(in: 0...6, using: &generator)).map { _ in
@@ -98,7 +98,7 @@ import keeperctl
 
     @Test func sessionIDsNeverHoldWhatCouldEscape() {
         let alphabet = Array("abzAZ09._-@:+launch-/\\ ~\u{0}\n".utf8) + [0x80, 0xC3, 0xFF]
-        var generator = SeededGenerator(state: 0x6964)
+        var generator = SplitMix64(state: 0x6964)
         var accepted = 0
         for round in 0..<50_000 {
             let length = Int.random(in: 0...(round % 10 == 0 ? 80 : 8), using: &generator)

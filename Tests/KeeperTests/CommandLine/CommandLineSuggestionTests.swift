@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func distancesAreSymmetric() {
-        var generator = SeededGenerator(state: 7)
+        var generator = SplitMix64(state: 7)
         for _ in 0..<300 {
             let words = (0..<2).map { _ in
                 (0..<Int.random(in: 0...8, using: &generator)).map { _ in

@@ -32,16 +32,3 @@ func parse(bytes arguments: [[UInt8]], _ table: ProgramSpec = keeperctlTable) ->
 func parse(_ line: String, _ table: ProgramSpec = keeperctlTable) -> ParseOutcome {
     parse(bytes: line.split(separator: " ").map { Array($0.utf8) }, table)
 }
-
-/// SplitMix64: the same sequence everywhere, so that a failure comes again.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}

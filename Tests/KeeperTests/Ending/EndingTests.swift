@@ -73,7 +73,7 @@ struct EndingTests {
     @Test("a paused group is woken to be ended")
     func paused() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
-        kill(pid_t(try box.childPID("a")), SIGSTOP)
+        try box.stopChild("a")
         #expect(try box.ctl("kill", "a").status == 0)
         #expect(box.sidecars("a") == [])
     }

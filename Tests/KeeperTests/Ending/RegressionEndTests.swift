@@ -59,14 +59,14 @@ struct RegressionEndTests {
 
     @Test(
         "kill --now hung while only the journal, or only the status, could not be written",
-        .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"),
+        requiresFaults(),
         arguments: ["write:stdout.log:5:0:28", "write:status:1:0:28"])
     func partlyFullDisk(fault: String) throws {
         let outcome = try box.run(
             [
                 Executables.keeperctl, "spawn", "--wait", "ready", "a", "--", "sh", "-c",
                 "while :; do echo hi; sleep 0.01; done",
-            ], setting: ["KEEPER_FAULTS": fault])
+            ], setting: box.faults(fault))
         #expect(outcome.status == 0, outcome.why)
         if fault.contains("stdout") {
             try eventually("the full journal") { try box.eventNames("a").contains("journalFull") }

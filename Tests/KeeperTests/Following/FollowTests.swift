@@ -12,14 +12,14 @@ struct FollowTests {
     ) throws -> Running {
         try box.spawn("there", "--label", "of=test", "--", "sh", "-c", "echo here; exec cat")
         let reader = try box.start(
-            [Executables.keeperctl, "follow"] + arguments, setting: ["KEEPER_FAULTS": faults])
+            [Executables.keeperctl, "follow"] + arguments, setting: box.faults(faults))
         _ = try reader.readEvents("the session that was there") { $0.content == "here" }
         return reader
     }
 
     @Test(
         "sessions that come, end, and come again under their id, each told whole",
-        arguments: ["", "inotify::1:0:24", "inotify:add:2:0:28"])
+        arguments: noneOrFaults("inotify::1:0:24", "inotify:add:2:0:28"))
     func comeAndGo(faults: String) throws {
         let reader = try follower("--all", faults: faults)
         var instances: Set<String> = []

@@ -146,7 +146,7 @@ struct ResilientTests {
         let child = try box.childPID("a")
         let writer = try UnixClient(box.socket("a"))
         // It reads the line only once its keeper is dead.
-        kill(pid_t(child), SIGSTOP)
+        try box.stopChild("a")
         try writer.send("go\n")
         writer.halfClose()
         #expect(try writer.readToEnd().isReceipt)
@@ -305,9 +305,8 @@ struct ResilientTests {
         let long = String(repeating: "x", count: 300_000)
         try client.send(long + "\n")
         client.halfClose()
-        try eventually("a full pipe") {
-            try UnixClient(box.control("a")).call("status")["result"] != nil && Proc.state(child) == "T"
-        }
+        try eventually("the child to stop") { Proc.state(child) == "T" }
+        try box.awaitFullInput("a")
         try manager.replaceKeeper()
         guard case .reset = try client.readToEnd() else {
             Issue.record("no reset")

@@ -98,8 +98,7 @@ struct UpgradeTests {
     @Test("queued lines, half lines and held bytes cross over; a receipt comes once")
     func queues() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
-        let child = try box.childPID("a")
-        kill(pid_t(child), SIGSTOP)
+        try box.stopChild("a")
         let filler = try UnixClient(box.socket("a"))
         let line = String(repeating: "x", count: 999) + "\n"
         // More than the pipe and one buffer take.
@@ -113,7 +112,7 @@ struct UpgradeTests {
         #expect(try upgrade()["result"] != nil)
         try filler.send(" and half\n")
         #expect(try upgrade()["result"] != nil)
-        kill(pid_t(child), SIGCONT)
+        try box.resumeChild("a")
         #expect(try sending.wait() == .exited(0))
         #expect(try waiting.readToEnd().isReceipt)
         filler.halfClose()
@@ -219,13 +218,12 @@ struct UpgradeTests {
 
 /// The same, where only a debug executable can be made to fail in the right place.
 @Suite(
-    "Upgrade in place: failing after the check",
-    .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"))
+    "Upgrade in place: failing after the check", requiresFaults())
 struct UpgradeFaultTests {
     @Test("a binary that fails to take over executes the old one back")
     func back() throws {
         let box = try Sandbox()
-        box.environment["KEEPER_FAULTS"] = "takeOver:forth:1:0:5"
+        box.environment.merge(box.faults("takeOver:forth:1:0:5")) { $1 }
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let keeper = try box.keeperPID("a")
         try box.ctl("write", "a", "before")

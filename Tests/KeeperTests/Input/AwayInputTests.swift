@@ -156,7 +156,7 @@ struct AwayInputTests {
         #expect(try box.ctl("write", "a", "after a restart").status == 0)
         try eventually("the line") { box.journalText("a").hasSuffix("after a restart\n") }
         // Closed, and restarted while the child still runs.
-        kill(pid_t(try box.childPID("a")), SIGSTOP)
+        try box.stopChild("a")
         #expect(try box.ctl("eof", "a").status == 0)
         kill(pid_t(try box.childPID("a")), SIGKILL)
         try box.awaitState("a", "backoff")

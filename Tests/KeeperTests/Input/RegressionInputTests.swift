@@ -7,26 +7,6 @@ struct RegressionInputTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
-    /// Stops the child and fills its stdin; the client that holds the rest.
-    private func block(_ id: String) throws -> UnixClient {
-        let child = try box.childPID(id)
-        kill(-pid_t(child), SIGSTOP)
-        // Until then the child may still take what is meant to fill its pipe.
-        try eventually("a stopped child") {
-            ([child] + Proc.children(child)).allSatisfy { Proc.state($0) == "T" }
-        }
-        let filler = try UnixClient(box.socket(id))
-        try filler.send([UInt8](repeating: 102, count: 120_000) + [10])
-        try settle(id)
-        return filler
-    }
-
-    /// Returns when the keeper has seen what was sent before; unless it spins, it then sleeps.
-    private func settle(_ id: String) throws {
-        let control = try UnixClient(box.control(id), limit: 20)
-        for _ in 0..<2 { #expect(try control.call("status")["result"] != nil) }
-    }
-
     /// Waits until a process sleeps, and stays asleep while it is looked at.
     private func untilAsleep(_ id: String) throws {
         let keeper = try box.keeperPID(id)
@@ -75,14 +55,14 @@ struct RegressionInputTests {
             return client
         }
         kill(keeper, SIGCONT)
-        try settle("a")
+        try box.settle("a")
         let refused = clients.count { $0.isReadable }
         #expect(refused > 0 && refused < 6)
         for client in clients { client.hangUp() }
-        try settle("a")
+        try box.settle("a")
         let lone = try UnixClient(box.socket("a"))
         try lone.send([UInt8](repeating: 113, count: 90_000))
-        try settle("a")
+        try box.settle("a")
         #expect(try lone.deliver("\n").isReceipt)
         // The bound is still one.
         let big = try UnixClient(box.socket("a"))
@@ -96,17 +76,17 @@ struct RegressionInputTests {
     @Test("closeInput with a half line that went on made the keeper spin, and was never answered")
     func growingHalfLine() throws {
         try box.spawn("--wait", "ready", "a", "--", "sh", "-c", "cat; exec sleep 1000")
-        let filler = try block("a")
+        let filler = try box.blockChild("a")
         let half = try UnixClient(box.socket("a"))
         try half.send("abc")
-        try settle("a")
+        try box.settle("a")
         let request = try UnixClient(box.control("a"), limit: 20)
         try request.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"closeInput\"}\n")
-        try settle("a")
+        try box.settle("a")
         try half.send("def")
         half.halfClose()
         filler.halfClose()
-        kill(-pid_t(try box.childPID("a")), SIGCONT)
+        try box.resumeChild("a")
         #expect(try JSON(parsing: request.readLine())["result"] != nil)
         #expect(try filler.readToEnd().isReceipt)
         #expect(try !half.readToEnd().isReceipt)
@@ -119,7 +99,7 @@ struct RegressionInputTests {
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let client = try UnixClient(box.socket("a"))
         try #require(Glibc.send(client.descriptor, "z", 1, Int32(MSG_OOB)) == 1)
-        try settle("a")
+        try box.settle("a")
         try untilAsleep("a")
         #expect(try client.deliver("line\n").bytes == [])
         #expect(try UnixClient(box.socket("a")).deliver("other\n").isReceipt)
@@ -128,7 +108,7 @@ struct RegressionInputTests {
     @Test("requests that have to wait were taken without end, and each took memory")
     func waitingRequests() throws {
         try box.spawn("--wait", "ready", "a", "--", "sh", "-c", "cat; exec sleep 1000")
-        let filler = try block("a")
+        let filler = try box.blockChild("a")
         filler.halfClose()
         let client = try UnixClient(box.control("a"), limit: 20)
         let request = [UInt8]("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"closeInput\"}\n".utf8)
@@ -144,12 +124,12 @@ struct RegressionInputTests {
                 sent += count
             }
             isBlocked = sent == before
-            try settle("a")
+            try box.settle("a")
             try untilAsleep("a")
         }
         #expect(isBlocked, "\(sent) bytes were taken")
         // Each of them is answered in the end.
-        kill(-pid_t(try box.childPID("a")), SIGCONT)
+        try box.resumeChild("a")
         let rest = sent % request.count
         if rest > 0 { try client.send([UInt8](request[rest...])) }
         let total = (sent + request.count - 1) / request.count

@@ -65,11 +65,13 @@ struct EventsTests {
         #expect(try events("--since", "yesterday").status == 2)
     }
 
-    @Test("-f follows to later sessions, one of the same id among them", arguments: ["", "inotify::1:0:24"])
+    @Test(
+        "-f follows to later sessions, one of the same id among them",
+        arguments: noneOrFaults("inotify::1:0:24"))
     func follow(faults: String) throws {
         try box.spawn("a", "--", "cat")
         let follower = try box.start(
-            [Executables.keeperctl, "events", "-f", "--json"], setting: ["KEEPER_FAULTS": faults])
+            [Executables.keeperctl, "events", "-f", "--json"], setting: box.faults(faults))
         func next(_ id: String, _ event: String) throws {
             while let line = try follower.readLine() {
                 let json = try JSON(parsing: line.utf8)

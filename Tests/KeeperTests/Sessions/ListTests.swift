@@ -134,9 +134,10 @@ struct ListTests {
         #expect(try watch.wait() == .exited(141))
     }
 
-    @Test("--watch goes on by the clock where inotify is exhausted") func watchWithoutInotify() throws {
+    @Test("--watch goes on by the clock where inotify is exhausted", requiresFaults())
+    func watchWithoutInotify() throws {
         let watch = try box.start(
-            [Executables.keeperctl, "ls", "--watch"], setting: ["KEEPER_FAULTS": "inotify::1:0:24"])
+            [Executables.keeperctl, "ls", "--watch"], setting: box.faults("inotify::1:0:24"))
         #expect(try watch.readLine()?.contains("no live sessions") == true)
         try box.spawn("a", "--", "cat")
         while let line = try watch.readLine(), !line.hasPrefix("a ") {}

@@ -69,14 +69,14 @@ struct RegressionStartTests {
 /// The same, where only a debug executable can be made to fail in the right place.
 @Suite(
     "Regressions: starts that fail half-way",
-    .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"))
+    requiresFaults())
 struct RegressionFailedStartTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
     private func spawn(_ faults: String, _ command: String...) throws -> Outcome {
         try box.run(
-            [Executables.keeperctl, "spawn", "a", "--"] + command, setting: ["KEEPER_FAULTS": faults])
+            [Executables.keeperctl, "spawn", "a", "--"] + command, setting: box.faults(faults))
     }
 
     @Test(

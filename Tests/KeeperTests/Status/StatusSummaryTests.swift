@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func neverReadsPastTheEnd() {
-        var generator = SeededGenerator(state: 7)
+        var generator = SplitMix64(state: 7)
         let alphabet = Array("{}[]\",:\\ a1-".utf8)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0..<24, using: &generator)).map { _ in

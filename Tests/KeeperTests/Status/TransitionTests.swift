@@ -8,7 +8,7 @@ struct TransitionTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
-    private var takesFaults: Bool { environmentValue("KEEPER_TEST_BIN") == nil }
+    private var takesFaults: Bool { Executables.areDebug }
 
     private func killChild(_ id: String) throws { kill(pid_t(try box.childPID(id)), SIGKILL) }
     private func pause(_ id: String) throws { #expect(try box.call(id, "pause")["result"] != nil) }
@@ -116,7 +116,7 @@ struct TransitionTests {
 
         init(_ box: Sandbox) throws {
             self.box = box
-            box.environment["KEEPER_FAULTS"] = "kill:=9=:1:0:0"
+            box.environment.merge(box.faults("kill:=9:1:0:0")) { $1 }
             defer { box.environment["KEEPER_FAULTS"] = nil }
             // What is left behind ignores SIGTERM, outside of the group.
             func leaving(_ id: String, _ script: String) -> [String] {
@@ -162,9 +162,9 @@ struct TransitionTests {
 
     @Test(
         "what survived SIGKILL once is looked at again by itself",
-        .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"))
+        requiresFaults())
     func again() throws {
-        box.environment["KEEPER_FAULTS"] = "kill:=9=:1:1:0"
+        box.environment.merge(box.faults("kill:=9:1:1:0")) { $1 }
         try box.supervise("a", ["--wait", "ready", "--stop-steps", "KILL:100ms"], ["sleep", "1000"])
         #expect(try box.call("a", "stop")["result"]?["state"]?.string == "stuck")
         try box.awaitEnd("a")

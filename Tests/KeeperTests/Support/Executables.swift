@@ -5,9 +5,15 @@ import Glibc
 enum Executables {
     static let directory: String = {
         if let named = environmentValue("KEEPER_TEST_BIN"), !named.isEmpty { return named }
+        return besideTests
+    }()
+    private static let besideTests: String = {
         let own = readLink("/proc/self/exe") ?? ""
         return String(own.prefix(upTo: own.lastIndex(of: "/") ?? own.endIndex))
     }()
+
+    /// Whether they are debug builds, which take faults and other settings for tests.
+    static let areDebug = realPath(directory) == realPath(besideTests)
 
     static var keeper: String { directory + "/keeper" }
     static var keeperctl: String { directory + "/keeperctl" }
@@ -15,6 +21,12 @@ enum Executables {
 
 func environmentValue(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
+}
+
+private func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
 }
 
 func readLink(_ path: String) -> String? {

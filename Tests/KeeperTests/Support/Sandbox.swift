@@ -215,6 +215,7 @@ final class Sandbox {
             }
         }
         for running in started { _ = try? running.wait(timeout: 5) }
+        checkFaults()
         if environmentValue("KEEPER_TEST_KEEP") != "1" { removeTree(root) }
     }
 
@@ -230,6 +231,9 @@ final class Sandbox {
             }
         }
     }
+
+    /// Faults that were asked for: see ``faults(_:sourceLocation:)``.
+    var expectedFaults: [(rule: String, place: SourceLocation)] = []
 
     /// Further directories whose keepers are ended with the sandbox.
     var extraSessionDirectories: [String] = []

@@ -35,6 +35,20 @@ struct HarnessTests {
         }
     }
 
+    @Test("a fault that meets nothing fails the test", requiresFaults())
+    func reportsUnmetFaults() throws {
+        withKnownIssue {
+            let inner = try Sandbox()
+            try inner.run(
+                [Executables.keeperctl, "ls"], setting: inner.faults("write:no such subject:1:0:28"))
+        }
+        let inner = try Sandbox()
+        let outcome = try inner.run(
+            [Executables.keeperctl, "ls", "--watch"], setting: inner.faults("inotify::1:x:24"))
+        #expect(outcome.err.contains("KEEPER_FAULTS: no rule: inotify::1:x:24"), outcome.why)
+        inner.expectedFaults = []
+    }
+
     @Test("an idle process makes no system call, a busy one does", requires("strace", "timeout"))
     func watchesCalls() throws {
         let idle = try box.start(["cat"])

@@ -188,7 +188,7 @@ struct WatchTests {
 
     @Test(
         "an inotify limit is one line that says what to raise",
-        .enabled(if: environmentValue("KEEPER_TEST_BIN") == nil, "only debug executables take faults"),
+        requiresFaults(),
         arguments: [
             ("inotify::1:1:24", "fs.inotify.max_user_instances"),
             ("inotify:add:5:0:28", "fs.inotify.max_user_watches"),
@@ -196,7 +196,7 @@ struct WatchTests {
     func limits(fault: String, name: String) throws {
         for number in 1...5 { try box.put("src/\(number)/a") }
         let outcome = try box.run(
-            [Executables.keeperctl, "watch", "a=src"], setting: ["KEEPER_FAULTS": fault])
+            [Executables.keeperctl, "watch", "a=src"], setting: box.faults(fault))
         #expect(outcome.status == 1, outcome.why)
         #expect(outcome.err.contains("sysctl \(name)="), outcome.why)
         #expect(outcome.err.split(separator: "\n").count == 1, outcome.why)

@@ -42,12 +42,18 @@ func runKeeper() -> Int32 {
     return launch(settings, log, report)
 }
 
+/// Runs a session until it is over; returns the exit status.
+private func serve(_ session: Session) -> Int32 {
+    session.runLoop()
+    session.recorder.manager.queue.settle()
+    return session.ending.exitStatus
+}
+
 /// Starts a session and stays until it is over.
 private func launch(_ settings: Settings, _ log: KeeperLog, _ report: SpawnReport) -> Int32 {
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()
-        session.runLoop()
-        return session.ending.exitStatus
+        return serve(session)
     } catch {
         log.line("failed: \(error.text)")
         report.failed(status: error.status, execError: error.execError, error.text)
@@ -61,9 +67,7 @@ private func runResilient(_ settings: Settings, _ log: KeeperLog) -> Int32 {
     csys_close_range(UInt32(3 + received.count), UInt32.max)
     do throws(LaunchError) {
         switch try Recovery(settings: settings, log: log, received: received).start() {
-        case .session(let session):
-            session.runLoop()
-            return session.ending.exitStatus
+        case .session(let session): return serve(session)
         case .over(let status): return status
         case .nothing: return launch(settings, log, SpawnReport(nil))
         }
@@ -78,8 +82,7 @@ private func runResilient(_ settings: Settings, _ log: KeeperLog) -> Int32 {
 private func resume(_ settings: Settings, _ state: Int32, _ log: KeeperLog) -> Int32 {
     do throws(LaunchError) {
         let session = try TakeOver.resume(settings, state: state, failure: settings.takeOverFailure, log: log)
-        session.runLoop()
-        return session.ending.exitStatus
+        return serve(session)
     } catch {
         log.line("failed to take over: \(error.text)")
         printError(error.text)

@@ -8,7 +8,7 @@ union descriptor {
     struct cmsghdr header;
 };
 
-int csys_send_datagram_with(const char *path, const char *text, size_t size, int descriptor) {
+int csys_connect_datagrams(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const size_t length = strlen(path);
     if (length >= sizeof address.sun_path) {
@@ -18,30 +18,29 @@ int csys_send_datagram_with(const char *path, const char *text, size_t size, int
     memcpy(address.sun_path, path, length);
     if (*path == '@')
         address.sun_path[0] = 0;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
+    const socklen_t count = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (connect(fd, (struct sockaddr *)&address, count) == 0)
+        return fd;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int csys_send_datagram(int fd, const char *text, size_t size, int descriptor) {
     union descriptor control = {.header = {
         .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
     struct iovec part = {.iov_base = (char *)text, .iov_len = size};
-    struct msghdr message = {
-        .msg_name = &address, .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length),
-        .msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (descriptor >= 0) {
         message.msg_control = &control;
         message.msg_controllen = sizeof control;
     }
-    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    const int error = errno;
-    close(fd);
-    errno = error;
-    return sent < 0 ? -1 : 0;
-}
-
-int csys_send_datagram(const char *path, const char *text, size_t size) {
-    return csys_send_datagram_with(path, text, size, -1);
+    return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 union descriptors {

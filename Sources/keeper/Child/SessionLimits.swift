@@ -73,7 +73,7 @@ extension Session {
             guard let limit = limits.watchdog, !isLater(supervision.lastWatchdog, limit, kind) else { return }
             exceed("watchdog: no WATCHDOG=1 for \(formatDuration(limit))")
         case .ready, .stopStep, .leftovers, .drain, .disk, .accept, .idle, .logSize, .serviceWatchdog,
-            .restart, .stuck,
+            .restart, .stuck, .upgrade,
             .sample,
             .note:
             break

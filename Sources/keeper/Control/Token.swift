@@ -16,6 +16,8 @@ enum Token {
     static let readyPipe: UInt64 = 9
     /// A child, or what it left behind, that is not this process's to wait for.
     static let adopted: UInt64 = 10
+    /// The socket to the service manager, while it has no room for what waits.
+    static let serviceManager: UInt64 = 11
 
     static func input(_ serial: UInt64) -> UInt64 { 1 << 56 | serial }
     static func control(_ serial: UInt64) -> UInt64 { 2 << 56 | serial }

@@ -25,6 +25,7 @@ extension Session {
             var reaped = csys_ended()
             _ = csys_waitid(P_PID, id_t(record.pid), WEXITED | WNOHANG, &reaped)
             if isChild { childHasEnded(ProcessEnd(record)) }
+            upgradeHelperEnded(record.pid, ProcessEnd(record))
         }
         checkOver()
     }
@@ -88,7 +89,9 @@ extension Session {
                 open += children(of: pid)
                 continue
             }
-            guard let stat = ProcessStat(pid: pid), !isKeeper(pid) else { continue }
+            guard let stat = ProcessStat(pid: pid), !isKeeper(pid), pid != upgrade?.helperPID else {
+                continue
+            }
             if !stat.isZombie { found.append(pid) }
             open += children(of: pid)
         }

@@ -42,21 +42,19 @@ enum DescriptorStore {
 
     /// Stores a copy of a descriptor. The manager doesn't look whether anything happens on it: a hang-up is no reason
     /// to let go of it.
-    static func store(_ number: Int32, _ name: Name) throws(SystemError) {
-        try send(concat("FDSTORE=1\nFDPOLL=0\nFDNAME=", "\(name.text)"), number)
+    static func store(_ number: Int32, _ name: Name, through queue: ManagerQueue) {
+        let text = concat("FDSTORE=1\nFDPOLL=0\nFDNAME=", "\(name.text)")
+        queue.send(.store(name), text, descriptor: number)
     }
 
     /// Lets go of all that is stored under a name.
-    static func remove(_ name: Name) throws(SystemError) {
-        try send(concat("FDSTOREREMOVE=1\nFDNAME=", "\(name.text)"), -1)
+    static func remove(_ name: Name, through queue: ManagerQueue) {
+        queue.send(.removal(name), concat("FDSTOREREMOVE=1\nFDNAME=", "\(name.text)"))
     }
 
-    private static func send(_ text: String, _ number: Int32) throws(SystemError) {
-        let path = getenv("NOTIFY_SOCKET")
-        guard let path else { throw SystemError("send", "NOTIFY_SOCKET", ENOENT) }
-        try systemCall("send to the service manager", "") {
-            csys_send_datagram_with(path, text, text.utf8.count, number)
-        }
+    /// Lets go of everything; last of the page, which says what the rest is.
+    static func removeAll(through queue: ManagerQueue) {
+        for name in Name.allCases.reversed() { remove(name, through: queue) }
     }
 }
 

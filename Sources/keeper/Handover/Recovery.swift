@@ -40,7 +40,9 @@ struct Recovery {
     private func abandon(_ why: String) throws(LaunchError) -> Outcome {
         log.line("cannot go on with the session of the keeper before: \(why)")
         if received.has(.sidecar) { try sidecar().unlock() }
-        for name in DescriptorStore.Name.allCases.reversed() { try? DescriptorStore.remove(name) }
+        let queue = ManagerQueue()
+        DescriptorStore.removeAll(through: queue)
+        queue.settle()
         received.close()
         return .nothing
     }
@@ -235,8 +237,10 @@ struct Recovery {
             }
             sidecar.removeName(names, in: directory)
         }
-        for name in DescriptorStore.Name.allCases.reversed() { try? DescriptorStore.remove(name) }
-        ServiceManager.tellOver()
+        let manager = ServiceManager()
+        DescriptorStore.removeAll(through: manager.queue)
+        manager.tellOver()
+        manager.queue.settle()
         return .over(status)
     }
 }

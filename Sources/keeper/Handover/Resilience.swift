@@ -6,23 +6,29 @@ import KeeperShared
 final class Resilience {
     let page: SharedPage
     private let log: KeeperLog
+    private let queue: ManagerQueue
+    /// What belongs to the session is in the store, or on its way there.
+    private var isKept: Bool
     private var hasFailed = false
     /// What ``bound(_:)`` gave last is the start of a line that may be torn.
     private var beginsLine = false
 
-    init(_ log: KeeperLog) throws(SystemError) {
-        page = try SharedPage()
-        self.log = log
+    convenience init(_ log: KeeperLog, _ queue: ManagerQueue) throws(SystemError) {
+        self.init(log, queue, try SharedPage())
     }
 
     /// Goes on with what another keeper, or another binary of this one, made.
-    init(_ log: KeeperLog, _ page: SharedPage) {
+    init(_ log: KeeperLog, _ queue: ManagerQueue, _ page: SharedPage) {
         self.page = page
         self.log = log
+        self.queue = queue
+        isKept = page[.isStored] != 0
+        queue.whenStoreFails = { [unowned self] error in complain(error) }
     }
 
     /// Stores what belongs to the session, and then its child's. From here on the session survives.
     func keep(_ session: Session) {
+        isKept = true
         let place = session.place
         keep(page.file.raw, .page)
         keep(place.sidecarNumber, .sidecar)
@@ -33,17 +39,18 @@ final class Resilience {
         }
         if let notes = session.notes { keep(notes.socket.raw, .notes) }
         keepChild(session)
-        page[.isStored] = 1
+        queue.mark(.isStored) { [page] in page[.isStored] = 1 }
     }
 
     /// A child is about to be started: what belongs to the one before is let go.
     func childWillStart() {
+        queue.cancelMark(.hasChild)
         page[.hasChild] = 0
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         let ticks = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
         page[.spawnTime] = Int64(time.tv_sec) * ticks + Int64(time.tv_nsec) / (1_000_000_000 / ticks)
-        if page[.isStored] == 0 { return }
+        if !isKept { return }
         for name in [.stdin, .stdout, .stderr, .child, .ready] as [DescriptorStore.Name] { forget(name) }
     }
 
@@ -62,7 +69,7 @@ final class Resilience {
         page[.childPID] = Int64(session.childPID ?? 0)
         page[.childStartTime] = Int64(bitPattern: session.recorder.status.child?.identity.startTime ?? 0)
         checkpoint(session)
-        page[.hasChild] = 1
+        queue.mark(.hasChild) { [page] in page[.hasChild] = 1 }
     }
 
     /// Stores the state as it is now.
@@ -145,16 +152,14 @@ final class Resilience {
 
     // MARK: The store
 
-    func forget(_ name: DescriptorStore.Name) {
-        do throws(SystemError) { try DescriptorStore.remove(name) } catch { complain(error) }
-    }
+    func forget(_ name: DescriptorStore.Name) { DescriptorStore.remove(name, through: queue) }
 
     /// The session is over: nothing is left to go on with.
-    func forgetAll() { for name in DescriptorStore.Name.allCases.reversed() { forget(name) } }
+    func forgetAll() { DescriptorStore.removeAll(through: queue) }
 
     private func keep(_ number: Int32, _ name: DescriptorStore.Name) {
         if number < 0 { return }
-        do throws(SystemError) { try DescriptorStore.store(number, name) } catch { complain(error) }
+        DescriptorStore.store(number, name, through: queue)
     }
 
     private func complain(_ error: SystemError) {

@@ -5,7 +5,9 @@ import KeeperShared
 extension Session {
     /// Owns the shared page, where there is one.
     func adoptResilience(_ state: SavedState) throws(SystemError) {
-        if state.page >= 0 { resilience = Resilience(log, try SharedPage(owning: state.page)) }
+        if state.page >= 0 {
+            resilience = Resilience(log, recorder.manager.queue, try SharedPage(owning: state.page))
+        }
         run.isAdopted = state.isAdopted
         if run.isAdopted { try watchAdoptedChild() }
     }
@@ -13,7 +15,7 @@ extension Session {
     func adoptStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
         guard let resilience, state.stage >= 0 else { return nil }
         do throws(SystemError) {
-            return try OutputStage(state.isStderr ? .stderr : .stdout, resilience.page, owning: state.stage)
+            return try OutputStage(state.isStderr ? .stderr : .stdout, resilience, owning: state.stage)
         } catch {
             problem = error
             return nil

@@ -1,18 +1,80 @@
 import CSystem
 import KeeperShared
 
-/// Somebody wants this keeper to go on as another binary.
-struct UpgradeRequest {
+/// A client wants this keeper to go on as another binary.
+final class UpgradeRequest {
     let reply: Reply
-    /// nil: the file that this binary was started from, as it is there now.
-    let path: String?
+    let path: String
+    /// Opened once: the helper checks what is executed later.
+    let binary: FileDescriptor
+    /// The process of the new binary that reads the state; nil before it is started.
+    private var helper: ProcessHandle?
+    /// What the helper says.
+    private var answers: FileDescriptor?
+    /// The helper was started.
+    fileprivate var isChecked: Bool { helper != nil }
+    /// How the helper ended.
+    fileprivate var end: ProcessEnd?
+
+    init(reply: Reply, path: String) throws(SystemError) {
+        self.reply = reply
+        self.path = path
+        // Opening a named pipe must not wait for its writer.
+        binary = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK)
+    }
+
+    deinit {
+        switch helper {
+        // It may have ended by itself; the loop reaps it in either case.
+        case .some(let helper): if end == nil { try? helper.signal(SIGKILL) }
+        case .none: break
+        }
+    }
+
+    /// The helper, until it is reaped.
+    var helperPID: pid_t? {
+        switch helper {
+        case .some(let helper): end == nil ? helper.pid : nil
+        case .none: nil
+        }
+    }
+
+    /// Lets a process of the new binary read a state.
+    fileprivate func startHelper(_ memory: borrowing FileDescriptor) throws(SystemError) {
+        let arguments = ChildCommand(["keeper", "--check-state"])
+        defer { arguments.free() }
+        var process = SpawnRequest(
+            file: arguments.file, arguments: arguments.pointer, environment: csys_environ(), mask: 0o077)
+        let pipe = try makePipe()
+        process.descriptors = (memory.raw, pipe.writing.raw, pipe.writing.raw, binary.raw)
+        process.executesExtra = true
+        helper = try spawn(process)
+        let reading = pipe.takeReading()
+        try reading.setNonBlocking()
+        answers = consume reading
+    }
+
+    /// Whether the helper has said that the new binary can take over.
+    ///
+    /// - Throws: what it said instead.
+    fileprivate func checkAnswer() throws(ControlError) {
+        let bytes = [UInt8](unsafeUninitializedCapacity: 512) { space, count in
+            // Without an answer its end says what there is to say.
+            count = (try? answers.use { try $0.read(into: UnsafeMutableRawBufferPointer(space)) } ?? 0) ?? 0
+        }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        let text = String(decoding: line.map { $0 < 32 ? 32 : $0 }, as: UTF8.self)
+        guard let end else { return }
+        if end == .exited(0), text.utf8.starts(with: TakeOver.consent.utf8) { return }
+        throw .refused("\(path) can't take over: \(text.isEmpty ? end.text : text)")
+    }
 }
 
 // Going on as another binary, in the same process. The state goes into a sealed file in memory; the new binary is
 // opened once, a helper process of that descriptor says whether it understands the state, and then the same
-// descriptor is executed. Everything that is open stays open.
+// descriptor is executed. Everything that is open stays open. Meanwhile the session goes on.
 extension Session {
-    /// Notes the request: it is done between two turns of the loop, when nothing is half-way.
+    /// Notes the request: each step is done between two turns of the loop, when nothing is half-way.
     func requestUpgrade(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
         var path: String?
         if let given = parameters["path"] {
@@ -23,7 +85,11 @@ extension Session {
         }
         try checkUpgradable()
         if upgrade != nil { throw .failed(SystemError("upgrade", "another one is under way", EALREADY)) }
-        upgrade = UpgradeRequest(reply: reply, path: path)
+        do throws(SystemError) {
+            upgrade = try UpgradeRequest(reply: reply, path: path ?? Session.ownPath())
+        } catch {
+            throw .failed(error)
+        }
     }
 
     private func checkUpgradable() throws(ControlError) {
@@ -34,46 +100,66 @@ extension Session {
         }
     }
 
-    /// Does what was asked for, once the child's end, if it has just ended, is dealt with.
-    func tryUpgrade() {
+    /// Takes the next step, once the child's end, if it has just ended, is dealt with.
+    func continueUpgrade() {
         guard let request = upgrade else { return }
         do throws(ControlError) {
             try checkUpgradable()
             if child == nil, !run.isSettled { return }
-            upgrade = nil
+            if !request.isChecked { return try startHelper(request) }
+            // What waits for the service manager would be lost.
+            if request.end == nil || !recorder.manager.queue.isEmpty { return }
+            try request.checkAnswer()
             try execute(request)
         } catch {
-            upgrade = nil
-            log.line("not upgraded: \(error.message)")
-            control.answer(request.reply, error)
+            refuseUpgrade(error)
         }
+    }
+
+    /// The helper, or the service manager, has had its time.
+    func upgradeIsLate() {
+        guard let request = upgrade else { return }
+        refuseUpgrade(
+            .refused(
+                request.end == nil
+                    ? "\(request.path) can't take over: it did not answer in 3s"
+                    : "the service manager takes no messages"))
+    }
+
+    /// A process has ended; perhaps the helper.
+    func upgradeHelperEnded(_ pid: pid_t, _ end: ProcessEnd) {
+        if pid == upgrade?.helperPID { upgrade?.end = end }
+    }
+
+    /// This binary goes on.
+    private func refuseUpgrade(_ error: ControlError) {
+        guard let request = upgrade else { return }
+        upgrade = nil
+        deadlines.clear(.upgrade)
+        log.line("not upgraded: \(error.message)")
+        control.answer(request.reply, error)
     }
 
     /// - Throws: why this binary goes on.
     private func execute(_ request: UpgradeRequest) throws(ControlError) {
-        let path = request.path ?? Session.ownPath()
-        let binary = try open(path)
-        let own = try open("/proc/self/exe")
+        deadlines.clear(.upgrade)
+        let own: FileDescriptor
+        do throws(SystemError) { own = try FileDescriptor.open("/proc/self/exe", O_RDONLY) } catch {
+            throw .failed(error)
+        }
         var state = save()
         state.binary = own.raw
         state.request = SavedState.Address(request.reply)
         var descriptors: [Int32] = []
         let memory = try store(&state, &descriptors)
-        try check(binary, path, memory)
-        log.line("going on as \(path)")
+        log.line("going on as \(request.path)")
         // Only these cross over; everything else is closed by exec.
         setClosedOnExec(false, descriptors + [memory.raw])
         let arguments = TakeOver.arguments(state: memory.raw, failure: nil)
-        csys_execute(binary.raw, arguments, csys_environ())
+        csys_execute(request.binary.raw, arguments, csys_environ())
         let code = csys_errno()
         setClosedOnExec(true, descriptors + [memory.raw])
-        throw .failed(SystemError("exec", path, code))
-    }
-
-    private func open(_ path: String) throws(ControlError) -> FileDescriptor {
-        do throws(SystemError) { return try FileDescriptor.open(path, O_RDONLY) } catch {
-            throw .failed(error)
-        }
+        throw .failed(SystemError("exec", request.path, code))
     }
 
     /// Where this binary was found, also when another file has its place now.
@@ -103,51 +189,15 @@ extension Session {
         }
     }
 
-    /// Lets a process of the new binary read the state. It has three seconds.
-    private func check(
-        _ binary: borrowing FileDescriptor, _ path: String, _ memory: borrowing FileDescriptor
-    ) throws(ControlError) {
-        let arguments = ChildCommand(["keeper", "--check-state"])
-        defer { arguments.free() }
-        var request = SpawnRequest(
-            file: arguments.file, arguments: arguments.pointer, environment: csys_environ(), mask: 0o077)
-        let pipe = try newPipe()
-        request.descriptors = (memory.raw, pipe.writing.raw, pipe.writing.raw, binary.raw)
-        request.executesExtra = true
-        let handle = try start(request, path)
-        let answers = pipe.takeReading()
-        try? answers.setNonBlocking()
-        let hasEnded = handle.waitForEnd(timeout: .seconds(3))
-        if !hasEnded { try? handle.signal(SIGKILL) }
-        var record = csys_ended()
-        while csys_waitid(P_PID, id_t(handle.pid), WEXITED, &record) < 0, csys_errno() == EINTR {}
-        let text = answer(answers)
-        if hasEnded, ProcessEnd(record) == .exited(0), text.utf8.starts(with: TakeOver.consent.utf8) {
-            return
+    /// Lets a process of the new binary read the state as it is now. It has three seconds.
+    private func startHelper(_ request: UpgradeRequest) throws(ControlError) {
+        var state = save()
+        var descriptors: [Int32] = []
+        let memory = try store(&state, &descriptors)
+        do throws(SystemError) { try request.startHelper(memory) } catch {
+            throw .failed(SystemError("exec", request.path, error.code))
         }
-        let why = !hasEnded ? "it did not answer in 3s" : text.isEmpty ? ProcessEnd(record).text : text
-        throw .refused("\(path) can't take over: \(why)")
-    }
-
-    private func newPipe() throws(ControlError) -> Pipe {
-        do throws(SystemError) { return try makePipe() } catch { throw .failed(error) }
-    }
-
-    private func start(_ request: SpawnRequest, _ path: String) throws(ControlError) -> ProcessHandle {
-        do throws(SystemError) {
-            return try spawn(request)
-        } catch {
-            throw .failed(SystemError("exec", path, error.code))
-        }
-    }
-
-    /// The first line of what the new binary said.
-    private func answer(_ pipe: borrowing FileDescriptor) -> String {
-        let bytes = [UInt8](unsafeUninitializedCapacity: 512) { space, count in
-            count = (try? pipe.read(into: UnsafeMutableRawBufferPointer(space))) ?? 0
-        }
-        let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
-        return String(decoding: line.map { $0 < 32 ? 32 : $0 }, as: UTF8.self)
+        deadlines.set(.upgrade, in: .seconds(3))
     }
 }
 

@@ -40,13 +40,15 @@ enum DeadlineKind: Int, CaseIterable {
     case note
     /// The service manager wants a sign of life.
     case serviceWatchdog
+    /// The new binary's helper has had its time to check the state.
+    case upgrade
 }
 
 /// Times on the monotonic clock, one for each kind.
 struct Deadlines {
     /// Room for every kind: a test counts them.
     var count: Int { times.count }
-    private var times = InlineArray<18, Int64>(repeating: .max)
+    private var times = InlineArray<19, Int64>(repeating: .max)
 
     /// One that is further away than the clock goes is never due.
     mutating func set(_ kind: DeadlineKind, in delay: Int64) {

@@ -77,6 +77,7 @@ final class Session {
         control.session = self
         // A cycle, for as long as the process.
         recorder.extents = { (self.extent(of: .stdout), self.extent(of: .stderr)) }
+        recorder.manager.queue.poller = poller
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
 
@@ -108,7 +109,7 @@ final class Session {
                 stop(terminationSteps, .termination)
             }
             while let due = deadlines.takeDue() { handle(due) }
-            if upgrade != nil { tryUpgrade() }
+            if upgrade != nil { continueUpgrade() }
         }
     }
 
@@ -132,6 +133,7 @@ final class Session {
         case Token.notify: readNotes()
         case Token.readyPipe: readReadyPipe()
         case Token.adopted: adoptedHasEnded()
+        case Token.serviceManager: recorder.manager.queue.drain()
         case let token where Token.isInput(token): input.isReady(token, readiness)
         case let token where Token.isControl(token): control.isReady(token, readiness)
         default: break
@@ -155,6 +157,7 @@ final class Session {
         case .stuck: lookAtStuck()
         case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
         case .sample: sample()
+        case .upgrade: upgradeIsLate()
         case .note: recorder.writeStatus()
         }
     }

@@ -11,7 +11,8 @@ final class OutputStage {
     private let pipe: FileDescriptor
     /// What is copied goes through here: a pipe's bytes can't be read without taking them.
     private let copying: Pipe
-    private let page: SharedPage
+    private let resilience: Resilience
+    private var page: SharedPage { resilience.page }
     private let position: SharedPage.Slot
     private let taken: SharedPage.Slot
     private let child: DescriptorStore.Name
@@ -22,19 +23,19 @@ final class OutputStage {
     private static let noWait = UInt32(SPLICE_F_NONBLOCK)
 
     /// Makes a new one.
-    convenience init(_ stream: StreamName, _ page: SharedPage) throws(SystemError) {
+    convenience init(_ stream: StreamName, _ resilience: Resilience) throws(SystemError) {
         let pipe = try makePipe()
         // One descriptor for both ends.
         let both = try FileDescriptor.open("/proc/self/fd/\(pipe.reading.raw)", O_RDWR | O_NONBLOCK)
-        try self.init(stream, page, owning: both.raw)
+        try self.init(stream, resilience, owning: both.raw)
         _ = both.release()
     }
 
     /// Goes on with one that another keeper, or another binary of this one, made.
     ///
     /// - Parameter number: its descriptor, which this owns unless it throws.
-    init(_ stream: StreamName, _ page: SharedPage, owning number: Int32) throws(SystemError) {
-        self.page = page
+    init(_ stream: StreamName, _ resilience: Resilience, owning number: Int32) throws(SystemError) {
+        self.resilience = resilience
         switch stream {
         case .stdout: (position, taken, child) = (.stdoutPosition, .stdoutCount, .stdout)
         case .stderr: (position, taken, child) = (.stderrPosition, .stderrCount, .stderr)
@@ -97,7 +98,7 @@ final class OutputStage {
     }
 
     /// The child's pipe is closed here: whoever still writes into it must get to know.
-    func letGo() { try? DescriptorStore.remove(child) }
+    func letGo() { resilience.forget(child) }
 
     /// Drops all: nobody will write it any more.
     func clear(_ scratch: inout PageBuffer) {

@@ -6,7 +6,7 @@ import KeeperShared
 /// A disk that takes no more stops nothing: events wait here, and the status is written when it can be.
 final class SessionRecorder {
     var status: SessionStatus
-    var manager = ServiceManager()
+    let manager = ServiceManager()
     /// How far the journals go, whenever the status is written.
     var extents: () -> (stdout: StreamExtent, stderr: StreamExtent) = { (StreamExtent(), StreamExtent()) }
     private let folder: SessionFolder

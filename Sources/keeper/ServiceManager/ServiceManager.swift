@@ -5,7 +5,8 @@ import KeeperShared
 /// the protocol of sd_notify(3), a few lines in one datagram.
 ///
 /// What it needs is in the environment; where nobody set `NOTIFY_SOCKET`, nothing is done and nothing is held.
-struct ServiceManager {
+final class ServiceManager {
+    let queue = ManagerQueue()
     /// Whether the manager has been told that the session is ready.
     private var isReady = false
     /// Nanoseconds between two signs of life; 0 for none.
@@ -25,8 +26,9 @@ struct ServiceManager {
     /// Tells what the session has come to.
     ///
     /// - Parameter isStarted: the manager need not wait until the session is ready: the starter does.
-    mutating func tell(_ status: SessionStatus, isStarted: Bool = false) {
+    func tell(_ status: SessionStatus, isStarted: Bool = false) {
         guard ServiceManager.isMain else { return }
+        let wasReady = isReady
         var text = concat("STATUS=", "\(status.state.name)")
         if let reason = status.reason {
             // One line, whatever it quotes.
@@ -35,22 +37,22 @@ struct ServiceManager {
             text = concat(text, ", child PID ", String(child.identity.pid))
         }
         switch status.state {
-        case .running, .paused, .exited: text = concat(text, announcement)
+        case .running, .paused, .exited: text = concat(text, announce())
         case .starting, .failed, .stopping, .stuck, .lost, .backoff:
-            if isStarted { text = concat(text, announcement) }
+            if isStarted { text = concat(text, announce()) }
         }
-        ServiceManager.send(text)
+        queue.send(isReady && !wasReady ? .announcement : .status, text)
     }
 
     /// The keeper is about to end. Not earlier: who has said so once is sent no signal any more, and a session that
     /// stops its child may only start it again.
-    func tellEnd() { if ServiceManager.isMain { ServiceManager.send("STOPPING=1") } }
+    func tellEnd() { if ServiceManager.isMain { queue.send(.announcement, "STOPPING=1") } }
 
     /// The keeper is about to end, and has told nothing so far: to end now is no failure to start.
-    static func tellOver() { if isMain { send("READY=1\nSTOPPING=1") } }
+    func tellOver() { if ServiceManager.isMain { queue.send(.announcement, "READY=1\nSTOPPING=1") } }
 
     /// A sign of life.
-    func feedWatchdog() { ServiceManager.send("WATCHDOG=1") }
+    func feedWatchdog() { queue.send(.watchdog, "WATCHDOG=1") }
 
     /// Notes where the keeper lives, when a service manager has started it or whoever did.
     static func locate(_ keeper: inout SessionStatus.Keeper) {
@@ -61,14 +63,12 @@ struct ServiceManager {
         if number("SYSTEMD_EXEC_PID") == Int(getpid()) { keeper.unit = group.unit }
     }
 
-    private var announcement: String {
-        mutating get {
-            if isReady { return "" }
-            isReady = true
-            // A manager that doesn't say whom it has executed doesn't know this one from a wrapper either.
-            return getenv("SYSTEMD_EXEC_PID") == nil
-                ? concat("\nREADY=1\nMAINPID=", String(getpid())) : "\nREADY=1"
-        }
+    private func announce() -> String {
+        if isReady { return "" }
+        isReady = true
+        // A manager that doesn't say whom it has executed doesn't know this one from a wrapper either.
+        return getenv("SYSTEMD_EXEC_PID") == nil
+            ? concat("\nREADY=1\nMAINPID=", String(getpid())) : "\nREADY=1"
     }
 
     /// Whether the socket in the environment is for this process: a keeper that a service has started inherits the
@@ -79,12 +79,6 @@ struct ServiceManager {
 
     private static func number(_ name: String) -> Int? {
         environment(name).flatMap { decimal(Array($0.utf8)) }
-    }
-
-    private static func send(_ text: String) {
-        guard let path = getenv("NOTIFY_SOCKET") else { return }
-        // A manager that doesn't listen is no reason to end.
-        _ = csys_send_datagram(path, text, text.utf8.count)
     }
 }
 

@@ -129,7 +129,9 @@ struct Launch {
             signals: signals, childDirectory: childDirectory, childMask: callersMask)
         try system { () throws(SystemError) in try session.watch() }
         if settings.isResilient {
-            session.resilience = try system { () throws(SystemError) in try Resilience(log) }
+            session.resilience = try system { () throws(SystemError) in
+                try Resilience(log, recorder.manager.queue)
+            }
         }
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
         recorder.writeStatus()

@@ -171,7 +171,7 @@ extension Session {
         }
         var stage: OutputStage?
         if let resilience {
-            stage = try system { () throws(SystemError) in try OutputStage(name, resilience.page) }
+            stage = try system { () throws(SystemError) in try OutputStage(name, resilience) }
         }
         let stream = OutputStream(name, sink: sink, stage: stage, poller: poller)
         outputs.append(stream)

@@ -140,6 +140,33 @@ struct ResilientTests {
         try manager.waitForEnd()
     }
 
+    @Test("a manager that took no messages for some seconds did not get what belongs to the next child")
+    func fullSocket() throws {
+        let manager = try StandInManager(box, "a", "--", "cat")
+        let child = try box.childPID("a")
+        try box.ctl("write", "a", "first")
+        try eventually("its index") { box.exists("a.d/stdout.00000000000000000000.idx") }
+        let descriptors = Proc.descriptors(manager.keeper)
+        kill(manager.process, SIGSTOP)
+        try fillSocket("\(box.root)/notify")
+        for _ in 0..<3 { #expect(try box.call("a", "restart")["result"] != nil) }
+        try eventually("the next child") { try box.childPID("a") != child }
+        try box.awaitState("a", "running")
+        let next = try box.childPID("a")
+        try box.ctl("write", "a", "before")
+        kill(manager.process, SIGCONT)
+        // What waits holds copies of descriptors.
+        try eventually("all to be sent") { Proc.descriptors(manager.keeper) == descriptors }
+        try manager.replaceKeeper()
+        try box.ctl("write", "a", "after")
+        try eventually("both lines") { box.journalText("a") == "first\nbefore\nafter\n" }
+        #expect(try box.childPID("a") == next)
+        #expect(!box.log("a").contains("not all that the keeper before had open"))
+        #expect(try box.ctl("kill", "a").status == 0)
+        #expect(try manager.waitForEnd() == 0)
+        #expect(manager.leftInStore == "")
+    }
+
     @Test("a child that dies in the pause has ended unknown, never with 0, and what it wrote last is there")
     func diesInThePause() throws {
         let manager = try StandInManager(box, "a", "--", "sh", "-c", "read x; echo last words; exit 0")

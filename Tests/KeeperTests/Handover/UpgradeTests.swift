@@ -167,6 +167,7 @@ struct UpgradeTests {
         arguments: [
             ("/bin/true", "exit 0"), ("/no/such/file", "No such file"), ("/etc/passwd", "Permission denied"),
             ("/bin/cat", "unrecognized option"), ("SCRIPT", "Exec format error"), ("HANG", "did not answer"),
+            ("FIFO", "Permission denied"),
         ])
     func bad(path: String, why: String) throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
@@ -179,12 +180,55 @@ struct UpgradeTests {
             path = box.root + "/hang"
             try writeFile(path, "#!/bin/sh\nexec sleep 1000\n".utf8, mode: 0o755)
         }
+        if path == "FIFO" {
+            path = box.root + "/fifo"
+            #expect(mkfifo(path, 0o600) == 0)
+        }
         let answer = try upgrade(to: path)
         #expect(answer["error"]?["message"]?.string?.contains(why) == true, "\(answer)")
         try box.ctl("write", "a", "still here")
         try eventually("the line") { box.journalText("a") == "still here\n" }
         #expect(try box.eventNames("a").contains("upgraded") == false)
         #expect(Proc.children(try box.keeperPID("a")) == [try box.childPID("a")])
+    }
+
+    /// Asks for an upgrade to something that does not answer; returns once its helper runs.
+    private func upgradeToHanging() throws -> (client: UnixClient, helper: Int) {
+        let path = box.root + "/hang"
+        try writeFile(path, "#!/bin/sh\nexec sleep 1000\n".utf8, mode: 0o755)
+        let (keeper, child) = (try box.keeperPID("a"), try box.childPID("a"))
+        let client = try UnixClient(box.control("a"))
+        try client.send(
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"upgrade\",\"params\":{\"path\":\"\(path)\"}}\n")
+        let helper = try eventual("the helper") { Proc.children(keeper).first { $0 != child } }
+        return (client, helper)
+    }
+
+    @Test("while the helper of an upgrade hung, for three seconds, no line passed and no call was answered")
+    func hanging() throws {
+        try box.spawn("--wait", "ready", "a", "--", "cat")
+        let (client, helper) = try upgradeToHanging()
+        #expect(try UnixClient(box.socket("a")).deliver("line\n").isReceipt)
+        #expect(try box.call("a", "status")["result"] != nil)
+        try eventually("the line") { box.journalText("a") == "line\n" }
+        #expect(try upgrade()["error"]?["message"]?.string?.contains("under way") == true)
+        #expect(!client.isReadable)
+        let answer = try JSON(parsing: try client.readLine())
+        #expect(answer["error"]?["message"]?.string?.contains("did not answer in 3s") == true, "\(answer)")
+        try eventually("no helper") { !Proc.alive(helper) }
+        #expect(try upgrade()["result"] != nil)
+    }
+
+    @Test("a session that ends while a helper hangs does not wait for it")
+    func endsWhileHanging() throws {
+        try box.spawn("--wait", "ready", "a", "--", "cat")
+        let (client, helper) = try upgradeToHanging()
+        #expect(try box.ctl("eof", "a").status == 0)
+        let answer = try JSON(parsing: try client.readLine())
+        #expect(answer["error"]?["data"]?["state"]?.string != nil, "\(answer)")
+        #expect(try box.ctl("wait", "a").out == "a 0\n")
+        try eventually("no helper") { !Proc.alive(helper) }
+        #expect(!box.log("a").contains("left behind"))
     }
 
     @Test("a relative path and a session that is stopping are refused")

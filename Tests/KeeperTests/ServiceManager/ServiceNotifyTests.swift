@@ -138,6 +138,35 @@ import Testing
         try eventually("b to run") { box.state("b") == "running" }
     }
 
+    @Test("a manager that reads nothing held up the session for a second a message, and then missed it")
+    func fullSocket() throws {
+        let (running, manager) = try keeper(["a", "--", "cat"])
+        try eventually("READY=1") { manager.has("READY=1") }
+        let child = try box.childPID("a")
+        try fillSocket("\(box.root)/n")
+        for round in 0..<20 {
+            #expect(try box.call("a", "pause")["result"] != nil)
+            #expect(try box.call("a", "resume")["result"] != nil)
+            #expect(try UnixClient(box.socket("a")).deliver("line \(round)\n").isReceipt)
+        }
+        #expect(try box.call("a", "restart")["result"] != nil)
+        let next = try eventual("the next child") {
+            let pid = try box.childPID("a")
+            return pid == child ? nil : pid
+        }
+        try box.awaitState("a", "running")
+        let lines = (0..<20).map { "line \($0)\n" }.joined()
+        try eventually("all lines") { box.journalText("a") == lines }
+        // What has changed since is left out; what is true by now comes once there is room.
+        try eventually("the status") { manager.has("STATUS=running, child PID \(next)") }
+        kill(running.pid, SIGTERM)
+        #expect(try running.wait() == .exited(0))
+        try eventually("STOPPING=1") { manager.has("STOPPING=1") }
+        let told = manager.lines.filter { !$0.isEmpty && !$0.hasPrefix("MAINPID") && $0 != "FILL=1" }
+        let end = ["STATUS=stopping, child PID \(next)", "STATUS=exited", "STOPPING=1"]
+        #expect(Array(told.suffix(4)) == ["STATUS=running, child PID \(next)"] + end)
+    }
+
     @Test("only the process that the manager has started speaks: no keeper for the service that started it")
     func notForOthers() throws {
         let (_, manager) = try keeper(["a", "--", "cat"], setting: ["SYSTEMD_EXEC_PID": "1"])

@@ -167,6 +167,18 @@ func withSocketAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen
     }
 }
 
+/// Sends datagrams, each of them `FILL=1`, until no more are taken.
+func fillSocket(_ path: String) throws {
+    let number = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(number) }
+    let text = Array("FILL=1".utf8)
+    try withSocketAddress(path) { address, length in
+        let address = __CONST_SOCKADDR_ARG(__sockaddr__: address)
+        while sendto(number, text, text.count, Int32(MSG_DONTWAIT), address, length) == text.count {}
+        guard errno == EAGAIN else { throw CallFailed("sendto \(path)") }
+    }
+}
+
 /// A socket that the test itself listens on, as a foreign keeper would.
 final class UnixListener {
     let descriptor: Int32

@@ -63,10 +63,10 @@ static inline void csys_restore(int number) { signal(number, SIG_DFL); }
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
-// One datagram to a socket, in the abstract namespace when its name begins with @; waits a second for room at most.
-int csys_send_datagram(const char *path, const char *text, size_t size);
-// The same with a copy of a descriptor, unless that is -1.
-int csys_send_datagram_with(const char *path, const char *text, size_t size, int descriptor);
+// A non-blocking datagram socket connected to one, in the abstract namespace when its name begins with @.
+int csys_connect_datagrams(const char *path);
+// One datagram, with a copy of a descriptor unless that is -1.
+int csys_send_datagram(int fd, const char *text, size_t size, int descriptor);
 // Two descriptors over a connection; those that are received are close-on-exec.
 int csys_send_descriptors(int fd, int first, int second);
 int csys_receive_descriptors(int fd, int *first, int *second);

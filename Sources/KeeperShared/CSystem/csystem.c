@@ -17,8 +17,7 @@ char **csys_environ(void) { return environ; }
 
 void csys_fill_standard_streams(void) {
     for (int fd = 0; fd < 3; fd++)
-        // The wrong way round: using what the caller closed is an error, as it is without this.
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
             _exit(125);
 }
 

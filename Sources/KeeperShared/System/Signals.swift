@@ -12,19 +12,23 @@ package struct SignalReader: ~Copyable {
 
     /// Blocks these signals and makes a descriptor that becomes readable when one is pending.
     package init(_ signals: [Int32]) throws(SystemError) {
+        // As the kernel has it: musl's sigaddset refuses the first real-time signals.
         var set = sigset_t()
-        sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal) }
+        let bits = signals.reduce(UInt64(0)) { $0 | 1 << UInt64($1 - 1) }
+        withUnsafeMutableBytes(of: &set) { $0.storeBytes(of: bits, as: UInt64.self) }
         try systemCall("sigprocmask") { sigprocmask(SIG_BLOCK, &set, nil) }
         descriptor = FileDescriptor(
             owning: try systemCall("signalfd") { signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) })
     }
 
     /// The next pending signal, or nil.
-    package borrowing func next() -> Int32? {
+    package borrowing func next() -> Int32? { nextRecord().map { Int32($0.ssi_signo) } }
+
+    /// The same with where it came from.
+    package borrowing func nextRecord() -> signalfd_siginfo? {
         var record = signalfd_siginfo()
         let count = read(descriptor.raw, &record, MemoryLayout<signalfd_siginfo>.size)
-        return count == MemoryLayout<signalfd_siginfo>.size ? Int32(record.ssi_signo) : nil
+        return count == MemoryLayout<signalfd_siginfo>.size ? record : nil
     }
 }
 

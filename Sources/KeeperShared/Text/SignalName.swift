@@ -16,7 +16,7 @@ package enum SignalName {
     }
 
     /// The largest signal number of Linux, `_NSIG - 1`.
-    static let maximum: Int32 = 64
+    package static let maximum: Int32 = 64
 
     /// The number of a signal that is named `TERM`, `SIGTERM`, `term` or `15`; nil if there is none.
     package static func number(of text: [UInt8]) -> Int32? {

@@ -119,9 +119,16 @@ final class StartedKeeper {
             text: String(decoding: words[3], as: UTF8.self))
     }
 
-    /// Tells the keeper that nobody reads the session's files any more, and waits until it is gone.
-    func release() {
+    var hasEnded: Bool { process.hasEnded() }
+
+    /// Tells the keeper that nobody reads the session's files any more.
+    func stopReading() {
         if let null = try? FileDescriptor.open("/dev/null", O_RDONLY) { reports = null }
+    }
+
+    /// The same, and waits until the keeper is gone.
+    func release() {
+        stopReading()
         while !process.waitForEnd(timeout: .seconds(3600)) {}
     }
 

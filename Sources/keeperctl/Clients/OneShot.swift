@@ -15,9 +15,9 @@ final class OneShot {
     /// The session can't be ended.
     private(set) var isStuck = false
 
-    /// What is done when the time is over, and how long it may take with what the command leaves behind.
-    private static let steps = "TERM:2s,KILL:2s"
-    private static let patience: Int64 = .seconds(15)
+    /// How a session is ended, and how long that may take with what the command leaves behind.
+    static let steps = "TERM:2s,KILL:2s"
+    static let patience: Int64 = .seconds(15)
 
     init(_ context: Context) throws(CommandFailure) {
         showsOutput = !context.arguments.flag("json")

@@ -145,7 +145,7 @@ private final class Doctor {
         guard let manager else {
             return say(
                 .note, "systemd", "your service manager doesn't answer: no session can have a unit",
-                concat("loginctl enable-linger ", user))
+                enableLingering)
         }
         say(
             .good, "systemd",
@@ -160,22 +160,34 @@ private final class Doctor {
         } else {
             say(.good, "bus", "the user's bus is there")
         }
+        lookAtLingering()
+    }
+
+    private func lookAtLingering() {
+        let sessions = concat("your service manager, and ", String(usersCount), " sessions in its units,")
+        let fate = concat(sessions, " end when you log out")
+        guard let user else {
+            return say(
+                .note, "lingering", concat("unknown: user ", String(geteuid()), " has no name here; if it is off, ", fate),
+                enableLingering)
+        }
         if access(concat("/var/lib/systemd/linger/", user), F_OK) == 0 {
             say(.good, "lingering", "is on: your service manager outlives your logout")
+        } else if csys_errno() == ENOENT {
+            say(usersCount > 0 ? .wrong : .note, "lingering", concat("is off: ", fate), enableLingering)
         } else {
-            say(
-                usersCount > 0 ? .wrong : .note, "lingering",
-                concat(
-                    "is off: your service manager, and ", String(usersCount),
-                    " sessions in its units, end when you log out"),
-                concat("loginctl enable-linger ", user))
+            let reason = errorText(csys_errno())
+            say(.note, "lingering", concat("unknown (", reason, "); if it is off, ", fate), enableLingering)
         }
     }
 
-    /// The name of this process's user, for files and commands.
-    private var user: String {
-        geteuid() == 0 ? "root" : environment("USER") ?? environment("LOGNAME") ?? "$USER"
+    /// Without a name it is for the user who runs it.
+    private var enableLingering: String {
+        concat("loginctl enable-linger", user.map { concat(" ", $0) } ?? "")
     }
+
+    /// The name of this process's user, for files and commands.
+    private lazy var user = userName(geteuid())
 
     // MARK: The sessions
 

@@ -31,8 +31,8 @@ private func findOptions(
         if let options = try readOptions(String(path[..<slash]), path, sessionsPath) { return options }
         missing = path
     } else {
-        let home = environment("XDG_CONFIG_HOME") ?? concat(environment("HOME") ?? "", "/.config")
-        for base in [home, "/etc"] {
+        let home = environment("XDG_CONFIG_HOME") ?? environment("HOME").map { concat($0, "/.config") }
+        for base in (home.map { [$0] } ?? []) + ["/etc"] {
             let folder = concat(base, "/keeper")
             let path = concat(folder, "/", id.string, ".json")
             if let options = try readOptions(folder, path, sessionsPath) { return options }

@@ -4,8 +4,11 @@ import KeeperShared
 /// `run`: starts a session, feeds it standard input, shows its output, and ends with its status.
 func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
     do throws(CommandFailure) {
+        let isInTerminal = isShown(context) && TerminalGuard.isAvailable
         // Blocked before the session exists: a signal that comes early is passed on as well.
-        let signals = try system("signals") { () throws(SystemError) in try SignalReader([SIGINT, SIGTERM]) }
+        let signals = try system("signals") { () throws(SystemError) in
+            try SignalReader(isInTerminal ? [SIGINT, SIGTERM] : passedSignals)
+        }
         if context.arguments.flag("no-journal") {
             throw CommandFailure(
                 ExitStatus.badUsage, "run shows what the journal keeps: leave out --no-journal, or use spawn")
@@ -25,10 +28,15 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         // Before the start: a PATH that isn't there starts nothing, and no change is missed.
         let restarter = try makeRestarter(context)
         let keeper = try starter.start(deadline: nil)
-        if isShown(context), TerminalGuard.isAvailable { return try showRun(context, keeper, keys) }
-        restarter?.begin(for: keeper.id)
-        let run = try Run(context, starter, keeper, signals, restarter, oneShot)
-        return try run.finish()
+        do throws(CommandFailure) {
+            if isInTerminal { return try showRun(context, keeper, keys) }
+            restarter?.begin(for: keeper.id)
+            return try Run(context, keeper, signals, restarter, oneShot).finish()
+        } catch {
+            let isNamed = !context.arguments.operands.isEmpty
+            let fate = leaveSession(of: keeper, in: starter.directory, isNamed: isNamed)
+            throw CommandFailure(error.status, concat(error.text, fate))
+        }
     } catch {
         // docker's numbers for troubles that are not the command's.
         let status: Int32 =
@@ -38,6 +46,34 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
             default: 126
             }
         throw CommandFailure(status, error.text)
+    }
+}
+
+/// The signals that are passed on to the command, as `docker run` passes them: all that can be, but those that the
+/// kernel sends about this process alone. HUP leaves the session alive. TTIN and TTOU keep a background job from the
+/// terminal: blocked, they would make its reads fail.
+private var passedSignals: [Int32] {
+    let own = [SIGKILL, SIGSTOP, SIGHUP, SIGCHLD, SIGPIPE, SIGURG, SIGTTIN, SIGTTOU]
+    return (1...SignalName.maximum).filter { !own.contains($0) }
+}
+
+/// Ends a session that was started without a name, as nobody else knows of it. One with a name goes on.
+///
+/// - Returns: what to add to the reason why `run` ends before the session does.
+private func leaveSession(
+    of keeper: StartedKeeper, in directory: borrowing FileDescriptor, isNamed: Bool
+) -> String {
+    if keeper.hasEnded { return "" }
+    let id = keeper.id
+    if isNamed { return concat("; session ", id.string, " goes on") }
+    do throws(ControlFailure) {
+        let client = try ControlClient(id, in: directory, "stop") { $0.member("steps", OneShot.steps) }
+        keeper.stopReading()
+        let answer = try client.result(deadline: monotonicNow() + OneShot.patience)
+        if (answer["survivors"]?.arrayValue ?? []).isEmpty { return "" }
+        return concat("; not all of session ", id.string, " could be ended")
+    } catch {
+        return concat("; session ", id.string, " may go on")
     }
 }
 
@@ -103,16 +139,18 @@ private final class Run {
     private let oneShot: OneShot
     private let output: StandardOutput
     private let what: String
+    private let isNamed: Bool
 
     init(
-        _ context: Context, _ starter: SessionStarter, _ keeper: StartedKeeper,
-        _ signals: consuming SignalReader, _ restarter: Restarter?, _ oneShot: OneShot
+        _ context: Context, _ keeper: StartedKeeper, _ signals: consuming SignalReader,
+        _ restarter: Restarter?, _ oneShot: OneShot
     ) throws(CommandFailure) {
         guard let directory = try context.openDirectory() else {
             throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
         }
         names = SessionNames(keeper.id)
         what = concat("session ", keeper.id.string)
+        isNamed = !context.arguments.operands.isEmpty
         self.keeper = keeper
         self.signals = signals
         self.restarter = restarter
@@ -149,7 +187,7 @@ private final class Run {
             oneShot.prepare(set)
             set.add(signals.descriptor, .input)
             try system(what) { () throws(SystemError) in try set.wait() }
-            while let signal = signals.next() { pass(signal) }
+            takeSignals()
             if !(try oneShot.turn(keeper.id, follower.status, in: directory.descriptor)) { break }
             try turn(set)
         }
@@ -179,7 +217,7 @@ private final class Run {
             switch error {
             case .readerGone:
                 // As in a pipeline without us: a command whose output nobody reads gets SIGPIPE, and so do we.
-                pass(SIGPIPE)
+                if isNamed { pass(SIGPIPE) } else { endUnread() }
                 exit(128 + SIGPIPE)
             case .output(let error): throw CommandFailure("write standard output", error)
             case .journal(let error): throw CommandFailure(what, error)
@@ -205,15 +243,34 @@ private final class Run {
     /// A keeper that is stopped must not freeze this command.
     private var soon: Int64 { monotonicNow() + .seconds(2) }
 
+    private func takeSignals() {
+        while let record = signals.nextRecord() {
+            let signal = Int32(record.ssi_signo)
+            pass(signal)
+            // Typed at the terminal, whose shell waits for its job to stop.
+            if signal == SIGTSTP, record.ssi_code == SI_KERNEL { kill(getpid(), SIGSTOP) }
+        }
+    }
+
     /// Passes a signal on to the command and all in its group, as a terminal would.
     private func pass(_ signal: Int32) {
-        let client = try? ControlClient(keeper.id, in: directory.descriptor, "signal") { json in
-            json.key("name")
-            json.string(signalName(signal))
-            json.key("to")
-            json.string("group")
+        do throws(ControlFailure) {
+            let client = try ControlClient(keeper.id, in: directory.descriptor, "signal") { json in
+                json.member("name", signalName(signal))
+                json.member("to", "group")
+            }
+            _ = try client.result(deadline: soon)
+        } catch {
+            // Between two runs, or at the session's end, no command is there to get it.
         }
-        _ = try? client?.result(deadline: soon)
+    }
+
+    /// Ends a session that nobody else knows of and that doesn't end of SIGPIPE. Not waited for, like a pipeline.
+    private func endUnread() {
+        // One that can't be asked has ended.
+        _ = try? ControlClient(keeper.id, in: directory.descriptor, "stop") { json in
+            json.member("steps", concat("PIPE:2s,", OneShot.steps))
+        }
     }
 }
 

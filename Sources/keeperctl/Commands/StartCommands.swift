@@ -39,8 +39,9 @@ extension Commands {
         "run", summary: "Start a command as a session and stay with it",
         description: [
             "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
-                + "with its exit status. INT and TERM are passed on. If run itself is hung up or killed, the "
-                + "session lives on. Without ID, one is made up and --rm is implied.",
+                + "with its exit status. Signals are passed on, all but HUP, TTIN, TTOU, URG, CHLD and PIPE. "
+                + "If run itself is hung up or killed, the session lives on. Without ID, one is made up, --rm "
+                + "is implied, and the session ends when run can't go on with it.",
             "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
         ],
         operands: [OperandSpec("ID", .sessionID, .optional)],

@@ -19,8 +19,7 @@ final class OutputTarget {
     /// - Parameter waiting: whether a write may wait for a slow reader. If not, the file's flags stay as they are:
     ///   others may share them.
     init(_ number: Int32, waiting: Bool) throws(SystemError) {
-        // What the caller closed is open for reading only (see csys_fill_standard_streams); opened once more below, it
-        // would swallow everything.
+        // Opened once more below, a file that the caller gave for reading would take what is written.
         if csys_fcntl(number, F_GETFL, 0) & O_ACCMODE == O_RDONLY {
             throw SystemError("write", "output", EBADF)
         }

@@ -90,21 +90,15 @@ struct TopTable {
     @inline(never)
     private mutating func arrange() {
         let id = selected?.id
-        rows.removeAll(keepingCapacity: true)
-        // By insertion: they come in the order of their names, which equal ones keep.
-        for session in sessions {
-            var place = rows.count
-            while place > 0, isBefore(session, rows[place - 1]) { place -= 1 }
-            rows.insert(session, at: place)
+        // They come in the order of their names, which equal ones keep.
+        var keys = sessions.indices.map { index in
+            let value = column == .name ? -index : value(sessions[index])
+            return SortKey(Int64(isReversed ? value : -value), index)
         }
+        SortKey.sort(&keys)
+        rows = keys.map { sessions[$0.index] }
         if let id, let place = rows.firstIndex(where: { $0.id == id }) { selection = place }
         moveSelection(0)
-    }
-
-    private func isBefore(_ left: SessionSample, _ right: SessionSample) -> Bool {
-        if column == .name { return isReversed }
-        let (left, right) = (value(left), value(right))
-        return isReversed ? left < right : left > right
     }
 
     /// What a column is sorted by, the largest first.

@@ -58,6 +58,43 @@ struct RunTests {
         #expect(try running.wait() == .exited(signal == SIGINT ? 10 : 20), "\(running.errorText)")
     }
 
+    /// Used to pass on INT and TERM alone, and to be killed by the others.
+    @Test("every signal is passed on that can be, in the order of the kernel")
+    func passesAllSignals() throws {
+        let kept = [SIGKILL, SIGSTOP, SIGHUP, SIGCHLD, SIGPIPE, SIGURG, SIGTTIN, SIGTTOU]
+        // The C library keeps the first two real-time signals for itself.
+        let passed = (1...64).filter { !kept.contains($0) && $0 != 32 && $0 != 33 }
+        let script =
+            "for s in \(passed.map(String.init).joined(separator: " ")); do trap \"echo got $s\" $s; done; echo up; "
+            + "while :; do sleep 0.02; done 2>/dev/null"
+        let running = try box.startCtl("run", "a", "--", "bash", "-c", script)
+        #expect(try running.readLine() == "up")
+        for signal in passed {
+            running.kill(signal)
+            #expect(try running.readLine() == "got \(signal)")
+        }
+        for signal in [SIGCHLD, SIGPIPE, SIGURG] { running.kill(signal) }
+        running.kill(SIGHUP)
+        #expect(try running.wait() == .signalled(SIGHUP))
+        #expect(Proc.alive(try box.childPID("a")))
+        #expect(!box.journalText("a").contains("got \(SIGURG)\n"))
+    }
+
+    @Test("TSTP of the terminal stops run, and the command goes on")
+    func stops() throws {
+        let terminal = try PseudoTerminal()
+        let script = "trap 'echo stop' TSTP; trap 'echo cont' CONT; echo up; while :; do sleep 0.02; done"
+        let running = try box.start([Executables.keeperctl, "run", "a", "--", "bash", "-c", script], on: terminal)
+        try eventually("the command") { box.journalText("a") == "up\n" }
+        terminal.type("\u{1A}")
+        try eventually("run to stop") { Proc.state(Int(running.pid)) == "T" }
+        try eventually("the signal") { box.journalText("a") == "up\nstop\n" }
+        running.kill(SIGCONT)
+        try eventually("run to go on") { box.journalText("a") == "up\nstop\ncont\n" }
+        running.kill(SIGHUP)
+        #expect(try running.wait() == .signalled(SIGHUP))
+    }
+
     @Test("HUP and KILL of run leave the session alive", arguments: [SIGHUP, SIGKILL])
     func survives(signal: Int32) throws {
         let running = try box.startCtl("run", "a", "--", "cat")
@@ -88,9 +125,46 @@ struct RunTests {
         #expect(sum.out == "42\n18446744073709551616\n", sum.why)
     }
 
-    @Test("standard output that was closed is an error, not a place where output vanishes")
-    func closedOutput() throws {
-        let outcome = try box.run(["sh", "-c", "\"$0\" run -- echo hi >&-", Executables.keeperctl])
-        #expect(outcome.status == 125 && outcome.err.contains("Bad file descriptor"), outcome.why)
+    /// Used to fail with 125, the session without a name running on.
+    @Test(
+        "standard streams that were closed count as /dev/null",
+        arguments: ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+    func closedStreams(closed: String) throws {
+        let script = "cat; echo out; echo err >&2; exit 7"
+        let outcome = try box.run(["sh", "-c", "\"$0\" run -- sh -c '\(script)' \(closed)", Executables.keeperctl])
+        #expect(outcome.status == 7, outcome.why)
+        #expect(outcome.out == (closed.contains(" >") || closed.hasPrefix(">") ? "" : "out\n"), outcome.why)
+        #expect(outcome.err == (closed.contains("2>") ? "" : "err\n"), outcome.why)
+        try eventually("only the lock") { Set(directoryEntries(box.sessions)).isSubset(of: [".lock"]) }
+    }
+
+    /// Used to leave it running.
+    @Test(
+        "trouble of its own ends a session without a name",
+        arguments: ["1</dev/null", "0>/dev/null", "0</", ">/dev/full"])
+    func ownTrouble(streams: String) throws {
+        let script = "echo up; exec sleep 1000"
+        let outcome = try box.run(["sh", "-c", "\"$0\" run -- sh -c '\(script)' \(streams)", Executables.keeperctl])
+        #expect(outcome.status == 125, outcome.why)
+        try eventually("only the lock") { Set(directoryEntries(box.sessions)).isSubset(of: [".lock"]) }
+        #expect(box.processes.isEmpty)
+    }
+
+    @Test("trouble of its own names a session that goes on under its name")
+    func ownTroubleNamed() throws {
+        let outcome = try box.run(["sh", "-c", "\"$0\" run a -- sleep 1000 0>/dev/null", Executables.keeperctl])
+        #expect(outcome.status == 125, outcome.why)
+        #expect(outcome.err.hasSuffix("Bad file descriptor; session a goes on\n"), outcome.why)
+        #expect(Proc.alive(try box.childPID("a")))
+    }
+
+    /// Used to run on with nobody to read it.
+    @Test("a session without a name whose output nobody reads ends, though it ignores SIGPIPE")
+    func unread() throws {
+        let script = "trap '' PIPE; while :; do echo x; sleep 0.05; done"
+        let outcome = try box.run(
+            ["sh", "-c", "\"$0\" run -- sh -c \"\(script)\" | head -n 1", Executables.keeperctl])
+        #expect(outcome.out == "x\n", outcome.why)
+        try eventually("only the lock") { Set(directoryEntries(box.sessions)).isSubset(of: [".lock"]) }
     }
 }

@@ -168,7 +168,8 @@ private final class Doctor {
         let fate = concat(sessions, " end when you log out")
         guard let user else {
             return say(
-                .note, "lingering", concat("unknown: user ", String(geteuid()), " has no name here; if it is off, ", fate),
+                .note, "lingering",
+                concat("unknown: user ", String(geteuid()), " has no name here; if it is off, ", fate),
                 enableLingering)
         }
         if access(concat("/var/lib/systemd/linger/", user), F_OK) == 0 {

@@ -104,6 +104,43 @@ import Testing
     }
 }
 
+@Test("users are known by their numbers; one that nobody knows has no name")
+func namesOfUsers() {
+    #expect(userName(0) == "root")
+    #expect(userName(1) == "daemon")
+    #expect(userName(4_294_967_000) == nil)
+}
+
+/// In a system of its own, with users.
+@Suite(requires(.system), requires("jq", "useradd"))
+struct DoctorUserTests {
+    /// Used to say that it is off.
+    @Test("lingering is told from the user's number, whatever the environment says")
+    func lingering() throws {
+        let box = try Sandbox()
+        try ServiceManager.system.run(
+            box,
+            #"""
+            must useradd -m lingerer
+            uid=$(id -u lingerer)
+            must loginctl enable-linger lingerer
+            eventually test -S "/run/user/$uid/systemd/private"
+            finding() {
+                setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+                    env -i -C / "PATH=$PATH" "XDG_RUNTIME_DIR=/run/user/$uid" "$@" \
+                    keeperctl --sessions-dir "/home/lingerer/sessions" doctor --json |
+                    jq -r 'select(.check == "lingering") | .level + ": " + .message + " → " + .remedy'
+            }
+            has "$(finding)" 'ok: is on'
+            has "$(finding USER=root)" 'ok: is on'
+            # Without telling logind, which would end the manager.
+            must rm /var/lib/systemd/linger/lingerer
+            has "$(finding USER=root)" 'note: is off'
+            has "$(finding)" '→ loginctl enable-linger lingerer'
+            """#)
+    }
+}
+
 /// The same under a service manager.
 @Suite(.serialized, requires(.user), requires("jq", "bash"))
 struct DoctorServiceTests {

@@ -232,7 +232,7 @@ struct Recovery {
                 try? directory.remove(name)
             }
             if settings.removesFiles {
-                try? directory.removeTree(names.folder)
+                RemovedFolders.remove(names, in: directory)
                 try? directory.remove(names.log)
             }
             sidecar.removeName(names, in: directory)

@@ -176,7 +176,7 @@ final class SessionPlace {
 
     /// Removes everything that an ended session leaves for readers.
     func removeFiles() {
-        try? directory.removeTree(names.folder)
+        RemovedFolders.remove(names, in: directory)
         try? directory.remove(names.log)
     }
 

@@ -12,50 +12,50 @@ func runEvents(_ context: Context) throws(CommandFailure) -> Int32 {
         for id in ids { throw CommandFailure.noSession(id, in: try context.directoryPath()) }
         return ExitStatus.done
     }
-    let feed: EventFeed
+    let events = EventPrinter(batch, context.output)
+    let roster: SessionRoster
     let target: OutputTarget
     do throws(SystemError) {
-        feed = try EventFeed(directory.descriptor, ids, batch, context.output)
+        roster = try SessionRoster(directory.descriptor, ids, events)
         target = try OutputTarget(STDOUT_FILENO, waiting: true)
-        if follows { try feed.watchDirectory() } else { try feed.refresh() }
+        if follows { try roster.watchAll() } else { try roster.findAll() }
     } catch {
         throw CommandFailure("events", error)
     }
     do throws(FollowFailure) {
-        if follows { try feed.follow(target) } else { _ = try feed.turn() }
+        if follows { try roster.follow([target]) } else { try roster.turn() }
     } catch {
         return try error.status("events")
     }
-    var status = ExitStatus.done
-    for id in ids where !feed.knows(id) {
+    var status = events.hasFailed ? ExitStatus.failed : ExitStatus.done
+    for id in ids where !roster.knows(id) {
         printError(CommandFailure.noSession(id, in: directory.path).text)
         status = ExitStatus.noSession
     }
     return status
 }
 
-/// Brings together the events of the sessions in a directory.
-private final class EventFeed: SessionRoster {
+/// Prints the events of all sessions together.
+private final class EventPrinter: FollowPurpose {
     private let batch: EventBatch
     private let output: StandardOutput
+    private(set) var hasFailed = false
 
-    init(
-        _ directory: borrowing FileDescriptor, _ ids: [SessionID], _ batch: EventBatch,
-        _ output: StandardOutput
-    ) throws(SystemError) {
+    init(_ batch: EventBatch, _ output: StandardOutput) {
         self.batch = batch
         self.output = output
-        try super.init(directory, ids)
     }
 
-    override func makeTail(
-        _ id: SessionID, _ folder: consuming FileDescriptor, isOver: Bool
-    ) -> EventTail? {
-        let tail = BatchTail(id, folder: folder, batch)
-        // At once: with thousands of sessions only those that live are worth a descriptor each.
-        if isOver { tail.readEvents() }
-        return isOver ? nil : tail
+    var deadline: Int64 { Int64.max }
+
+    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? {
+        BatchReader(id, batch)
     }
 
-    override func flush() { batch.write(to: output) }
+    func report(_ id: SessionID, _ error: SystemError) {
+        hasFailed = true
+        printError(CommandFailure(concat("events of ", id.string), error).text)
+    }
+
+    func flush(_ roster: SessionRoster) { batch.write(to: output) }
 }

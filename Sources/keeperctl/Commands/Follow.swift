@@ -5,59 +5,61 @@ import KeeperShared
 func runFollow(_ context: Context) throws(CommandFailure) -> Int32 {
     let request = try FollowRequest(context)
     let directory = try context.makeDirectory()
-    _ = raiseDescriptorLimit()
-    let feed: FollowFeed
+    let roster: SessionRoster
+    let sink: StreamSink
     do throws(SystemError) {
-        feed = try FollowFeed(directory.descriptor, request)
-        try feed.begin()
+        sink = try StreamSink()
+        let purpose = try FollowEvents(directory.descriptor, request, sink)
+        roster = try SessionRoster(directory.descriptor, request.ids, purpose)
+        for resumption in request.resumptions { try purpose.resume(resumption, roster) }
+        try roster.watchAll()
     } catch {
         throw CommandFailure("follow", error)
     }
-    for id in request.ids where !feed.knows(id) {
+    for id in request.ids where !roster.knows(id) {
         printError(concat("no session ", quoted(id.string), " yet; waiting for it"))
     }
     do throws(FollowFailure) {
-        try feed.follow(feed.sink.output.target)
+        try roster.follow([sink.output.target])
         return ExitStatus.done
     } catch {
         return try error.status("follow")
     }
 }
 
-/// Follows sessions that are there, and those that come.
-private final class FollowFeed: StreamFeed {
+/// Makes events of sessions that are there, and of those that come.
+private final class FollowEvents: FollowPurpose {
     private let request: FollowRequest
+    private let sink: StreamSink
     private var sampler: SessionSampler?
-    private var nextSample = Int64.max
+    private(set) var deadline = Int64.max
 
-    init(_ directory: borrowing FileDescriptor, _ request: FollowRequest) throws(SystemError) {
+    init(
+        _ directory: borrowing FileDescriptor, _ request: FollowRequest, _ sink: StreamSink
+    ) throws(SystemError) {
         self.request = request
-        try super.init(directory, request.ids, request)
-    }
-
-    func begin() throws(SystemError) {
-        if let interval = request.metricsInterval {
-            let sampler = try SessionSampler(
-                directory, ids: request.ids, [.memory, .descriptors, .transfer])
-            // A share of a processor needs two looks.
-            try sampler.sample()
-            nextSample = monotonicNow() + interval
-            self.sampler = sampler
-        }
-        for resumption in request.resumptions { try resume(resumption) }
-        try watchDirectory()
+        self.sink = sink
+        guard let interval = request.metricsInterval else { return }
+        let sampler = try SessionSampler(directory, ids: request.ids, [.memory, .descriptors, .transfer])
+        // A share of a processor needs two looks.
+        try sampler.sample()
+        deadline = monotonicNow() + interval
+        self.sampler = sampler
     }
 
     /// Goes on in the session before the present one, if that is where somebody was.
-    private func resume(_ resumption: FollowRequest.Resumption) throws(SystemError) {
+    func resume(_ resumption: FollowRequest.Resumption, _ roster: SessionRoster) throws(SystemError) {
         let names = SessionNames(resumption.id)
-        let present = SessionStatus.read(names.folder, in: directory)
+        let present = SessionStatus.read(names.folder, in: roster.directory)
         let instance = resumption.cursor.instance
         if let present, equalUTF8(present.instance, instance) { return }
-        if let before = SessionStatus.read(names.previousFolder, in: directory),
+        if let before = SessionStatus.read(names.previousFolder, in: roster.directory),
             equalUTF8(before.instance, instance)
         {
-            try add(names, directory.openDirectory(names.previousFolder), isOver: true)
+            roster.add(
+                try FollowedSession(
+                    names.id, roster.directory.openDirectory(names.previousFolder),
+                    SessionFeed(names.id, isFresh: false, request.stream, sink), isOver: true))
             request.noteSuccessor(of: names.id)
         } else if present == nil {
             let cursor = resumption.cursor
@@ -69,35 +71,29 @@ private final class FollowFeed: StreamFeed {
         }
     }
 
-    override func makeTail(
-        _ id: SessionID, _ folder: consuming FileDescriptor, isOver: Bool
-    ) throws(SystemError) -> EventTail? {
+    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? {
         // Of all sessions those that live, and where somebody was.
-        if isOver && isStarting && request.ids.isEmpty && request.cursor(of: id) == nil { return nil }
-        return try SessionFeed(
-            SessionNames(id), in: directory, folder: folder,
-            isFresh: !isStarting || request.hasSuccessor(id), request, sink)
+        if isOver && !isFresh && request.ids.isEmpty && request.cursor(of: id) == nil { return nil }
+        return SessionFeed(id, isFresh: isFresh || request.hasSuccessor(id), request.stream, sink)
     }
 
-    override func flush() throws(FollowFailure) {
-        if monotonicNow() >= nextSample { try tellFigures() }
-        try super.flush()
+    func report(_ id: SessionID, _ error: SystemError) { sink.report(id, error) }
+
+    func flush(_ roster: SessionRoster) throws(FollowFailure) {
+        if monotonicNow() >= deadline { try tellFigures(roster) }
+        try sink.flush()
     }
 
-    override func prepare(_ set: PollSet) {
-        super.prepare(set)
-        if nextSample != Int64.max { set.limit(deadline: nextSample) }
-    }
-
-    private func tellFigures() throws(FollowFailure) {
+    private func tellFigures(_ roster: SessionRoster) throws(FollowFailure) {
         guard let sampler, let interval = request.metricsInterval else { return }
         do throws(SystemError) { try sampler.sample() } catch { throw .journal(error) }
-        nextSample = monotonicNow() + interval
+        deadline = monotonicNow() + interval
         for sample in sampler.sessions {
             guard let instance = sample.instance else { continue }
-            for tail in tails where tail.id == sample.id {
-                let feed = unsafeDowncast(tail, to: SessionFeed.self)
-                guard let own = feed.instance, equalUTF8(own, instance) else { continue }
+            for session in roster.sessions(of: sample.id) {
+                guard let feed = session.reader as? SessionFeed, let own = feed.instance,
+                    equalUTF8(own, instance)
+                else { continue }
                 var json = JSONWriter()
                 json.beginObject()
                 appendUsage(&json, sample.cpuPermille, sample.usage)

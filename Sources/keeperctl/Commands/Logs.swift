@@ -6,16 +6,27 @@ func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
     if context.arguments.flag("json") { return try runLogEvents(context) }
     let request = try LogRequest(context)
     let directory = try context.directory(of: request.ids[0])
-    if request.ids.count > 1 { _ = raiseDescriptorLimit() }
-    // All must be there before anything is printed.
-    var followers: [Follower] = []
-    for number in request.ids.indices { followers.append(try request.follower(number, in: directory)) }
-    if request.follows { return try copyToEnd(followers) }
-    for follower in followers {
-        let status = try copyToEnd([follower])
-        if status != ExitStatus.done { return status }
+    let roster: SessionRoster
+    do throws(SystemError) {
+        roster = try SessionRoster(directory.descriptor, request.ids, request)
+    } catch {
+        throw CommandFailure("logs", error)
     }
-    return ExitStatus.done
+    if request.follows { roster.watchAdded() }
+    // All must be there before anything is printed.
+    var last: FollowedSession?
+    for number in request.ids.indices {
+        let session = try request.session(number, in: directory)
+        // Without --follow one after the other.
+        roster.add(session, after: request.follows ? nil : last)
+        last = session
+    }
+    do throws(FollowFailure) {
+        try roster.follow(request.targets)
+        return request.hasFailed ? ExitStatus.failed : ExitStatus.done
+    } catch {
+        return try error.status("read journal")
+    }
 }
 
 /// Opens the folder of a session that must be there, or of the one before it.
@@ -33,26 +44,8 @@ func openFolder(
     }
 }
 
-/// Copies all to the end, in the order in which things come.
-func copyToEnd(_ followers: [Follower]) throws(CommandFailure) -> Int32 {
-    let set = PollSet()
-    var active = followers
-    do throws(FollowFailure) {
-        while true {
-            for follower in active { try follower.turn(set) }
-            active = active.filter { !$0.isDone }
-            if active.isEmpty { return ExitStatus.done }
-            set.clear()
-            for follower in active { follower.prepare(set) }
-            do throws(SystemError) { try set.wait() } catch { throw .journal(error) }
-        }
-    } catch {
-        return try error.status("read journal")
-    }
-}
-
 /// What is asked for, for all sessions alike.
-private final class LogRequest {
+private final class LogRequest: FollowPurpose {
     let ids: [SessionID]
     let follows: Bool
     private let isOfPrevious: Bool
@@ -83,13 +76,31 @@ private final class LogRequest {
         hasColour = isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0[0] == 0 } ?? true)
     }
 
-    /// What copies the output of one of the sessions.
-    func follower(
+    var targets: [OutputTarget] { outputs.map { $0.1.target } }
+
+    // MARK: FollowPurpose
+
+    private(set) var hasFailed = false
+    var deadline: Int64 { Int64.max }
+
+    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
+
+    func report(_ id: SessionID, _ error: SystemError) {
+        hasFailed = true
+        printError(CommandFailure(concat("logs of ", id.string), error).text)
+    }
+
+    func flush(_ roster: SessionRoster) {}
+
+    // MARK: Sessions
+
+    /// One of the sessions, with what copies its output.
+    func session(
         _ number: Int, in directory: borrowing SessionsDirectory
-    ) throws(CommandFailure) -> Follower {
-        let names = SessionNames(ids[number])
-        let what = concat("logs of ", names.id.string)
-        let folder = try openFolder(names, isOfPrevious: isOfPrevious, in: directory)
+    ) throws(CommandFailure) -> FollowedSession {
+        let id = ids[number]
+        let what = concat("logs of ", id.string)
+        let folder = try openFolder(SessionNames(id), isOfPrevious: isOfPrevious, in: directory)
         do throws(SystemError) {
             var streams: [FollowedStream] = []
             var isKept = false
@@ -103,12 +114,10 @@ private final class LogRequest {
             if ids.count > 1 { ownStyle.label = label(number) }
             // Nothing more comes of a previous session.
             let isLive = follows && !isOfPrevious
-            let watch = isLive ? try SessionWatch(names, in: directory, folder: folder) : nil
-            let follower = try Follower(
-                folder: folder, streams: streams, style: ownStyle, watch: watch
-            ) { stream, gap in printError(gapText(what, stream, gap)) }
-            follower.endsWithReaders = true
-            return follower
+            let copier = try OutputCopier(streams, style: ownStyle, follows: isLive, in: folder) {
+                stream, gap in printError(gapText(what, stream, gap))
+            }
+            return try FollowedSession(id, folder, LogReader(copier), isOver: !isLive)
         } catch {
             throw CommandFailure(what, error)
         }

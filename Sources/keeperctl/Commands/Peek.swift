@@ -20,7 +20,13 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     } catch {
         throw CommandFailure(concat("peek ", id.string), error)
     }
-    return try copyToEnd([follower])
+    let set = PollSet()
+    do throws(FollowFailure) {
+        while !follower.isDone { try follower.turn(set) }
+        return ExitStatus.done
+    } catch {
+        return try error.status("read journal")
+    }
 }
 
 extension SessionStatus {

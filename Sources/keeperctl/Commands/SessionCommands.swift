@@ -59,8 +59,8 @@ extension Commands {
         description: [
             "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
                 + "in the order of time.",
-            "With --follow, a session that removes its files (--rm) within a few milliseconds may be gone before it "
-                + "can be looked at, and is missing then.",
+            "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
+                + "the directory .removed, so that none is missed, however short it was.",
         ],
         operands: [OperandSpec("ID", .sessionID, .any)],
         groups: [

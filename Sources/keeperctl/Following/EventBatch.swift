@@ -2,15 +2,28 @@ import CSystem
 import KeeperShared
 
 /// Reads the events of one session for a batch.
-final class BatchTail: EventTail {
+final class BatchReader: SessionReader {
+    private let id: SessionID
     private let batch: EventBatch
+    private(set) var isThrough = false
 
-    init(_ id: SessionID, folder: consuming FileDescriptor, _ batch: EventBatch) {
+    init(_ id: SessionID, _ batch: EventBatch) {
+        self.id = id
         self.batch = batch
-        super.init(id, folder: folder)
     }
 
-    override func receive(_ line: UnsafeBufferPointer<UInt8>) { batch.add(line, of: id) }
+    var deadline: Int64 { Int64.max }
+
+    func receive(_ event: UnsafeBufferPointer<UInt8>) { batch.add(event, of: id) }
+
+    func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) -> Bool {
+        isThrough = session.isOver
+        return false
+    }
+
+    func rest() {}
+
+    func giveUp(_ reason: SystemError) { isThrough = true }
 }
 
 /// Events of many sessions that are printed together, in the order of time.

@@ -18,6 +18,15 @@ struct FolderWatch: ~Copyable {
         return FolderWatch(descriptor: descriptor, first: first)
     }
 
+    /// Watches an open folder for these events.
+    static func make(
+        _ folder: borrowing FileDescriptor, events: UInt32
+    ) throws(SystemError) -> FolderWatch {
+        let watch = try make()
+        let first = try watch.add(folder, events: events)
+        return FolderWatch(descriptor: watch.descriptor, first: first)
+    }
+
     /// Watches nothing yet.
     static func make() throws(SystemError) -> FolderWatch {
         if let code = Faults.next("inotify", "") { throw SystemError("inotify_init", "", code) }
@@ -35,13 +44,6 @@ struct FolderWatch: ~Copyable {
         let watch = FolderWatch.add(folder, to: descriptor, events | UInt32(IN_MASK_ADD))
         if watch < 0 { throw SystemError("inotify_add_watch", "", csys_errno()) }
         return watch
-    }
-
-    /// Watches another folder too.
-    ///
-    /// - Returns: what its events are known by; nil when there are no more watches.
-    borrowing func add(_ folder: borrowing FileDescriptor) -> Int32? {
-        FolderWatch.add(folder, to: descriptor, deletions: false)
     }
 
     private static func add(

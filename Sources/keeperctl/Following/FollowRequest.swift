@@ -1,7 +1,7 @@
 import KeeperShared
 
 /// What is to be followed, and from where.
-final class FollowRequest: StreamRequest {
+final class FollowRequest: StreamPlaces {
     /// Where somebody was in a session.
     struct Resumption {
         let id: SessionID
@@ -22,7 +22,6 @@ final class FollowRequest: StreamRequest {
         ids = try context.sessionIDs()
         metricsInterval = arguments.duration("metrics")
         for label in arguments.values("label") { labels.append(WantedLabel(label.bytes[...])) }
-        super.init([.stdout, .stderr], follows: true)
         if (ids.isEmpty ? 0 : 1) + (arguments.flag("all") ? 1 : 0) + (labels.isEmpty ? 0 : 1) != 1 {
             throw CommandFailure(
                 ExitStatus.badUsage,
@@ -78,12 +77,14 @@ final class FollowRequest: StreamRequest {
         return nil
     }
 
+    var stream: StreamRequest { StreamRequest(streams: [.stdout, .stderr], follows: true, places: self) }
+
     /// The cursor is of the session before the present one, which is new to whoever reads on.
     func noteSuccessor(of id: SessionID) { succeeded.append(id) }
 
     func hasSuccessor(_ id: SessionID) -> Bool { succeeded.contains { $0 == id } }
 
-    override func chooses(_ status: SessionStatus?) -> Bool {
+    func chooses(_ status: SessionStatus?) -> Bool {
         for wanted in labels {
             var hasLabel = false
             for label in status?.labels ?? [] {
@@ -99,7 +100,7 @@ final class FollowRequest: StreamRequest {
         return true
     }
 
-    override func place(
+    func place(
         _ streams: [FollowedStream], of id: SessionID, _ instance: String, isFresh: Bool,
         in folder: borrowing FileDescriptor, _ place: inout StreamEventLines.Place
     ) throws(SystemError) -> Bool {

@@ -21,7 +21,7 @@ final class LineFormatter {
     /// Bytes are missing: what comes next is not of the line before.
     var hasGap = false
     private let style: LineStyle
-    private let index: JournalIndex?
+    private var index: JournalIndex?
     /// The beginning of a line that is not whole yet, with what comes before it.
     private var held = PageBuffer()
     private var isInLine = false
@@ -37,6 +37,11 @@ final class LineFormatter {
         self.stream = stream
         head = style.label
         index = style.timestamps ? JournalIndex(stream) : nil
+    }
+
+    /// Closes the index.
+    func rest() {
+        if index != nil { index = JournalIndex(stream) }
     }
 
     /// Adds what a reader has read.

@@ -10,7 +10,7 @@ final class OutputEvents {
     private let sink: StreamSink
     private let states: SessionStates
     /// Up to where everything has become events.
-    private var place: StreamEventLines.Place
+    private(set) var place: StreamEventLines.Place
     private let gaps = GapList()
     /// Kept, not made for each call: the reader's code would be there twice.
     private let noteGap: (StreamName, JournalGap) -> Void
@@ -123,7 +123,7 @@ final class OutputEvents {
     /// Makes events of all that is left when no more will come.
     ///
     /// - Parameter ends: how much the streams have carried, if that is known.
-    func finish(
+    func tellRest(
         _ ends: StreamEventLines.Place?, in folder: borrowing FileDescriptor
     ) throws(FollowFailure) {
         do throws(SystemError) {

@@ -1,280 +1,329 @@
 import CSystem
 import KeeperShared
 
-/// The sessions of a directory, noticed as they come, end, and come again under the same id, and what reads them.
-///
-/// One inotify instance for the directory and all folders. A subclass says which sessions are wanted, what reads
-/// them, and where that goes.
-class SessionRoster {
-    /// A folder that was there at the last look.
-    private final class Known {
-        let id: SessionID
-        let folder: FolderIdentity
-        /// The one that was there before.
-        let previous: FolderIdentity
-        var isOver: Bool
-
-        init(_ id: SessionID, _ folder: FolderIdentity, previous: FolderIdentity, isOver: Bool) {
-            self.id = id
-            self.folder = folder
-            self.previous = previous
-            self.isOver = isOver
-        }
-    }
-
-    final let directory: FileDescriptor
-    /// In the order in which they came.
-    private(set) final var tails: [EventTail] = []
-    /// Whether what is found was there before following began.
-    private(set) final var isStarting = true
-    /// Empty for all.
-    private final let ids: [SessionID]
-    /// In the order of their ids.
-    private final var known: [Known] = []
-    private final var changes: FolderWatch?
-    /// Whether the directory is looked at, not only the folders of the first tails.
-    private final var looks = false
-    /// Mostly the next change is of the same one.
-    private final var lastChanged: EventTail?
-    private final let startedAt = Timestamp.now()
-
-    /// How often to look for sessions where the kernel won't tell, in milliseconds, and how often into folders.
-    private static let interval: Int32 = 1000
-    private static let shortInterval: Int32 = 200
-
-    init(_ directory: borrowing FileDescriptor, _ ids: [SessionID]) throws(SystemError) {
-        self.directory = try directory.duplicate()
-        self.ids = ids
-    }
-
-    // MARK: For subclasses
-
-    /// What reads a folder; nil when nobody wants that.
-    func makeTail(_ id: SessionID, _ folder: consuming FileDescriptor, isOver: Bool) throws(SystemError)
-        -> EventTail?
-    {
-        nil
-    }
-
+/// What sessions are followed for.
+protocol FollowPurpose: AnyObject {
+    /// What reads a session; nil when nobody wants that.
+    ///
+    /// - Parameter isFresh: whether the session began while it was followed.
+    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) throws(SystemError) -> (any SessionReader)?
     /// A session can't be read.
-    func failed(_ id: SessionID, _ error: SystemError) {}
-
+    func report(_ id: SessionID, _ error: SystemError)
     /// All have had their turn: passes on what they read.
-    func flush() throws(FollowFailure) {}
+    func flush(_ roster: SessionRoster) throws(FollowFailure)
+    /// When ``flush(_:)`` is to be called even if nothing changes, on the monotonic clock.
+    var deadline: Int64 { get }
+}
 
-    /// Adds what else is waited for to a turn.
-    func prepare(_ set: PollSet) {}
+/// The sessions of a directory that are followed, noticed as they come, end, and come again under the same id.
+///
+/// One inotify instance for the directory and all folders. A session costs descriptors only while it is read, and a
+/// moment after.
+final class SessionRoster {
+    let directory: FileDescriptor
+    let purpose: any FollowPurpose
+    /// Whether the directory is looked at for sessions, not only for the end of those that were added.
+    private(set) var finds = false
+    private let known: KnownSessions
+    private let changes: RosterChanges
+    /// Those that have changed or have files open; those that were read last come last.
+    private var active: [FollowedSession] = []
+    /// How many of them may have files open.
+    private let most: Int
+    private var isStarting = true
+    private let startedAt = Timestamp.now()
 
-    /// Takes in what has become ready of that.
-    func takeReady(_ set: PollSet) throws(SystemError) {}
+    /// What a session needs at most while it is read: its folder, events, and for each stream a segment and two indexes.
+    private static let descriptorsEach = 8
+    /// Reading a few hundred files again costs less than the time in which they would be needed.
+    private static let usuallyOpen = 64
+    /// How long the files of a session stay open that is at rest, in ns.
+    private static let restTime: Int64 = .seconds(1)
 
-    // MARK: The loop
+    /// - Parameter ids: those that are wanted; empty for all.
+    init(
+        _ directory: borrowing FileDescriptor, _ ids: [SessionID], _ purpose: any FollowPurpose
+    ) throws(SystemError) {
+        self.directory = try directory.duplicate()
+        self.purpose = purpose
+        known = KnownSessions(ids)
+        most = max(2, min(SessionRoster.usuallyOpen, raiseDescriptorLimit() / SessionRoster.descriptorsEach))
+        changes = RosterChanges()
+    }
 
-    /// Watches folders of tails that are added, and nothing else.
-    final func watchFolders() { changes = try? FolderWatch.make() }
+    // MARK: Beginning
+
+    /// Watches sessions that are added, and nothing else.
+    func watchAdded() { changes.begin(in: directory) }
 
     /// Watches the directory too, and finds the sessions that are there.
-    final func watchDirectory() throws(SystemError) {
-        looks = true
-        // Before the first look, so that nothing is missed between the two.
-        changes = FolderWatch.open(directory, deletions: true)
+    func watchAll() throws(SystemError) {
+        changes.begin(in: directory)
+        try findAll()
+    }
+
+    /// Finds the sessions that are there.
+    func findAll() throws(SystemError) {
+        finds = true
         try refresh()
         isStarting = false
     }
 
-    /// Reads what there is and what comes, until nobody reads that, or no tail is left and no other may come.
-    final func follow(_ target: OutputTarget) throws(FollowFailure) {
+    /// Reads another session from now on.
+    ///
+    /// - Parameter predecessor: what is to be read to its end before.
+    func add(
+        _ session: FollowedSession, after predecessor: FollowedSession? = nil
+    ) {
+        let entry = known.entry(of: session.id, makes: true)!
+        session.predecessor = predecessor ?? entry.sessions.last
+        entry.sessions.append(session)
+        known.count += 1
+        if !session.isOver { session.withFolder { changes.add($0, for: session) } }
+        wake(session)
+        // There may be thousands.
+        if active.count > most { session.rest() }
+        // It may have ended before it was watched.
+        if !finds && !session.isOver { look(session.id) }
+    }
+
+    /// Whether the id has a folder.
+    func knows(_ id: SessionID) -> Bool { !(known.entry(of: id)?.folder.isNone ?? true) }
+
+    /// Those that are followed under an id.
+    func sessions(of id: SessionID) -> [FollowedSession] { known.entry(of: id)?.sessions ?? [] }
+
+    // MARK: The loop
+
+    /// Reads what there is and what comes, until nobody reads that, or no session is left and no other may come.
+    func follow(_ targets: [OutputTarget]) throws(FollowFailure) {
         let set = PollSet()
         while true {
             set.clear()
             if try turn() { set.limit(milliseconds: 0) }
-            if tails.isEmpty && !looks { return }
-            target.waitForHangUp(in: set)
+            if known.count == 0 && !finds { break }
+            for target in targets { target.waitForHangUp(in: set) }
             do throws(SystemError) { try wait(set) } catch { throw .journal(error) }
-            if target.readerHasGone(in: set) { throw .readerGone }
+            for target in targets where target.readerHasGone(in: set) {
+                changes.end(in: directory)
+                throw .readerGone
+            }
         }
+        changes.end(in: directory)
     }
 
-    /// Gives each tail its turn.
+    /// Gives each session its turn.
     ///
     /// - Returns: whether there is more that can be read at once.
-    final func turn() throws(FollowFailure) -> Bool {
+    @discardableResult
+    func turn() throws(FollowFailure) -> Bool {
         var hasMore = false
+        var isBlocked = false
+        var hasFinished = false
         let now = monotonicNow()
-        for tail in tails where tail.hasChanged || tail.deadline <= now {
-            if let before = tail.predecessor {
-                if !before.isFinished { continue }
-                tail.predecessor = nil
+        var index = 0
+        var open = 0
+        for session in active where session.isOpen { open += 1 }
+        while index < active.count {
+            let session = active[index]
+            index += 1
+            if !session.hasChanged && session.reader.deadline > now { continue }
+            if let before = session.predecessor {
+                isBlocked = isBlocked || !before.reader.isThrough
+                if !before.reader.isThrough { continue }
+                session.predecessor = nil
             }
-            if try tail.turn() {
-                tail.hasChanged = true
+            if !session.isOpen { open += 1 }
+            if try read(session) {
+                session.hasChanged = true
                 hasMore = true
             }
-        }
-        try flush()
-        var kept = 0
-        for index in tails.indices {
-            let tail = tails[index]
-            // While an id is looked at, its folder is kept open: its inode would be another's otherwise.
-            if tail.isFinished && (tail.isOver || !looks) {
-                unwatch(tail)
-                lastChanged = nil
-            } else {
-                tails[kept] = tail
-                kept += 1
+            hasFinished = hasFinished || session.reader.isThrough
+            if open > most {
+                session.rest()
+                open -= 1
             }
         }
-        tails.removeLast(tails.count - kept)
-        return hasMore
+        try purpose.flush(self)
+        settle(now)
+        return hasMore || (hasFinished && isBlocked)
     }
 
-    private final func wait(_ set: PollSet) throws(SystemError) {
-        var isBlind = false
-        for tail in tails {
-            if tail.deadline != Int64.max { set.limit(deadline: tail.deadline) }
-            if tail.watch < 0 && !tail.isOver && !tail.isFinished { isBlind = true }
+    private func read(_ session: FollowedSession) throws(FollowFailure) -> Bool {
+        do throws(FollowFailure) {
+            return try session.read(in: directory)
+        } catch {
+            // Of many sessions the others go on.
+            guard case .journal(let reason) = error else { throw error }
+            if reason.code == EMFILE || reason.code == ENFILE, restAll(but: session) { return true }
+            try session.reader.giveUp(reason)
+            purpose.report(session.id, reason)
+            return false
         }
-        if isBlind { set.limit(milliseconds: SessionRoster.shortInterval) }
-        switch changes {
-        case .some(let watch): set.add(watch.descriptor, .input)
-        case .none: if looks { set.limit(milliseconds: SessionRoster.interval) }
-        }
-        prepare(set)
-        try set.wait()
-        if isBlind {
-            for tail in tails where tail.watch < 0 { tail.hasChanged = true }
-        }
-        try takeChanges(set)
-        try takeReady(set)
     }
 
-    private final func takeChanges(_ set: PollSet) throws(SystemError) {
-        var isBehind = false
-        switch changes {
-        case .some(let watch):
-            if set.readiness(of: watch.descriptor).isEmpty { return }
-            let first = watch.first
-            watch.drain { event in
-                if event.isOverflow {
-                    isBehind = true
-                } else if event.watch == first {
-                    if let id = Census.id(of: event.name), isWanted(id) { look(id, hasSidecar: nil) }
-                } else {
-                    noteChange(event.watch)
+    /// - Returns: whether any had files open.
+    private func restAll(but session: FollowedSession) -> Bool {
+        var hasOpen = false
+        for other in active where other !== session && other.isOpen {
+            other.rest()
+            hasOpen = true
+        }
+        return hasOpen
+    }
+
+    /// Closes what is at rest, and forgets what is over.
+    private func settle(_ now: Int64) {
+        let before = active
+        active = []
+        var last: [FollowedSession] = []
+        var open = 0
+        for session in before where session.isOpen { open += 1 }
+        for session in before {
+            if session.reader.isThrough { session.rest() }
+            // What is being removed may still be found under its new name.
+            if session.reader.isThrough && (session.isOver || !finds)
+                && (!session.isLeaving || session.watch < 0)
+            {
+                forget(session)
+                continue
+            }
+            if !session.hasChanged {
+                let isDue = session.readAt + SessionRoster.restTime <= monotonicNow()
+                if session.isOpen && (isDue || open > most) {
+                    session.rest()
+                    open -= 1
+                }
+                if !session.isOpen && session.reader.deadline == Int64.max {
+                    session.isActive = false
+                    continue
                 }
             }
-        case .none: isBehind = true
+            if session.readAt < now { active.append(session) } else { last.append(session) }
         }
-        if !isBehind { return }
-        for tail in tails { tail.hasChanged = true }
-        if looks { try refresh() }
+        active += last
     }
 
-    private final func noteChange(_ watch: Int32) {
-        if let last = lastChanged, last.watch == watch { return last.hasChanged = true }
-        for tail in tails where tail.watch == watch {
-            tail.hasChanged = true
-            lastChanged = tail
+    private func wait(_ set: PollSet) throws(SystemError) {
+        for session in active {
+            if session.reader.deadline != Int64.max { set.limit(deadline: session.reader.deadline) }
+            if session.isOpen && !session.hasChanged {
+                set.limit(deadline: session.readAt + SessionRoster.restTime)
+            }
         }
+        if purpose.deadline != Int64.max { set.limit(deadline: purpose.deadline) }
+        changes.prepare(set, hasSessions: known.count > 0)
+        try set.wait()
+        if changes.take(set, in: directory, self) {
+            known.forEach { wake($0) }
+            try refresh()
+        }
+    }
+
+    /// Lets all be read that nothing watches.
+    func wakeUnwatched() {
+        known.forEach { if $0.watch < 0 { wake($0) } }
+    }
+
+    /// A folder is removed; another may get its inode.
+    func noteRemoval(_ session: FollowedSession) {
+        if let entry = known.entry(of: session.id), entry.folder == session.identity {
+            entry.folder = FolderIdentity()
+        }
+        session.noteRemoval()
+        wake(session)
+    }
+
+    /// Lets a session be read in the next turn.
+    func wake(_ session: FollowedSession) {
+        session.hasChanged = true
+        if session.isActive { return }
+        session.isActive = true
+        active.append(session)
+    }
+
+    private func forget(_ session: FollowedSession) {
+        changes.remove(session)
+        known.remove(session)
     }
 
     // MARK: Looking
 
-    private final func isWanted(_ id: SessionID) -> Bool { ids.isEmpty || ids.contains { $0 == id } }
-
-    /// Whether the id has a folder.
-    final func knows(_ id: SessionID) -> Bool {
-        let place = place(of: id)
-        return place < known.count && known[place].id == id
-    }
-
-    private final func place(of id: SessionID) -> Int {
-        var low = 0
-        var high = known.count
-        while low < high {
-            let middle = (low + high) / 2
-            if known[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
     /// Looks at all names.
-    final func refresh() throws(SystemError) {
-        let census = try Census(of: directory, [.sidecar, .folder, .unfinished])
-        let before = known
-        var next = 0
-        for index in census.indices {
-            let id = census.id(index)
-            while next < before.count, before[next].id < id {
-                look(before[next].id, hasSidecar: nil)
-                next += 1
-            }
-            if next < before.count, before[next].id == id { next += 1 }
-            if isWanted(id) { look(id, hasSidecar: census.traces(index).contains(.sidecar)) }
-        }
-        for entry in before[next...] { look(entry.id, hasSidecar: nil) }
-    }
-
-    private final func look(_ id: SessionID, hasSidecar: Bool?) {
-        let names = SessionNames(id)
-        do throws(SystemError) {
-            var isThere = false
-            if let hasSidecar {
-                isThere = hasSidecar
-            } else {
-                isThere = try directory.metadata(of: names.sidecar) != nil
-            }
-            try lookAtFolder(names, hasSidecar: isThere)
-            if isThere && looks { try lookForStart(names) }
-        } catch {
-            failed(id, error)
-        }
-    }
-
-    private final func lookAtFolder(_ names: SessionNames, hasSidecar: Bool) throws(SystemError) {
-        let id = names.id
-        let place = place(of: id)
-        let old = place < known.count && known[place].id == id ? known[place] : nil
-        let folder = try FolderIdentity(names.folder, in: directory)
-        if folder.isNone {
-            if old != nil { forget(place) }
-            if !hasSidecar { end(id) }
+    private func refresh() throws(SystemError) {
+        if !finds {
+            for id in known.ids { look(id) }
             return
         }
-        if old == nil || old!.folder != folder || (old!.isOver && hasSidecar && isOfLiveKeeper(names)) {
+        let census = try Census(of: directory, [.sidecar, .folder, .unfinished])
+        var there: [SessionID] = []
+        for index in census.indices { there.append(census.id(index)) }
+        var next = 0
+        for id in known.ids {
+            while next < there.count, there[next] < id {
+                look(there[next])
+                next += 1
+            }
+            if next < there.count, there[next] == id { next += 1 }
+            look(id)
+        }
+        for id in there[next...] { look(id) }
+    }
+
+    /// Looks whether a session has come under an id, or has ended.
+    ///
+    /// - Returns: whether a keeper owns the id.
+    @discardableResult
+    func look(_ id: SessionID) -> Bool {
+        if !known.wants(id) || (!finds && known.entry(of: id) == nil) { return false }
+        let names = SessionNames(id)
+        do throws(SystemError) {
+            var isLive = false
+            if case .live = try SidecarState.read(names.sidecar, in: directory) { isLive = true }
+            try lookAtFolder(names, isLive: isLive)
+            if isLive && finds { try lookForStart(names) }
+            return isLive
+        } catch {
+            purpose.report(id, error)
+            return false
+        }
+    }
+
+    private func lookAtFolder(_ names: SessionNames, isLive: Bool) throws(SystemError) {
+        let folder = try FolderIdentity(names.folder, in: directory)
+        if folder.isNone {
+            if let entry = known.entry(of: names.id) {
+                for session in entry.sessions where entry.folder == session.identity {
+                    session.isLeaving = true
+                }
+                entry.folder = folder
+                if !isLive { end(entry) }
+                known.dropIfEmpty(entry)
+            }
+            return
+        }
+        guard let entry = known.entry(of: names.id, makes: finds) else { return }
+        if entry.folder != folder || (entry.isOver && isLive && isOfLiveKeeper(names)) {
             // Another session under this id; that it has come means that those before it are over.
-            end(id, but: folder)
-            if let old { try openMissed(names, old) }
-            let new = Known(id, folder, previous: old?.folder ?? FolderIdentity(), isOver: !hasSidecar)
-            if old == nil { insert(new, at: place) } else { known[place] = new }
-            if let tail = tail(of: folder) {
-                tail.isStarting = false
-                tail.hasChanged = true
-            } else {
-                try open(id, names.folder, isOver: !hasSidecar)
+            let isAnother = !entry.folder.isNone
+            end(entry, but: folder)
+            if isAnother && finds { try openMissed(names, entry) }
+            entry.previous = entry.folder
+            entry.folder = folder
+            if let session = session(entry, folder) {
+                session.isStarting = false
+                wake(session)
+            } else if finds {
+                try open(names.id, names.folder, isOver: !isLive)
             }
         }
-        known[place].isOver = !hasSidecar
-        if !hasSidecar { end(id) }
-    }
-
-    private final func insert(_ new: Known, at place: Int) {
-        known.append(new)
-        var index = known.count - 1
-        while index > place {
-            known[index] = known[index - 1]
-            index -= 1
-        }
-        known[place] = new
-    }
-
-    private final func forget(_ place: Int) {
-        for index in (place + 1)..<known.count { known[index - 1] = known[index] }
-        known.removeLast()
+        entry.isOver = !isLive
+        if !isLive { end(entry) }
     }
 
     /// Whether the folder is that of the keeper that lives now.
-    private final func isOfLiveKeeper(_ names: SessionNames) -> Bool {
+    private func isOfLiveKeeper(_ names: SessionNames) -> Bool {
+        // One that can't be read now is looked at again with its next change.
         guard case .some(.live(let keeper)) = try? SidecarState.read(names.sidecar, in: directory) else {
             return false
         }
@@ -282,9 +331,11 @@ class SessionRoster {
     }
 
     /// Opens a session that came and ended between two looks.
-    private final func openMissed(_ names: SessionNames, _ old: Known) throws(SystemError) {
+    private func openMissed(_ names: SessionNames, _ entry: KnownSessions.Entry) throws(SystemError) {
         let folder = try FolderIdentity(names.previousFolder, in: directory)
-        if folder.isNone || folder == old.folder || folder == old.previous || tail(of: folder) != nil {
+        if folder.isNone || folder == entry.folder || folder == entry.previous
+            || session(entry, folder) != nil
+        {
             return
         }
         guard let status = SessionStatus.read(names.previousFolder, in: directory),
@@ -294,59 +345,61 @@ class SessionRoster {
     }
 
     /// Opens the folder of a session that is being started: it may be gone before it gets its name.
-    private final func lookForStart(_ names: SessionNames) throws(SystemError) {
+    private func lookForStart(_ names: SessionNames) throws(SystemError) {
         let folder = try FolderIdentity(names.newFolder, in: directory)
-        if folder.isNone || tail(of: folder) != nil { return }
-        // With a status it may be the one that is being replaced.
-        if knows(names.id) {
-            let status = concat(names.newFolder, "/", SessionNames.status)
-            if try directory.metadata(of: status) != nil { return }
+        if folder.isNone { return }
+        if let entry = known.entry(of: names.id) {
+            if session(entry, folder) != nil { return }
+            // With a status it may be the one that is being replaced.
+            if !entry.folder.isNone {
+                let status = concat(names.newFolder, "/", SessionNames.status)
+                if try directory.metadata(of: status) != nil { return }
+            }
         }
         try open(names.id, names.newFolder, isOver: false)
-        tail(of: folder)?.isStarting = true
+        if let entry = known.entry(of: names.id) { session(entry, folder)?.isStarting = true }
     }
 
-    private final func tail(of folder: FolderIdentity) -> EventTail? {
-        for tail in tails where tail.identity == folder { return tail }
-        return nil
-    }
-
-    private final func open(_ id: SessionID, _ name: String, isOver: Bool) throws(SystemError) {
-        let folder: FileDescriptor
+    /// Looks at a folder that a session has left to be removed.
+    func lookAtLeaving(_ id: SessionID, _ path: String) {
+        if !known.wants(id) { return }
         do throws(SystemError) {
-            folder = try directory.openDirectory(name)
+            let folder = try FolderIdentity(path, in: directory)
+            if folder.isNone { return }
+            if let entry = known.entry(of: id), let session = session(entry, folder) {
+                session.leavingName = path
+                session.isLeaving = true
+                session.isStarting = false
+                session.isOver = true
+                wake(session)
+            } else if finds {
+                // It came and went between two looks.
+                try open(id, path, isOver: true)
+                if let entry = known.entry(of: id) { session(entry, folder)?.leavingName = path }
+            }
         } catch {
-            if error.code == ENOENT { return }
-            throw error
-        }
-        if let tail = try makeTail(id, folder, isOver: isOver) {
-            tail.isOver = isOver
-            add(tail)
+            purpose.report(id, error)
         }
     }
 
-    /// Reads with another tail from now on.
-    final func add(_ tail: EventTail) {
-        for other in tails where other.id == tail.id { tail.predecessor = other }
-        switch changes {
-        case .some(let watch): if !tail.isOver { tail.watch = watch.add(tail.folder) ?? -1 }
-        case .none: break
+    private func session(_ entry: KnownSessions.Entry, _ folder: FolderIdentity) -> FollowedSession? {
+        entry.sessions.first { $0.identity == folder }
+    }
+
+    private func open(_ id: SessionID, _ name: String, isOver: Bool) throws(SystemError) {
+        guard let reader = try purpose.reader(of: id, isOver: isOver, isFresh: !isStarting) else { return }
+        do throws(SystemError) {
+            add(try FollowedSession(id, directory.openDirectory(name), reader, isOver: isOver))
+        } catch {
+            if error.code != ENOENT { throw error }
         }
-        tails.append(tail)
     }
 
     /// Nothing more comes of an id's sessions, but of the one in this folder.
-    private final func end(_ id: SessionID, but folder: FolderIdentity = FolderIdentity()) {
-        for tail in tails where !tail.isOver && tail.id == id && tail.identity != folder {
-            tail.isOver = true
-            tail.hasChanged = true
-        }
-    }
-
-    private final func unwatch(_ tail: EventTail) {
-        switch changes {
-        case .some(let watch): if tail.watch >= 0 { watch.remove(tail.watch) }
-        case .none: break
+    private func end(_ entry: KnownSessions.Entry, but folder: FolderIdentity = FolderIdentity()) {
+        for session in entry.sessions where !session.isOver && session.identity != folder {
+            session.isOver = true
+            wake(session)
         }
     }
 }

@@ -45,6 +45,9 @@ final class SessionStates {
 
     var isOver: Bool { present?.state.isFinal ?? false }
 
+    /// Forgets what was not passed on.
+    func forgetWaiting() { waiting = [] }
+
     func add(_ change: Change) {
         present = change
         waiting.append(change)

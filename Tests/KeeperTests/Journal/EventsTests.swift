@@ -1,3 +1,4 @@
+import Glibc
 import KeeperShared
 import Testing
 
@@ -108,6 +109,55 @@ struct EventsTests {
                 #expect(event["sessionId"]?.string == "s\(number)" && event["event"]?.string == name)
             }
         }
+    }
+
+    private func readEnds(_ follower: Running, _ count: Int) throws {
+        var ended: Set<String> = []
+        while ended.count < count {
+            let json = try JSON(
+                parsing: try #require(try follower.readLine(), "\(ended.count) of \(count)").utf8)
+            if json["event"]?.string == "exited" { ended.insert(json["sessionId"]?.string ?? "") }
+        }
+    }
+
+    /// One in six was missed.
+    @Test("-f tells of sessions that live for milliseconds and remove their files") func brief() throws {
+        let follower = try box.startCtl("events", "-f", "--json")
+        try box.spawn("first", "--rm", "--", "true")
+        try readEnds(follower, 1)
+        let loop = "seq 200 | xargs -P 8 -I % \"$1\" spawn --rm s% -- true >/dev/null"
+        let outcome = try box.run(["sh", "-c", loop, "sh", Executables.keeperctl])
+        #expect(outcome.status == 0, outcome.why)
+        try readEnds(follower, 200)
+    }
+
+    @Test(
+        "a follower that sleeps hears of sessions that have removed their files, and removes them in the end")
+    func sleeping() throws {
+        let follower = try box.startCtl("events", "-f", "--json")
+        let other = try box.startCtl("follow", "--all")
+        try box.spawn("first", "--rm", "--", "true")
+        try readEnds(follower, 1)
+        _ = try other.readEvents("the end") { $0.state == "exited" }
+        kill(follower.pid, SIGSTOP)
+        kill(other.pid, SIGSTOP)
+        for number in 1...5 {
+            try box.spawn("s\(number)", "--rm", "--", "echo", "\(number)")
+            try box.awaitEnd("s\(number)")
+            #expect(!box.exists("s\(number).d"))
+        }
+        kill(follower.pid, SIGCONT)
+        kill(other.pid, SIGCONT)
+        try readEnds(follower, 5)
+        var lines: [String] = []
+        while lines.count < 5 { lines += try other.readEvents("an end") { $0.state == "exited" }.contents }
+        #expect(lines.sorted() == (1...5).map { "\($0)" })
+        try eventually("nothing to be left") { directoryEntries("\(box.sessions)/.removed").isEmpty }
+        for reader in [follower, other] {
+            reader.closeOutput()
+            try reader.wait()
+        }
+        #expect(!box.exists(".removed"))
     }
 
     @Test("-f loses nothing when a new file begins") func rotation() throws {

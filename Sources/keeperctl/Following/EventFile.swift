@@ -1,0 +1,109 @@
+import CSystem
+import KeeperShared
+
+/// Reads the events in a session's folder, on from where it was, across the change to a new file.
+struct EventFile: ~Copyable {
+    private var file: FileDescriptor?
+    /// Which file is being read, whether it is open or not.
+    private var device: UInt = 0
+    private var inode: UInt = 0
+    /// Behind the last whole line that was read.
+    private var offset = 0
+
+    private static let chunk = 16 << 10
+    /// A longer line is no event.
+    private static let longestLine = 1 << 20
+
+    /// Lets go of the file; reading goes on where it was.
+    mutating func rest() { file = nil }
+
+    /// Hands out the lines that are new, which may be torn. The buffer is valid only during the call.
+    ///
+    /// - Throws: what is not explained by a folder that is being removed.
+    mutating func read(
+        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+    ) throws(SystemError) {
+        do throws(SystemError) {
+            if file.raw < 0 { try open(in: folder, receive) }
+            while true {
+                try readOn(receive)
+                // Until its name is another file's, more may come to this one.
+                guard let there = try folder.metadata(of: SessionNames.events), !isKnown(there) else {
+                    return
+                }
+                try readOn(receive)
+                try open(in: folder, receive)
+            }
+        } catch {
+            if error.code != ENOENT { throw error }
+        }
+    }
+
+    private func isKnown(_ there: FileMetadata) -> Bool { there.device == device && there.inode == inode }
+
+    /// Opens the present file. If it is a new one, hands out what the one before it has that was not read.
+    private mutating func open(
+        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+    ) throws(SystemError) {
+        // In this order, a change in between is noticed by ``read(in:_:)``.
+        let newest = try folder.open(SessionNames.events, O_RDONLY | O_NONBLOCK)
+        let there = try newest.metadata()
+        if !isKnown(there) {
+            if let older = try folder.metadata(of: SessionNames.olderEvents) {
+                if !isKnown(older) { offset = 0 }
+                file = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
+                try readOn(receive)
+            }
+            device = there.device
+            inode = there.inode
+            offset = 0
+        }
+        file = consume newest
+    }
+
+    /// Hands out whole lines up to the file's end. One that has no end is read again when it has.
+    private mutating func readOn(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
+        var bytes: [UInt8] = []
+        while true {
+            let chunk = try readChunk(at: offset + bytes.count)
+            if chunk.isEmpty { return }
+            bytes += chunk
+            let used = bytes.withUnsafeBufferPointer { EventFile.split($0, receive) }
+            bytes.removeFirst(used)
+            offset += used
+            if bytes.count > EventFile.longestLine {
+                offset += bytes.count
+                bytes = []
+            }
+        }
+    }
+
+    private func readChunk(at position: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let chunk = [UInt8](unsafeUninitializedCapacity: EventFile.chunk) { space, count in
+            do throws(SystemError) {
+                count =
+                    try file.use { file throws(SystemError) in
+                        try file.read(into: UnsafeMutableRawBufferPointer(space), at: position)
+                    } ?? 0
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return chunk
+    }
+
+    /// - Returns: how many bytes are whole lines.
+    private static func split(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+    ) -> Int {
+        var start = 0
+        while start < bytes.count,
+            let found = memchr(bytes.baseAddress! + start, 10, bytes.count - start)
+        {
+            let end = UnsafeRawPointer(found) - UnsafeRawPointer(bytes.baseAddress!)
+            receive(UnsafeBufferPointer(rebasing: bytes[start..<end]))
+            start = end + 1
+        }
+        return start
+    }
+}

@@ -1,0 +1,25 @@
+import KeeperShared
+
+/// Copies what a followed session writes, as it is or with its name and time before each line.
+final class LogReader: SessionReader {
+    private let copier: OutputCopier
+    private let states = SessionStates()
+
+    init(_ copier: OutputCopier) { self.copier = copier }
+
+    private var hasFailed = false
+    var isThrough: Bool { copier.isDone || hasFailed }
+    var deadline: Int64 { Int64.max }
+
+    func receive(_ event: UnsafeBufferPointer<UInt8>) { states.take(event) }
+
+    func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) throws(FollowFailure) -> Bool {
+        try copier.copy(isOver: session.isOver || states.isOver, in: folder)
+        states.forgetWaiting()
+        return copier.hasMore
+    }
+
+    func rest() { copier.rest() }
+
+    func giveUp(_ reason: SystemError) { hasFailed = true }
+}

@@ -1,113 +1,18 @@
-import CSystem
 import KeeperShared
-
-/// Where an answer to a request goes: it may be given long after the request came.
-struct Reply {
-    let connection: UInt64
-    /// The request's id as JSON; nil for a notification, which gets no answer.
-    let id: [UInt8]?
-}
-
-/// A request that can't be done, in JSON-RPC's terms and ours.
-enum ControlError: Error {
-    case parse(JSONError)
-    case invalidRequest(StaticString)
-    case unknownMethod(String)
-    case invalidParameters(String)
-    case wrongState(SessionState, wanted: StaticString)
-    case tooLong
-    case childAway
-    case notTerminal
-    case failed(SystemError)
-    /// Another failure, in words.
-    case refused(String)
-
-    var code: Int {
-        switch self {
-        case .parse: -32700
-        case .invalidRequest: -32600
-        case .unknownMethod: -32601
-        case .invalidParameters: -32602
-        case .wrongState: 1
-        case .tooLong: 2
-        case .childAway: 3
-        case .notTerminal: 4
-        case .failed, .refused: 5
-        }
-    }
-
-    var message: String {
-        switch self {
-        case .parse(let error): "not JSON: \(error.message)"
-        case .invalidRequest(let why): "invalid request: \(why)"
-        case .unknownMethod(let name): "unknown method '\(name)'"
-        case .invalidParameters(let why): "invalid params: \(why)"
-        case .wrongState(let state, let wanted): "wrong_state: the session is \(state.name), not \(wanted)"
-        case .tooLong: "too_long: a message has at most \(ControlServer.maximumMessage) bytes"
-        case .childAway: "child_away: there is no child"
-        case .notTerminal: "not_tty: the session has no terminal"
-        case .failed(let error): "failed: \(error.text)"
-        case .refused(let why): "failed: \(why)"
-        }
-    }
-
-    func writeData(to json: inout JSONWriter) {
-        switch self {
-        case .wrongState(let state, let wanted):
-            json.key("data")
-            json.beginObject()
-            json.key("state")
-            json.string("\(state.name)")
-            json.key("wanted")
-            json.string("\(wanted)")
-            json.endObject()
-        case .failed(let error):
-            json.key("data")
-            json.beginObject()
-            json.key("call")
-            json.string("\(error.call)")
-            json.key("errno")
-            json.integer(error.code)
-            json.endObject()
-        case .parse, .invalidRequest, .unknownMethod, .invalidParameters, .tooLong, .childAway, .notTerminal,
-            .refused:
-            break
-        }
-    }
-}
-
-/// One connection to the control socket.
-private final class ControlConnection {
-    let token: UInt64
-    let socket: FileDescriptor
-    var lines = LineSplitter(maximumLine: ControlServer.maximumMessage)
-    var outgoing: [UInt8] = []
-    var interest: Readiness = []
-    var pendingReplies = 0
-    var hasEnded = false
-    var closesWhenSent = false
-    var isClosed = false
-    /// What follows is no message.
-    var isStream = false
-
-    init(token: UInt64, socket: consuming FileDescriptor) {
-        self.token = token
-        self.socket = socket
-    }
-}
 
 /// Speaks JSON-RPC 2.0 on the control socket: one message per line, answers in any order.
 final class ControlServer {
     static let maximumMessage = 1 << 20
-    /// A client that doesn't read its answers gets no more of them made.
+    /// With this many bytes of answers that a client has not read, its requests wait.
     private static let maximumOutgoing = 1 << 20
-
-    /// So many requests of one client may wait for their answers.
+    /// With this many requests of a client that are not answered, its next ones wait.
     private static let maximumPending = 64
 
     private let poller: Poller
-    /// Does what is asked for. A cycle, for as long as the process.
-    var session: Session?
+    /// Does what is asked for, and answers now or later.
+    var perform: (ControlRequest) -> Void = { _ in }
+    /// Takes a connection that carries a stream from here on, and the first bytes of that.
+    var acceptStream: (consuming FileDescriptor, ArraySlice<UInt8>) -> Void = { _, _ in }
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextSerial: UInt64 = 0
 
@@ -165,15 +70,18 @@ final class ControlServer {
     }
 
     private func receive(_ connection: ControlConnection) {
-        var failure: SystemError?
+        var failed = false
         var count: Int?
         let chunk = [UInt8](unsafeUninitializedCapacity: 4096) { space, filled in
             do throws(SystemError) {
                 count = try connection.socket.receive(into: UnsafeMutableRawBufferPointer(space))
                 filled = count ?? 0
-            } catch { failure = error }
+            } catch {
+                // The client is gone with an error: nobody is left to tell.
+                failed = true
+            }
         }
-        if failure != nil { return close(connection) }
+        if failed { return close(connection) }
         guard let count else { return }
         if count == 0 {
             connection.hasEnded = true
@@ -198,56 +106,23 @@ final class ControlServer {
     }
 
     private func take(_ line: UnsafeBufferPointer<UInt8>, from connection: ControlConnection) {
-        let null = Reply(connection: connection.token, id: Array("null".utf8))
         connection.pendingReplies += 1
-        let request: JSONValue
-        do throws(JSONError) {
-            request = try JSONValue.parse(line)
+        do throws(ControlRequest.Refusal) {
+            let request = try ControlRequest(line, from: connection.token)
+            if request.reply.id == nil { connection.pendingReplies -= 1 }
+            perform(request)
         } catch {
-            return answer(null, .parse(error))
+            if let reply = error.reply { answer(reply, error.error) }
         }
-        guard request.members != nil else {
-            return answer(null, .invalidRequest("one object per line is expected"))
-        }
-        var id: [UInt8]?
-        switch request["id"] {
-        case .none: break
-        case .some(let value):
-            switch value {
-            case .string, .integer, .number, .null:
-                var json = JSONWriter()
-                json.value(value)
-                id = json.bytes
-            case .bool, .array, .object:
-                return answer(null, .invalidRequest("id must be a string or a number"))
-            }
-        }
-        let reply = Reply(connection: connection.token, id: id)
-        // What is no request is answered even when it has no id; a notification is a valid request without one.
-        let orNull = id == nil ? null : reply
-        guard equalUTF8(request["jsonrpc"]?.stringValue ?? "", "2.0") else {
-            return answer(orNull, .invalidRequest("jsonrpc must be \"2.0\""))
-        }
-        guard let method = request["method"]?.stringValue else {
-            return answer(orNull, .invalidRequest("method must be a string"))
-        }
-        if id == nil { connection.pendingReplies -= 1 }
-        let parameters = request["params"] ?? .object([])
-        guard parameters.members != nil else {
-            return answer(reply, .invalidParameters("an object is expected"))
-        }
-        session?.handle(method: method, parameters: parameters, reply: reply)
     }
 
-    /// What follows on a connection, behind the message that is being handled, goes to the child's terminal.
+    /// What follows on a connection, after the message that is being handled, goes to the child's terminal.
     func becomeStream(_ token: UInt64) { connections[token]?.isStream = true }
 
     private func handOver(_ connection: ControlConnection, _ rest: ArraySlice<UInt8>) {
         // A client that doesn't read its answer learns here that this can't go on.
-        if connection.outgoing.isEmpty, let socket = try? connection.socket.duplicate() {
-            session?.input.accept(socket, stream: rest)
-        }
-        close(connection)
+        if !connection.outgoing.isEmpty { return close(connection) }
+        acceptStream(forget(connection), rest)
     }
 
     // MARK: Answers
@@ -265,10 +140,8 @@ final class ControlServer {
         send(reply) { json in
             json.key("error")
             json.beginObject()
-            json.key("code")
-            json.integer(error.code)
-            json.key("message")
-            json.string(error.message)
+            json.member("code", error.code)
+            json.member("message", error.message)
             error.writeData(to: &json)
             json.endObject()
         }
@@ -279,8 +152,7 @@ final class ControlServer {
         connection.pendingReplies -= 1
         var json = JSONWriter()
         json.beginObject()
-        json.key("jsonrpc")
-        json.string("2.0")
+        json.member("jsonrpc", text: "2.0")
         json.key("id")
         json.raw(id)
         write(&json)
@@ -293,12 +165,15 @@ final class ControlServer {
 
     private func flush(_ connection: ControlConnection) {
         while !connection.outgoing.isEmpty {
-            var sent: Int?
-            var failed = false
-            connection.outgoing.withUnsafeBytes { bytes in
-                do throws(SystemError) { sent = try connection.socket.send(bytes) } catch { failed = true }
+            let sent: Int?
+            do throws(SystemError) {
+                sent = try connection.outgoing.bytes { bytes throws(SystemError) in
+                    try connection.socket.send(bytes)
+                }
+            } catch {
+                // The client is gone: nobody is left to tell.
+                return close(connection)
             }
-            if failed { return close(connection) }
             guard let sent else { return }
             connection.outgoing.removeFirst(sent)
         }
@@ -339,9 +214,13 @@ final class ControlServer {
     }
 
     private func close(_ connection: ControlConnection) {
-        if connection.isClosed { return }
-        connection.isClosed = true
+        if !connection.isClosed { _ = forget(connection) }
+    }
+
+    /// - Returns: its socket.
+    private func forget(_ connection: ControlConnection) -> FileDescriptor {
         if !connection.interest.isEmpty { poller.remove(connection.socket) }
         connections[connection.token] = nil
+        return connection.takeSocket()
     }
 }

@@ -3,77 +3,42 @@ import KeeperShared
 
 // What the control socket's methods do.
 extension Session {
-    func handle(method: String, parameters: JSONValue, reply: Reply) {
+    func perform(_ request: ControlRequest) {
+        let (parameters, reply) = (request.parameters, request.reply)
+        func isCalled(_ name: String) -> Bool { equalUTF8(request.method, name) }
         do throws(ControlError) {
-            switch try Method(method) {
-            case .status: answerStatus(reply)
-            case .stop: try stop(parameters, reply)
-            case .signal: try signal(parameters, reply)
-            case .closeInput:
-                // Whoever connected before this request counts as queued.
+            if isCalled("status") {
+                control.answer(reply) { recorder.writeStatus(to: &$0) }
+            } else if isCalled("stop") {
+                try stop(parameters, reply)
+            } else if isCalled("signal") {
+                try signal(parameters, reply)
+            } else if isCalled("closeInput") {
+                // The lines of writers that connected before this request count as queued.
                 acceptWaiting()
                 input.closeWhenThrough(reply)
-            case .label: try label(parameters, reply)
-            case .restart: try restart(reply)
-            case .pause: try pause(reply)
-            case .resume: try resume(reply)
-            case .resize: try resize(parameters, reply)
-            case .input: try openInput(reply)
-            case .write: try write(parameters, reply)
-            case .upgrade: try requestUpgrade(parameters, reply)
+            } else if isCalled("label") {
+                try label(parameters, reply)
+            } else if isCalled("restart") {
+                try restart(reply)
+            } else if isCalled("pause") {
+                try pause(reply)
+            } else if isCalled("resume") {
+                try resume(reply)
+            } else if isCalled("resize") {
+                try resize(parameters, reply)
+            } else if isCalled("input") {
+                try openInput(reply)
+            } else if isCalled("write") {
+                try write(parameters, reply)
+            } else if isCalled("upgrade") {
+                try requestUpgrade(parameters, reply)
+            } else {
+                throw .unknownMethod(request.method)
             }
         } catch {
             control.answer(reply, error)
         }
-    }
-
-    private enum Method {
-        case status
-        case stop
-        case signal
-        case closeInput
-        case label
-        case restart
-        case pause
-        case resume
-        case resize
-        case input
-        case write
-        case upgrade
-
-        init(_ name: String) throws(ControlError) {
-            if equalUTF8(name, "status") {
-                self = .status
-            } else if equalUTF8(name, "stop") {
-                self = .stop
-            } else if equalUTF8(name, "signal") {
-                self = .signal
-            } else if equalUTF8(name, "closeInput") {
-                self = .closeInput
-            } else if equalUTF8(name, "label") {
-                self = .label
-            } else if equalUTF8(name, "restart") {
-                self = .restart
-            } else if equalUTF8(name, "pause") {
-                self = .pause
-            } else if equalUTF8(name, "resume") {
-                self = .resume
-            } else if equalUTF8(name, "resize") {
-                self = .resize
-            } else if equalUTF8(name, "input") {
-                self = .input
-            } else if equalUTF8(name, "write") {
-                self = .write
-            } else if equalUTF8(name, "upgrade") {
-                self = .upgrade
-            } else {
-                throw .unknownMethod(name)
-            }
-        }
-    }
-
-    private func answerStatus(_ reply: Reply) {
-        control.answer(reply) { recorder.writeStatus(to: &$0) }
     }
 
     private func stop(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
@@ -151,5 +116,28 @@ extension Session {
             labels.write(to: &json)
             json.endObject()
         }
+    }
+
+    /// `resize`: the terminal's size, for this child and those after it.
+    private func resize(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
+        guard settings.terminalSize != nil else { throw .notTerminal }
+        guard
+            let size = TerminalSize(
+                columns: Int(parameters["cols"]?.intValue ?? 0), rows: Int(parameters["rows"]?.intValue ?? 0))
+        else { throw .invalidParameters("cols and rows must be numbers from 1 to \(TerminalSize.largest)") }
+        do throws(SystemError) { try input.stdin.resize(size) } catch { throw .failed(error) }
+        if recorder.status.terminalSize != size {
+            recorder.status.terminalSize = size
+            recorder.writeStatus()
+            scheduleRetry()
+        }
+        control.answer(reply) { $0.value(.object([])) }
+    }
+
+    /// `input`: what follows on this connection goes into the terminal, byte for byte.
+    private func openInput(_ reply: Reply) throws(ControlError) {
+        guard settings.terminalSize != nil else { throw .notTerminal }
+        control.answer(reply) { $0.value(.object([])) }
+        control.becomeStream(reply.connection)
     }
 }

@@ -34,7 +34,7 @@ extension Session {
         resilience?.note(end)
         takeLastWords()
         child = nil
-        input.peer = nil
+        input.stdin.peer = nil
         run.end = end
         run.endedAt = monotonicNow()
         switch run.cause {

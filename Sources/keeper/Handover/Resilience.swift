@@ -10,8 +10,6 @@ final class Resilience {
     /// What belongs to the session is in the store, or on its way there.
     private var isKept: Bool
     private var hasFailed = false
-    /// What ``bound(_:)`` gave last is the start of a line that may be torn.
-    private var beginsLine = false
 
     convenience init(_ log: KeeperLog, _ queue: ManagerQueue) throws(SystemError) {
         self.init(log, queue, try SharedPage())
@@ -120,35 +118,6 @@ final class Resilience {
         default: return .unknown
         }
     }
-
-    // MARK: Input
-
-    /// What of these lines is to be written next, so that it is known whether the child has got the last line whole.
-    ///
-    /// A pipe takes up to `PIPE_BUF` bytes in one piece or not at all. Only a line that is longer may be torn.
-    func bound(_ lines: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        beginsLine = false
-        guard let start = lines.baseAddress else { return lines }
-        if page[.lineIsOpen] == 0 {
-            if lines.count <= Resilience.atom { return lines }
-            if let last = memrchr(start, 10, Resilience.atom) {
-                return UnsafeRawBufferPointer(rebasing: lines[...(UnsafeRawPointer(last) - start)])
-            }
-            page[.lineIsOpen] = 1
-            beginsLine = true
-        }
-        let end = memchr(start, 10, lines.count).map { UnsafeRawPointer($0) - start + 1 } ?? lines.count
-        return UnsafeRawBufferPointer(rebasing: lines[..<end])
-    }
-
-    /// All that ``bound(_:)`` gave is in the pipe.
-    func linesAreWhole() { page[.lineIsOpen] = 0 }
-
-    /// The pipe took nothing.
-    func nothingWasWritten() { if beginsLine { page[.lineIsOpen] = 0 } }
-
-    /// POSIX's smallest, which is Linux's as well.
-    private static let atom = 4096
 
     // MARK: The store
 

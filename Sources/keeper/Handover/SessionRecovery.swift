@@ -93,7 +93,7 @@ extension Session {
     /// A line that was torn is ended: the child gets it as it is, and what follows is not part of it.
     private func resumeInput() {
         input.hold(recorder.status.state == .paused)
-        guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin != nil else { return }
+        guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin.isOpen else { return }
         log.line("a line of input may have been torn")
         recorder.record(.torn)
         try? input.send([], isFirst: true, then: nil)

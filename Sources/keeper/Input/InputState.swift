@@ -1,12 +1,10 @@
-import CSystem
 import KeeperShared
 
 // What the router hands to the next binary, and how that goes on.
 extension InputRouter {
     func save(keys: DeliveredKeys, isCheckpoint: Bool) -> SavedState.Input {
         var state = SavedState.Input()
-        state.stdin = stdin.raw
-        state.closedPipe = closedPipe.raw
+        stdin.save(into: &state, isCheckpoint: isCheckpoint)
         state.target =
             switch target {
             case .open, .full: 0
@@ -20,12 +18,6 @@ extension InputRouter {
         state.closeReplies = closeReplies.map { SavedState.Address($0) }
         state.keys = keys.delivered
         if isCheckpoint { return state }
-        if let terminal {
-            state.columns = terminal.size.columns
-            state.rows = terminal.size.rows
-            state.isMidLine = terminal.isMidLine
-        }
-        state.peer = peer.raw
         // The head of the queue may have a line half in the pipe: the order matters.
         for connection in queue where !connection.isClosed { state.writers.append(save(connection, keys)) }
         for connection in connections.values where !connection.isQueued {
@@ -61,8 +53,7 @@ extension InputRouter {
 
     /// Goes on where another binary was.
     func restore(_ state: SavedState.Input, keys: inout DeliveredKeys, _ problem: inout SystemError?) {
-        stdin = FileDescriptor(owningIfOpen: state.stdin)
-        closedPipe = FileDescriptor(owningIfOpen: state.closedPipe)
+        stdin = ChildStdin(restoring: state)
         target =
             switch state.target {
             case 0: .open
@@ -76,11 +67,6 @@ extension InputRouter {
         nextSerial = state.nextSerial
         closeReplies = state.closeReplies.map { $0.reply }
         keys.delivered = state.keys
-        if let size = TerminalSize(columns: state.columns, rows: state.rows) {
-            terminal = TerminalEnd(size: size)
-            terminal?.isMidLine = state.isMidLine
-        }
-        peer = FileDescriptor(owningIfOpen: state.peer)
         for writer in state.writers {
             let connection = InputConnection(
                 token: writer.token, socket: FileDescriptor(owning: writer.socket))
@@ -104,7 +90,7 @@ extension InputRouter {
             }
             connections[connection.token] = connection
             countPending(connection)
-            // Each gets a turn: what came while nobody listened is looked for then.
+            // Each gets a turn: what came in the meantime is looked for then.
             enqueue(connection)
         }
         for connection in connections.values {

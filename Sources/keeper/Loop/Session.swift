@@ -26,7 +26,9 @@ final class Session {
     var keys = DeliveredKeys()
     var upgrade: UpgradeRequest?
     /// nil in a session that ends with its keeper.
-    var resilience: Resilience?
+    var resilience: Resilience? {
+        didSet { input.lineGuard = resilience.map { LineGuard($0.page) } }
+    }
     /// Processes that an adopted child left behind.
     var watched: [WatchedProcess] = []
     var ending = Ending()
@@ -67,15 +69,16 @@ final class Session {
         input = InputRouter(
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
         control = ControlServer(poller: poller)
-        input.session = self
         if let size = settings.terminalSize {
             // What it was changed to outlives an upgrade with the status; older keepers have none there.
             let present = recorder.status.terminalSize ?? size
             recorder.status.terminalSize = present
-            input.terminal = TerminalEnd(size: present)
+            input.stdin.kind = .terminal(TerminalEnd(size: present))
         }
-        control.session = self
-        // A cycle, for as long as the process.
+        // Cycles, for as long as the process.
+        input.report = { self.handle($0) }
+        control.perform = { self.perform($0) }
+        control.acceptStream = { self.input.accept($0, stream: $1) }
         recorder.extents = { (self.extent(of: .stdout), self.extent(of: .stderr)) }
         recorder.manager.queue.poller = poller
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
@@ -207,7 +210,7 @@ final class Session {
     }
 
     private func resumeAccepting() {
-        input.retryStdin()
+        input.stdinIsReady()
         let inputs = listen(place.inputListener, Token.inputListener)
         let controls = listen(place.controlListener, Token.controlListener)
         if !inputs || !controls { retryLater() }
@@ -228,25 +231,6 @@ final class Session {
     /// Takes all that wait at the input socket.
     func acceptWaiting() {
         while let socket = try? place.inputListener.accept() { take(socket, inputs: true) }
-    }
-
-    /// The child must see the end of its stdin, though the service manager holds it too.
-    func stdinIsClosing() {
-        resilience?.forget(.stdin)
-        recorder.hasChanged = true
-    }
-
-    /// A writer left in the middle of a line.
-    func inputWasDropped(_ bytes: Int) {
-        log.line("dropped \(bytes) bytes of a line whose writer is gone")
-        recorder.record(.dropped(bytes: bytes))
-    }
-
-    /// A child ended with input in its pipe that it had not read, and another will follow.
-    func inputWasUnread(_ bytes: Int, repeated: Int) {
-        if bytes == 0 { return }
-        log.line("the child left \(bytes) bytes of its input unread")
-        recorder.record(.unread(bytes: bytes, sentAgain: min(bytes, repeated)))
     }
 
     // MARK: Output

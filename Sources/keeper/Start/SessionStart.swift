@@ -51,8 +51,8 @@ extension Session {
 
     /// What the child reads from, and where it is written: a pipe, or a new terminal of the size that the last had.
     private func makeInput() throws(SystemError) -> Pipe {
-        guard let terminal = input.terminal else { return try makePipe() }
-        return try openTerminal(terminal.size)
+        guard let size = input.stdin.terminalSize else { return try makePipe() }
+        return try openTerminal(size)
     }
 
     /// What the terminal shows is the output.
@@ -103,8 +103,9 @@ extension Session {
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
         }
-        if settings.terminalSize != nil { input.peer = try? stdin.reading.duplicate() }
-        input.attach(stdin.takeWriting())
+        // Without it, one that closes its terminal can't open it again: better than no child.
+        let peer = settings.terminalSize == nil ? nil : try? stdin.reading.duplicate()
+        input.attach(stdin.takeWriting(), peer: peer)
         return handle
     }
 

@@ -62,12 +62,12 @@ package final class ParsedArguments: Sendable {
 
     /// The value of a duration option in nanoseconds, or its default.
     package func duration(_ name: String) -> Int64? {
-        value(name).flatMap(\.duration)
+        value(name).flatMap { $0.duration }
     }
 
     /// The value of a size option in bytes, or its default.
     package func size(_ name: String) -> Int? {
-        value(name).flatMap(\.size)
+        value(name).flatMap { $0.size }
     }
 
     /// The number of the signal that an option names.

@@ -21,7 +21,8 @@ final class Resilience {
         self.log = log
         self.queue = queue
         isKept = page[.isStored] != 0
-        queue.whenStoreFails = { [unowned self] error in complain(error) }
+        // A cycle, for as long as the process.
+        queue.whenStoreFails = { error in self.complain(error) }
     }
 
     /// Stores what belongs to the session, and then its child's. From here on the session survives.

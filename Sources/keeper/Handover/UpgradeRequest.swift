@@ -59,8 +59,9 @@ final class UpgradeRequest {
     /// - Throws: what it said instead.
     fileprivate func checkAnswer() throws(ControlError) {
         let bytes = [UInt8](unsafeUninitializedCapacity: 512) { space, count in
+            let buffer = UnsafeMutableRawBufferPointer(space)
             // Without an answer its end says what there is to say.
-            count = (try? answers.use { try $0.read(into: UnsafeMutableRawBufferPointer(space)) } ?? 0) ?? 0
+            answers.use { count = (try? $0.read(into: buffer)) ?? 0 }
         }
         let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
         let text = String(decoding: line.map { $0 < 32 ? 32 : $0 }, as: UTF8.self)

@@ -72,6 +72,13 @@ struct LostProcesses {
         return found
     }
 
+    /// Whether a process is one of a session's; looks at that one alone.
+    static func isOne(_ pid: pid_t, of session: LostSession) -> Bool {
+        let processes = LostProcesses([session])
+        return !processes.spared.contains(pid) && processes.owner(of: pid, processes.children()) != nil
+            && !isKeeper(pid)
+    }
+
     private init(_ sessions: [LostSession]) {
         self.sessions = sessions
         var line = [getpid()]
@@ -79,14 +86,18 @@ struct LostProcesses {
         spared = line
     }
 
-    /// Adds the processes that are not known yet.
-    private mutating func find() {
-        // A child's number stands for its kernel session only as long as it is that child's.
-        let children = sessions.map { session -> pid_t? in
+    /// Each session's child; its number stands for its kernel session only as long as it is that child's.
+    private func children() -> [pid_t?] {
+        sessions.map { session -> pid_t? in
             guard let child = session.child, ProcessStat(pid: child.pid)?.startTime == child.startTime
             else { return nil }
             return child.pid
         }
+    }
+
+    /// Adds the processes that are not known yet.
+    private mutating func find() {
+        let children = children()
         for pid in processNumbers(in: "") {
             if spared.contains(pid) || members.contains(where: { $0.handle.pid == pid }) { continue }
             guard let owner = owner(of: pid, children), let handle = ProcessHandle.open(pid: pid),
@@ -152,6 +163,15 @@ package func strayProcesses(of status: SessionStatus) -> [pid_t] {
             status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
     else { return [] }
     return LostProcesses.others(than: status.child?.identity.pid, of: session)
+}
+
+/// Whether a process is one of those. Reads nothing of other processes.
+package func isStrayProcess(_ pid: pid_t, of status: SessionStatus) -> Bool {
+    guard pid != status.child?.identity.pid,
+        let session = LostSession(
+            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    else { return false }
+    return LostProcesses.isOne(pid, of: session)
 }
 
 /// Ends the processes of a session that were started since a time in clock ticks since boot, by a keeper that died

@@ -99,6 +99,18 @@ package var processesAreVisible: Bool {
     }
 }
 
+/// The path of the current directory; nil when it has none any more. One call, and none of /proc.
+package var currentDirectory: String? {
+    var space = InlineArray<512, UInt64>(repeating: 0)
+    return withUnsafeMutableBytes(of: &space) { buffer -> String? in
+        let path = buffer.baseAddress!.assumingMemoryBound(to: CChar.self)
+        guard getcwd(path, buffer.count) != nil, path[0] == CChar(bitPattern: UInt8(ascii: "/")) else {
+            return nil
+        }
+        return String(decoding: UnsafeRawBufferPointer(start: path, count: strlen(path)), as: UTF8.self)
+    }
+}
+
 /// The names below a directory of /proc that are numbers; none when it can't be read.
 package func processNumbers(in name: String) -> [Int32] { readProcessNumbers(in: name) ?? [] }
 

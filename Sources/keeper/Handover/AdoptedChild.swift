@@ -57,6 +57,6 @@ extension Session {
 
     /// Whether a process is the session's, though it is not below this one.
     func isStray(_ pid: pid_t) -> Bool {
-        run.isAdopted && strayProcesses(of: recorder.status).contains(pid)
+        run.isAdopted && isStrayProcess(pid, of: recorder.status)
     }
 }

@@ -22,12 +22,10 @@ final class KeeperLog {
     func inherit(_ number: Int32, bound: Int) {
         self.bound = bound
         file = FileDescriptor(owningIfOpen: number)
-        let lines = waiting
-        waiting = []
-        write(lines)
+        flush()
     }
 
-    /// Opens the file and writes what waited.
+    /// Opens the file. What waited is written with the next line, or by ``flush()``.
     func open(_ name: String, in directory: borrowing FileDescriptor) throws(SystemError) {
         if isOpen { return }
         // Anything else that is there, a FIFO perhaps, must not hold up the start.
@@ -35,6 +33,11 @@ final class KeeperLog {
         guard try opened.metadata().isRegular else { throw SystemError("open", name, EINVAL) }
         opened.becomeStandardError()
         file = consume opened
+    }
+
+    /// Writes what waited for the file.
+    func flush() {
+        if file == nil || waiting.isEmpty { return }
         checkSize()
         let lines = waiting
         waiting = []
@@ -49,6 +52,7 @@ final class KeeperLog {
         // One event is one line, whatever it quotes.
         for byte in text.utf8 { line.append(byte < 32 ? UInt8(ascii: " ") : byte) }
         line.append(UInt8(ascii: "\n"))
+        flush()
         if file == nil { waiting += line } else { write(line) }
     }
 

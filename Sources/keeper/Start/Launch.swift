@@ -19,6 +19,9 @@ struct Launch {
     func start() throws(LaunchError) -> Session {
         // Relative paths are the caller's: they are opened before the process moves.
         let childDirectory = try openChildDirectory()
+        let childPath =
+            (settings.workingDirectory == nil ? currentDirectory : nil)
+            ?? processLink("self/fd/\(childDirectory.raw)") ?? ""
         let directory = try openDirectory()
         let names = SessionNames(settings.id)
         let signals = try system { () throws(SystemError) in
@@ -36,12 +39,12 @@ struct Launch {
         }
         try checkFree(names, in: directory, holding: lock)
         if settings.isDropIn { openLog(names, in: directory) }
-        let path = processLink("self/fd/\(directory.raw)") ?? settings.sessionsPath
+        let path = currentDirectory ?? settings.sessionsPath
         let place = try system { () throws(SystemError) in
             try SessionPlace(names, in: try directory.duplicate(), path: path)
         }
         do throws(LaunchError) {
-            let session = try start(in: place, childDirectory, signals, callersMask)
+            let session = try start(in: place, childDirectory, childPath, signals, callersMask)
             lock.release()
             return session
         } catch {
@@ -105,7 +108,6 @@ struct Launch {
         do throws(SystemError) {
             if case .log(let bound, _) = settings.output { log.bound = bound }
             try log.open(names.log, in: directory)
-            removeEmptyLaunchLog(names, in: directory)
         } catch {
             // A log that can't be written stops no session.
         }
@@ -118,10 +120,10 @@ struct Launch {
     }
 
     private func start(
-        in place: SessionPlace, _ childDirectory: consuming FileDescriptor, _ signals: consuming SignalReader,
-        _ callersMask: mode_t
+        in place: SessionPlace, _ childDirectory: consuming FileDescriptor, _ childPath: String,
+        _ signals: consuming SignalReader, _ callersMask: mode_t
     ) throws(LaunchError) -> Session {
-        let recorder = SessionRecorder(makeStatus(childDirectory), in: place.folder)
+        let recorder = SessionRecorder(makeStatus(childPath), in: place.folder)
         recorder.prepareEvents()
         let poller = try system { () throws(SystemError) in try Poller() }
         let session = Session(
@@ -134,7 +136,7 @@ struct Launch {
             }
         }
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
-        recorder.writeStatus()
+        recorder.writeFirstStatus()
         try session.startChild()
         do throws(SystemError) {
             try session.becomeVisible()
@@ -143,14 +145,17 @@ struct Launch {
             throw LaunchError(error)
         }
         openLog(place.names, in: place.directory)
-        detachStandardStreams()
         session.resilience?.keep(session)
         report.started()
+        // What the starter need not wait for.
+        log.flush()
+        removeEmptyLaunchLog(place.names, in: place.directory)
+        detachStandardStreams()
         recorder.manager.tell(recorder.status, isStarted: settings.reportDescriptor != nil)
         return session
     }
 
-    private func makeStatus(_ childDirectory: borrowing FileDescriptor) -> SessionStatus {
+    private func makeStatus(_ workingDirectory: String) -> SessionStatus {
         var keeper = SessionStatus.Keeper(
             identity: ProcessIdentity(pid: getpid(), startTime: ProcessStat(pid: getpid())?.startTime ?? 0),
             bootID: bootID(), pidNamespace: pidNamespace(), version: "\(keeperVersion)", startedAt: startedAt)
@@ -159,7 +164,7 @@ struct Launch {
             sessionID: settings.id.string, instance: hexadecimal(randomNumber()), state: .starting,
             keeper: keeper,
             command: settings.command.bytes,
-            workingDirectory: Array((processLink("self/fd/\(childDirectory.raw)") ?? "").utf8),
+            workingDirectory: Array(workingDirectory.utf8),
             labels: settings.labels)
         status.isTerminal = settings.terminalSize != nil
         status.terminalSize = settings.terminalSize

@@ -76,16 +76,19 @@ extension Session {
             settings: settings, directoryPath: place.directoryPath, instance: recorder.status.instance,
             isFirstStart: isFirst, notes: notes?.address)
         let readyEnd = try connectReadyPipe()
-        let null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
         try system { () throws(SystemError) in try stdin.writing.setNonBlocking() }
         let stdoutEnd = try settings.terminalSize == nil ? connect(.stdout) : connectTerminal(stdin)
         let stderrEnd = try connect(.stderr)
+        var null: FileDescriptor?
+        if stdoutEnd == nil {
+            null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
+        }
         var request = SpawnRequest(
             file: settings.command.file, arguments: settings.command.pointer,
             environment: environment.pointer, mask: childMask)
-        let standardOutput = stdoutEnd.use { $0.raw } ?? null.raw
+        let standardOutput = max(stdoutEnd.raw, null.raw)
         request.descriptors = (
-            stdin.reading.raw, standardOutput, stderrEnd.use { $0.raw } ?? standardOutput,
+            stdin.reading.raw, standardOutput, stderrEnd == nil ? standardOutput : stderrEnd.raw,
             readyEnd.raw
         )
         if case .descriptor(let number) = settings.ready { request.extraNumber = number }

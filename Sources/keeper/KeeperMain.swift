@@ -46,7 +46,7 @@ func runKeeper() -> Int32 {
 private func serve(_ session: Session) -> Int32 {
     session.runLoop()
     session.recorder.manager.queue.settle()
-    return session.ending.exitStatus
+    return session.exitStatus
 }
 
 /// Starts a session and stays until it is over.

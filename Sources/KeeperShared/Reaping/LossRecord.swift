@@ -5,7 +5,7 @@ import CSystem
 /// - Returns: the status as it is now; one that was final already stays as it was.
 func recordLoss(_ status: SessionStatus, in folder: borrowing FileDescriptor) -> SessionStatus {
     if status.state.isFinal { return status }
-    assert(SessionTransition.isKnown(status.state, "lost", .lost))
+    assert(status.state.after(.lost) == .lost)
     let now = Timestamp.now()
     var lost = status
     lost.state = .lost

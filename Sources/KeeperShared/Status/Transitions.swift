@@ -1,96 +1,54 @@
-/// One way in which a session's state changes.
-///
-/// The table is for the manual, for tests, and for debug builds, which check each change against it; a release build
-/// has none of it.
-package struct SessionTransition {
-    /// nil: there is no session yet.
-    package let from: SessionState?
-    /// As in `events.jsonl`.
-    package let event: String
-    package let to: SessionState
-    /// When it happens, as the rest of a sentence.
-    package let when: String
+/// What changes a session's state, as an event of `events.jsonl`.
+package enum StateChange: CaseIterable {
+    case started
+    case ready
+    case paused
+    case resumed
+    case stopping
+    case stuck
+    /// The child has ended, and no other follows.
+    case exited
+    /// The same, as a failure.
+    case failed
+    /// The child has ended, and another follows.
+    case backoff
+    /// The keeper has died.
+    case lost
 
-    /// All there are, in the order of a session's life.
-    package static var all: [SessionTransition] {
-        [
-            SessionTransition(nil, "started", .starting, "the first child runs"),
-            SessionTransition(.starting, "ready", .running, "the child is ready"),
-            SessionTransition(
-                .starting, "stopping", .stopping,
-                "the session or the child is told to end: stop, restart, a signal to the keeper, or a limit"),
-            SessionTransition(
-                .starting, "exited", .exited,
-                "the child has ended with status 0, or after one before it was ready; no other follows"),
-            SessionTransition(
-                .starting, "exited", .failed,
-                "the child has ended with a failure and none was ever ready, or the limit on restarts is reached"
-            ),
-            SessionTransition(
-                .starting, "exited", .backoff,
-                "the child has ended, one before it was ready, and another follows"
-            ),
-            SessionTransition(.running, "paused", .paused, "pause"),
-            SessionTransition(
-                .running, "stopping", .stopping,
-                "the session or the child is told to end: stop, restart, a signal to the keeper, or a limit"),
-            SessionTransition(.running, "exited", .exited, "the child has ended, and no other follows"),
-            SessionTransition(
-                .running, "exited", .failed, "the child has ended, and the limit on restarts is reached"),
-            SessionTransition(.running, "exited", .backoff, "the child has ended, and another follows"),
-            SessionTransition(.paused, "resumed", .running, "resume"),
-            SessionTransition(
-                .paused, "stopping", .stopping,
-                "the session or the child is told to end; its processes are continued first"),
-            SessionTransition(.paused, "exited", .exited, "the child was killed, and no other follows"),
-            SessionTransition(
-                .paused, "exited", .failed, "the child was killed, and the limit on restarts is reached"),
-            SessionTransition(.paused, "exited", .backoff, "the child was killed, and another follows"),
-            SessionTransition(.backoff, "started", .starting, "the next child runs"),
-            SessionTransition(.backoff, "stopping", .stopping, "the session is told to end"),
-            SessionTransition(
-                .backoff, "exited", .failed, "the next child can't be started, and that is not tried again"),
-            SessionTransition(.stopping, "exited", .exited, "the child has ended, and no other follows"),
-            SessionTransition(
-                .stopping, "exited", .failed,
-                "a limit ended a child and none was ever ready, or the limit on restarts is reached"),
-            SessionTransition(
-                .stopping, "exited", .backoff,
-                "the child has ended; a restart was asked for, or a limit was exceeded and another child follows"
-            ),
-            SessionTransition(.stopping, "stuck", .stuck, "processes have outlived the last step"),
-            SessionTransition(
-                .starting, "stuck", .stuck, "the child has ended, and what it left behind survives SIGKILL"),
-            SessionTransition(
-                .running, "stuck", .stuck, "the child has ended, and what it left behind survives SIGKILL"),
-            SessionTransition(
-                .paused, "stuck", .stuck, "the child has ended, and what it left behind survives SIGKILL"),
-            SessionTransition(.stuck, "stopping", .stopping, "the session is told to end once more"),
-            SessionTransition(
-                .stuck, "exited", .exited, "the processes are gone, and no other child follows"),
-            SessionTransition(
-                .stuck, "exited", .failed,
-                "the processes are gone and no child was ever ready, or the limit on restarts is reached"),
-            SessionTransition(
-                .stuck, "exited", .backoff, "the processes are gone, and another child follows"),
-            SessionTransition(.starting, "lost", .lost, "the keeper has died"),
-            SessionTransition(.running, "lost", .lost, "the keeper has died"),
-            SessionTransition(.paused, "lost", .lost, "the keeper has died"),
-            SessionTransition(.backoff, "lost", .lost, "the keeper has died"),
-            SessionTransition(.stopping, "lost", .lost, "the keeper has died"),
-            SessionTransition(.stuck, "lost", .lost, "the keeper has died"),
-        ]
+    /// The event's name.
+    package var event: StaticString {
+        switch self {
+        case .started: "started"
+        case .ready: "ready"
+        case .paused: "paused"
+        case .resumed: "resumed"
+        case .stopping: "stopping"
+        case .stuck: "stuck"
+        case .exited, .failed, .backoff: "exited"
+        case .lost: "lost"
+        }
     }
+}
 
-    private init(_ from: SessionState?, _ event: String, _ to: SessionState, _ when: String) {
-        self.from = from
-        self.event = event
-        self.to = to
-        self.when = when
-    }
-
-    /// Whether the table has it.
-    package static func isKnown(_ from: SessionState?, _ event: StaticString, _ to: SessionState) -> Bool {
-        all.contains { $0.from == from && $0.to == to && equalUTF8($0.event, "\(event)") }
+extension SessionState {
+    /// The table of the changes of state: where a change leads to; nil where it does not happen.
+    package func after(_ change: StateChange) -> SessionState? {
+        switch (self, change) {
+        case (.exited, _), (.failed, _), (.lost, _): nil
+        case (_, .lost): .lost
+        case (_, .failed): .failed
+        case (.backoff, .started): .starting
+        case (.starting, .ready): .running
+        case (.running, .paused): .paused
+        case (.paused, .resumed): .running
+        case (.starting, .stopping), (.running, .stopping), (.paused, .stopping), (.backoff, .stopping),
+            (.stuck, .stopping):
+            .stopping
+        case (.starting, .stuck), (.running, .stuck), (.paused, .stuck), (.stopping, .stuck): .stuck
+        case (.backoff, .exited), (.backoff, .backoff): nil
+        case (_, .exited): .exited
+        case (_, .backoff): .backoff
+        default: nil
+        }
     }
 }

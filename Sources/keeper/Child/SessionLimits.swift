@@ -54,7 +54,7 @@ extension Session {
         let limits = settings.limits
         switch kind {
         case .start:
-            if !run.wasReady {
+            if !life.isReady {
                 exceed("start-timeout: not ready within \(formatDuration(limits.startTimeout))")
             }
         case .runtime:
@@ -90,10 +90,6 @@ extension Session {
 
     /// Ends the child because of a limit; the policy says what follows.
     func exceed(_ reason: String, endsSession: Bool = false) {
-        guard child != nil, !ending.wasStopped, !run.isBeingEnded else { return }
-        run.cause = .limit(endsSession: endsSession)
-        recorder.status.reason = reason
-        log.line(reason)
-        endRun(settings.stopSteps, reason: reason)
+        happen(.limitExceeded(reason, endsSession: endsSession))
     }
 }

@@ -43,7 +43,7 @@ extension Session {
 
     /// Output that may be what was waited for.
     func lookForReadiness(_ bytes: UnsafeRawBufferPointer, of stream: StreamName) {
-        if supervision.match?.see(bytes, of: stream) == true { becomeReady() }
+        if supervision.match?.see(bytes, of: stream) == true { happen(.ready) }
     }
 
     /// The child wrote to its readiness descriptor, or closed it.
@@ -65,7 +65,7 @@ extension Session {
             }
         }
         if sawNewline || !isOpen { closeReadyPipe() }
-        if sawNewline { becomeReady() }
+        if sawNewline { happen(.ready) }
     }
 
     func closeReadyPipe() {
@@ -103,17 +103,15 @@ extension Session {
             }
             if note.isStopping { log.line("the child says that it is stopping") }
             if note.isAlive { supervision.lastWatchdog = monotonicNow() }
-            if note.isReady, case .notify = settings.ready { becomeReady() }
+            if note.isReady, case .notify = settings.ready { happen(.ready) }
             if note.hangs, !areLast { exceed("watchdog: the child says that it hangs") }
         }
     }
 
-    func becomeReady() {
-        guard child != nil, !run.wasReady, !run.isBeingEnded else { return }
+    /// The child is ready.
+    func becomeReady(isFirst: Bool) {
         let now = monotonicNow()
         run.readyAt = now
-        let isFirst = !supervision.hasBeenReady
-        supervision.hasBeenReady = true
         supervision.match = nil
         deadlines.clear(.ready)
         deadlines.clear(.start)
@@ -121,7 +119,7 @@ extension Session {
         recorder.status.child?.readyAt = Timestamp.now()
         clearReason()
         log.line("keeper ready: \(settings.id.string)")
-        recorder.transition(to: .running, .ready)
+        recorder.transition(to: life.state, .ready)
         // Behind the record: whoever waits for it looks there next. Said once: the reader may have stopped reading.
         if isFirst { report.ready() }
         supervision.lastWatchdog = now

@@ -3,45 +3,22 @@ import KeeperShared
 
 // What follows when a child has ended: another one, or the end of the session.
 extension Session {
-    /// Whether another child follows the one that has ended or is being ended.
-    var willRestart: Bool {
-        if ending.wasStopped { return false }
-        switch run.cause {
-        case .restart: return true
-        case .stop: return false
-        case .limit(let endsSession):
-            return !endsSession && supervision.hasBeenReady
-                && settings.restart.wantsRestart(failed: true)
-        case .none:
-            guard let end = run.end else { return false }
-            return supervision.hasBeenReady
-                && settings.restart.wantsRestart(failed: end != .exited(0))
-        }
+    /// Counts a restart that nobody asked for.
+    ///
+    /// - Returns: why there is none; nil where the limit allows it.
+    func countRestart() -> String? {
+        if life.isReady, run.endedAt - run.readyAt >= Backoff.recovery { supervision.backoff.attempt = 0 }
+        let isAllowed = supervision.backoff.count(now: monotonicNow(), limit: settings.restartLimit)
+        guard !isAllowed, let limit = settings.restartLimit else { return nil }
+        return "restart limit: \(limit.count) restarts in \(formatDuration(limit.duration))"
     }
 
-    /// All that a run left is dealt with: the session waits for the next, or is over.
-    func settle() {
-        guard willRestart, let end = run.end else { return finish() }
-        if run.wasReady, run.endedAt - run.readyAt >= Backoff.recovery { supervision.backoff.attempt = 0 }
-        if mayRestart() { awaitRestart(after: end) } else { finish() }
-    }
-
-    /// Counts the restart where the policy asks for it.
-    private func mayRestart() -> Bool {
-        if case .restart = run.cause { return true }
-        if supervision.backoff.count(now: monotonicNow(), limit: settings.restartLimit) { return true }
-        if let limit = settings.restartLimit {
-            supervision.givenUp =
-                "restart limit: \(limit.count) restarts in \(formatDuration(limit.duration))"
-        }
-        return false
-    }
-
-    private func awaitRestart(after end: ProcessEnd) {
+    /// The child has ended, and another follows.
+    func awaitRestart() {
+        guard let end = life.end else { return }
         flushIndexes()
-        run.isSettled = true
         var delay: Int64 = 0
-        if case .restart = run.cause {
+        if case .restart = life.cause {
             supervision.backoff = Backoff()
         } else {
             delay = nextDelay()
@@ -49,7 +26,7 @@ extension Session {
             if end != .exited(0) { recorder.status.stderrTail = stderrTail() }
         }
         recorder.status.nextStartAt = Timestamp(nanoseconds: Timestamp.now().nanoseconds + delay)
-        recorder.transition(to: .backoff, .exited(end))
+        recorder.transition(to: life.state, .exited(end))
         recorder.record(.restarting(delay: delay, restarts: (recorder.status.child?.restarts ?? 0) + 1))
         if delay == 0 { return startAgain() }
         log.line("starting the command again in \(delay / 1_000_000) ms")
@@ -73,10 +50,14 @@ extension Session {
         }
         resilience?.keepChild(self)
         recordChild()
-        recorder.transition(
-            to: .starting, .started(pid: childPID ?? 0, restarts: recorder.status.child?.restarts ?? 0))
+        happen(.started)
         answerRestarts()
         scheduleRetry()
+    }
+
+    func recordStart() {
+        let restarts = recorder.status.child?.restarts ?? 0
+        recorder.transition(to: life.state, .started(pid: childPID ?? 0, restarts: restarts))
     }
 
     /// Puts the PID of the child that runs now beside the keeper's.
@@ -101,16 +82,16 @@ extension Session {
             : .failed(SystemError("exec", String(cString: settings.command.file), error.execError))
         for reply in replies { control.answer(reply, failure) }
         recorder.status.reason = "cannot start the command again: \(error.text)"
-        run.cause = .none
-        run.end = run.end ?? .unknown
-        guard settings.restart.wantsRestart(failed: true), mayRestart() else {
-            supervision.givenUp = recorder.status.reason
-            return finish()
-        }
+        let isTriedAgain = settings.restart.wantsRestart(failed: true) && countRestart() == nil
+        happen(.startFailed(error.text, isTriedAgain: isTriedAgain))
+    }
+
+    /// The command could not be started, and is tried again.
+    func awaitNextTry(after failure: String) {
         let delay = nextDelay()
         recorder.status.nextStartAt = Timestamp(nanoseconds: Timestamp.now().nanoseconds + delay)
         recorder.writeStatus()
-        recorder.record(.restarting(delay: delay, message: error.text))
+        recorder.record(.restarting(delay: delay, message: failure))
         deadlines.set(.restart, in: delay)
         scheduleRetry()
     }
@@ -119,27 +100,11 @@ extension Session {
 
     /// Ends the child by the session's steps and starts it again at once.
     func restart(_ reply: Reply) throws(ControlError) {
-        switch recorder.status.state {
-        case .starting, .running, .paused:
-            supervision.replies.append(reply)
-            if run.isBeingEnded { return }
-            run.cause = .restart
-            input.forgetClosing()
-            endRun(settings.stopSteps)
-        case .stopping where !ending.wasStopped:
-            // It is being ended for a restart, or for a limit that may have ended the session.
-            run.cause = .restart
-            resilience?.note(run.cause)
-            input.forgetClosing()
-            supervision.replies.append(reply)
-        case .backoff:
-            supervision.replies.append(reply)
-            supervision.backoff = Backoff()
-            input.forgetClosing()
-            startAgain()
-        case .stopping, .stuck, .exited, .failed, .lost:
-            throw .wrongState(recorder.status.state, wanted: "starting, running, paused or backoff")
+        guard life.takesRestart else {
+            throw .wrongState(life.state, wanted: "starting, running, paused or backoff")
         }
+        supervision.replies.append(reply)
+        happen(.restartRequested)
     }
 
     func answerRestarts() {
@@ -169,30 +134,22 @@ extension Session {
 
     /// Stops all of the child's processes where they are; its input waits.
     func pause(_ reply: Reply) throws(ControlError) {
-        guard case .running = recorder.status.state else {
-            throw .wrongState(recorder.status.state, wanted: "running")
-        }
+        guard life.state.after(.paused) != nil else { throw .wrongState(life.state, wanted: "running") }
         // It has ended, and what it left behind is being ended.
         if child == nil { throw .childAway }
         do throws(SystemError) { try signalChild(SIGSTOP, pauseScope) } catch { throw .failed(error) }
         input.hold(true)
-        log.line("paused")
-        recorder.transition(to: .paused, .paused)
+        happen(.paused)
         control.answer(reply) { json in writeState(to: &json) }
-        scheduleRetry()
     }
 
     func resume(_ reply: Reply) throws(ControlError) {
-        guard case .paused = recorder.status.state else {
-            throw .wrongState(recorder.status.state, wanted: "paused")
-        }
+        guard life.state.after(.resumed) != nil else { throw .wrongState(life.state, wanted: "paused") }
         if child == nil { throw .childAway }
         do throws(SystemError) { try signalChild(SIGCONT, pauseScope) } catch { throw .failed(error) }
         input.hold(false)
         forgivePause()
-        log.line("resumed")
-        recorder.transition(to: .running, .resumed)
+        happen(.resumed)
         control.answer(reply) { json in writeState(to: &json) }
-        scheduleRetry()
     }
 }

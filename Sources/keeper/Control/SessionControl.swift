@@ -55,13 +55,7 @@ extension Session {
             isNow = flag
         }
         ending.replies.append(reply)
-        if isNow {
-            steps = StopStep.now
-            if ending.isUnrecorded || (run.end != nil && outputs.contains { $0.failure != nil }) {
-                ending.urgency = .now
-                return waiveRecording()
-            }
-        }
+        if isNow { steps = StopStep.now }
         stop(steps, isNow ? .now : .orderly)
     }
 

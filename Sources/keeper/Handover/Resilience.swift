@@ -80,7 +80,7 @@ final class Resilience {
     }
 
     /// Why the child is being ended: before anything is done about it.
-    func note(_ cause: ChildRun.Cause) {
+    func note(_ cause: Life.Cause) {
         switch cause {
         case .none: page[.cause] = 0
         case .stop: page[.cause] = 1
@@ -90,7 +90,7 @@ final class Resilience {
     }
 
     /// Why the child was being ended.
-    var cause: ChildRun.Cause {
+    var cause: Life.Cause {
         switch page[.cause] {
         case 1: .stop
         case 2: .restart

@@ -32,8 +32,7 @@ extension Session {
         recorder.status.keeper.version = "\(keeperVersion)"
         if isNewChild { recordChild() }
         // A child that is being ended doesn't become ready, whatever it has written.
-        run.cause = resilience?.cause ?? .none
-        if case .stop = run.cause { ending.urgency = .orderly }
+        life.restore(resilience?.cause ?? .none)
         // Output first: what is in the stages came before all that is recorded now.
         for stream in outputs { try recoverStage(stream) }
         resumeReadiness()
@@ -70,9 +69,9 @@ extension Session {
     private func resumeReadiness() {
         if recorder.status.child?.readyAt != nil {
             // The other keeper may have been killed right behind that.
-            supervision.hasBeenReady = true
+            if !life.isReady { run.readyAt = monotonicNow() }
+            life.restoreReady()
             supervision.match = nil
-            if !run.wasReady { run.readyAt = monotonicNow() }
         }
         // What was looked for may have come in part.
         guard let match = supervision.match else { return }
@@ -101,15 +100,10 @@ extension Session {
 
     /// Takes up what was under way.
     private func resumeRun() {
-        if run.isSettled {
-            run.end = run.end ?? resilience?.childEnd ?? .unknown
-            if ending.wasStopped {
-                if recorder.status.state != .stopping { noteStopping(reason: nil) }
-                return finish()
-            }
-            // It may have been about to start the next one.
-            recorder.status.state = .backoff
-            return deadlines.setIfUnset(.restart, in: 0)
+        if life.isSettled {
+            happen(.restored)
+            recorder.status.state = life.state
+            return
         }
         var end = recorder.status.exit?.end ?? resilience?.childEnd
         // It is gone, and so is the descriptor that would tell.
@@ -121,11 +115,7 @@ extension Session {
             childHasEnded(end)
             return reap()
         }
-        if case .stuck = recorder.status.state {
-            deadlines.set(.stuck, in: .seconds(1))
-        } else if run.isBeingEnded {
-            endRun(settings.stopSteps)
-        }
+        happen(.restored)
         reap()
     }
 }

@@ -25,8 +25,8 @@ extension Session {
         state.report = report.number
         state.startedAt = run.startedAt
         state.readyAt = run.readyAt
-        state.isSettled = run.isSettled
-        state.hasBeenReady = supervision.hasBeenReady
+        state.isSettled = life.isSettled
+        state.hasBeenReady = life.hasBeenReady
         state.backoffAttempt = supervision.backoff.attempt
         state.backoffTimes = supervision.backoff.times
         state.lastActivity = supervision.lastActivity
@@ -62,12 +62,9 @@ extension Session {
         }
         run.startedAt = state.startedAt
         run.readyAt = state.readyAt
-        run.isSettled = state.isSettled
-        if state.isSettled {
-            run.end = recorder.status.exit?.end ?? .unknown
-            run.phase = .done
-        }
-        supervision.hasBeenReady = state.hasBeenReady
+        life.restore(
+            isSettled: state.isSettled, isReady: state.readyAt != 0, hasBeenReady: state.hasBeenReady,
+            end: recorder.status.exit?.end)
         supervision.backoff.attempt = state.backoffAttempt
         supervision.backoff.times = state.backoffTimes
         supervision.lastActivity = state.lastActivity

@@ -106,7 +106,7 @@ extension Session {
         guard let request = upgrade else { return }
         do throws(ControlError) {
             try checkUpgradable()
-            if child == nil, !run.isSettled { return }
+            if child == nil, !life.isSettled { return }
             if !request.isChecked { return try startHelper(request) }
             // What waits for the service manager would be lost.
             if request.end == nil || !recorder.manager.queue.isEmpty { return }

@@ -32,10 +32,10 @@ final class Session {
     /// Processes that an adopted child left behind.
     var watched: [WatchedProcess] = []
     var ending = Ending()
+    var life: Life
     /// Where each child starts, and with which umask: its caller's.
     let childDirectory: FileDescriptor
     let childMask: mode_t
-    var isOver = false
 
     /// Read into and written from, never held: given back when idle.
     private var scratch = PageBuffer()
@@ -63,6 +63,7 @@ final class Session {
         self.recorder = recorder
         self.poller = poller
         self.signals = signals
+        life = Life(settings, state: recorder.status.state)
         var limit = rlimit()
         getrlimit(RLIMIT_NOFILE, &limit)
         maximumConnections = max(4, Int(min(limit.rlim_cur, 1 << 20)) - 40)
@@ -97,11 +98,11 @@ final class Session {
     /// Runs until the session is over.
     func runLoop() {
         feedServiceWatchdog()
-        while !isOver {
+        while !life.isOver {
             if let resilience { secure(with: resilience) }
             turnTime = 0
             input.process()
-            if isOver { break }
+            if life.isOver { break }
             do throws(SystemError) {
                 try poller.wait(timeout: input.hasWork ? 0 : deadlines.timeout()) { token, readiness in
                     handle(token, readiness)
@@ -147,9 +148,9 @@ final class Session {
         if due == .serviceWatchdog { return feedServiceWatchdog() }
         if due != .idle { noteActivity() }
         switch due {
-        case .ready: becomeReady()
-        case .stopStep: takeStopStep()
-        case .leftovers: endLeftovers()
+        case .ready: happen(.ready)
+        case .stopStep: happen(.stepDue)
+        case .leftovers: happen(.leftoversDue)
         case .drain: giveUpDraining()
         case .disk: retryDisk()
         case .accept: resumeAccepting()
@@ -157,7 +158,7 @@ final class Session {
         case .logSize: log.checkSize()
         case .serviceWatchdog: break
         case .restart: startAgain()
-        case .stuck: lookAtStuck()
+        case .stuck: happen(.stuckDue)
         case .start, .runtime, .idleLimit, .silence, .watchdog: checkLimit(due)
         case .sample: sample()
         case .upgrade: upgradeIsLate()
@@ -245,7 +246,7 @@ final class Session {
             stream.giveUp()
         }
         if !hadFailed, let failure = stream.failure { diskIsFull(stream, failure) }
-        if stream.isDrained { checkOver() }
+        if stream.isDrained { happen(.changed) }
     }
 
     /// Drops from the stage of a stream what the keeper before had written.
@@ -300,9 +301,9 @@ final class Session {
             if outputs.allSatisfy({ $0.failure == nil }) { recorder.status.reason = nil }
             recorder.writeStatus()
             recorder.record(.journalResumed(stream.name))
-            if stream.isDrained { checkOver() }
+            if stream.isDrained { happen(.changed) }
         }
-        if ending.isUnrecorded { return finish() }
+        if life.isRecording { return happen(.diskDue) }
         if childPID != nil, !place.hasChildSidecar { recordChild() }
         recorder.retry()
         if recorder.hasBacklog || outputs.contains(where: { $0.failure != nil }) {

@@ -127,9 +127,6 @@ final class SessionRecorder {
     /// A change of state: recorded in the status and as an event.
     func transition(to state: SessionState, _ event: SessionEvent) {
         let from = status.state
-        assert(
-            SessionTransition.isKnown(from, event.name, state), "\(from.name) → \(state.name) (\(event.name))"
-        )
         status.state = state
         writeStatus()
         manager.tell(status)

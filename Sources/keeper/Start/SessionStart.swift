@@ -32,6 +32,7 @@ extension Session {
         child = consume handle
         run = ChildRun()
         run.startedAt = monotonicNow()
+        happen(.spawned)
         awaitReady()
         watchLimits()
     }

@@ -31,10 +31,10 @@ struct Life {
 
     private static var usualGrace: Int64 { .seconds(2) }
 
-    init(_ settings: Settings, state: SessionState) {
-        stopSteps = settings.stopSteps
-        policy = settings.restart
-        if case .leave = settings.leftovers { leavesLeftovers = true } else { leavesLeftovers = false }
+    init(stopSteps: [StopStep], policy: RestartPolicy, leavesLeftovers: Bool, state: SessionState) {
+        self.stopSteps = stopSteps
+        self.policy = policy
+        self.leavesLeftovers = leavesLeftovers
         self.state = state
     }
 
@@ -132,8 +132,8 @@ struct Life {
             guard isRunning, !isReady, change(.ready) else { return }
             add(.becomeReady(isFirst: !hasBeenReady))
             restoreReady()
-        case .paused: if change(.paused) { add(.record(.paused)) }
-        case .resumed: if change(.resumed) { add(.record(.resumed)) }
+        case .paused: if change(.paused) { add(.record(.paused, state)) }
+        case .resumed: if change(.resumed) { add(.record(.resumed, state)) }
         case .stopRequested(let steps, let urgency, let isBlocked): stop(steps, urgency, isBlocked)
         case .restartRequested: restart()
         case .limitExceeded(let reason, let endsSession):
@@ -235,7 +235,7 @@ struct Life {
         switch phase {
         case .running, .stopping:
             let wasPaused = state == .paused
-            if change(.stopping) { add(.record(.stopping(reason: reason))) }
+            if change(.stopping) { add(.record(.stopping(reason: reason), state)) }
             // A stopped child can't see the end of its stdin, nor act on a signal.
             if wasPaused { add(.continueChild) }
             phase = .stopping(steps, next: 0)
@@ -248,7 +248,7 @@ struct Life {
         case .waiting:
             // There is nothing to wait for.
             add(.clear(.restart))
-            if change(.stopping) { add(.record(.stopping(reason: reason))) }
+            if change(.stopping) { add(.record(.stopping(reason: reason), state)) }
             endSession()
         case .recording, .awaitingReader, .over: break
         }
@@ -272,7 +272,7 @@ struct Life {
 
     private mutating func becomeStuck(_ survivors: [pid_t]) {
         // Told to end once more, with the child gone, it is what it was.
-        if change(.stuck) { add(.record(.stuck(survivors: survivors))) }
+        if change(.stuck) { add(.record(.stuck(survivors: survivors), state)) }
         add(.answerStops(survivors: survivors), .refuseRestarts, .set(.stuck, in: .seconds(5)))
         // Told to end, the keeper has done what it can; a service manager would only kill it.
         if urgency == .termination { add(.leave) }
@@ -377,7 +377,7 @@ struct Life {
         switch phase {
         case .waiting:
             if wasStopped {
-                if change(.stopping) { add(.record(.stopping(reason: nil))) }
+                if change(.stopping) { add(.record(.stopping(reason: nil), state)) }
                 return endSession()
             }
             // The other keeper may have been about to start the next child.

@@ -95,7 +95,7 @@ extension Life {
 
     enum Action {
         /// Record a change of state.
-        case record(SessionEvent)
+        case record(SessionEvent, SessionState)
         case recordStart
         case becomeReady(isFirst: Bool)
         /// For a keeper that goes on with the session.

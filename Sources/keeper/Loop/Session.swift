@@ -63,7 +63,11 @@ final class Session {
         self.recorder = recorder
         self.poller = poller
         self.signals = signals
-        life = Life(settings, state: recorder.status.state)
+        var leavesLeftovers = false
+        if case .leave = settings.leftovers { leavesLeftovers = true }
+        life = Life(
+            stopSteps: settings.stopSteps, policy: settings.restart, leavesLeftovers: leavesLeftovers,
+            state: recorder.status.state)
         var limit = rlimit()
         getrlimit(RLIMIT_NOFILE, &limit)
         maximumConnections = max(4, Int(min(limit.rlim_cur, 1 << 20)) - 40)

@@ -9,7 +9,7 @@ extension Session {
 
     private func perform(_ action: Life.Action) {
         switch action {
-        case .record(let event): recordChange(event)
+        case .record(let event, let state): recordChange(event, to: state)
         case .recordStart: recordStart()
         case .becomeReady(let isFirst): becomeReady(isFirst: isFirst)
         case .noteCause: resilience?.note(life.cause)
@@ -64,12 +64,12 @@ extension Session {
         }
     }
 
-    private func recordChange(_ event: SessionEvent) {
+    private func recordChange(_ event: SessionEvent, to state: SessionState) {
         switch event {
         case .stuck: log.line("stuck: processes survive SIGKILL")
         default: log.line("\(event.name)")
         }
-        recorder.transition(to: life.state, event)
+        recorder.transition(to: state, event)
         scheduleRetry()
     }
 }

@@ -193,7 +193,7 @@ struct TransitionPageTests {
             Each change is an event, and all that there are follow here; an ended session
             .Pq exited , failed , lost
             stays what it is.
-            A request that makes no sense in a state is an error that names both states.
+            A request that is not possible in a state gets an error that names both states.
             .Bl -tag -width Ds
 
             """

@@ -190,9 +190,10 @@ struct TransitionPageTests {
     private var rendered: String {
         var text = """
             A session is in one state at a time.
-            Each change is an event, and all that there are follow here; an ended session
+            Each change is an event.
+            This is the complete list; a state of an ended session
             .Pq exited , failed , lost
-            stays what it is.
+            is final.
             A request that is not possible in a state gets an error that names both states.
             .Bl -tag -width Ds
 

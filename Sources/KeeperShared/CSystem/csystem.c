@@ -45,10 +45,13 @@ void csys_fill_standard_streams(void) {
 
 void csys_release_memory(void) {
     malloc_trim(0);
-    // The stack below this frame and that of madvise.
-    const uintptr_t page = 4096, deepest = 256 * 1024;
-    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
-    madvise((void *)(end - deepest), deepest, MADV_DONTNEED);
+    // The stack below this frame and that of madvise, down to where the kernel begins it: 128 KiB below the arguments.
+    // No keeper goes deeper; a range that isn't all there would be an error.
+    const uintptr_t page = (uintptr_t)getpagesize(), start = 128 * 1024;
+    const uintptr_t lowest = ((uintptr_t)saved_argv - start + page) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
+    if (lowest < end)
+        madvise((void *)lowest, end - lowest, MADV_DONTNEED);
 }
 
 static int unix_address(struct sockaddr_un *address, const char *path) {

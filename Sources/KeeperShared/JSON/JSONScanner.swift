@@ -12,30 +12,30 @@ package struct JSONMembers {
     package private(set) var value: UnsafeBufferPointer<UInt8>
     /// Whether the end of the object or array was reached.
     package private(set) var isWhole = false
-    private var scanner: JSONScanner
+    private var cursor: JSONCursor
     /// What ends it; 0 before the first.
     private var close: UInt8 = 0
 
     package init(_ bytes: UnsafeBufferPointer<UInt8>) {
         name = UnsafeBufferPointer(rebasing: bytes[..<0])
         value = name
-        scanner = JSONScanner(bytes: bytes)
+        cursor = JSONCursor(bytes: bytes)
     }
 
     /// Goes to the next.
     ///
     /// - Returns: false when there is none, or none that can be understood.
     @inline(never) package mutating func next() -> Bool {
-        scanner.skipSpace()
-        let byte = scanner.next
+        cursor.skipSpace()
+        let byte = cursor.next
         if isWhole { return false }
-        scanner.position += 1
+        cursor.position += 1
         if close == 0 {
             guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") else { return false }
             // In ASCII both pairs are two apart.
             close = byte + 2
-            scanner.skipSpace()
-            if scanner.next == close {
+            cursor.skipSpace()
+            if cursor.next == close {
                 isWhole = true
                 return false
             }
@@ -45,16 +45,16 @@ package struct JSONMembers {
         } else if byte != UInt8(ascii: ",") {
             return false
         }
-        scanner.skipSpace()
+        cursor.skipSpace()
         if close == UInt8(ascii: "}") {
-            guard let string = scanner.string() else { return false }
+            guard let string = cursor.stringExtent() else { return false }
             name = string
-            scanner.skipSpace()
-            guard scanner.next == UInt8(ascii: ":") else { return false }
-            scanner.position += 1
-            scanner.skipSpace()
+            cursor.skipSpace()
+            guard cursor.next == UInt8(ascii: ":") else { return false }
+            cursor.position += 1
+            cursor.skipSpace()
         }
-        guard let value = scanner.value() else { return false }
+        guard let value = cursor.valueExtent() else { return false }
         self.value = value
         return true
     }
@@ -89,6 +89,24 @@ package struct JSONMembers {
     return UnsafeBufferPointer(rebasing: bytes[..<0])
 }
 
+/// What a member that is a string stands for; nil for any other value, and without it.
+@inline(never) package func jsonBytes(
+    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
+) -> [UInt8]? {
+    let value = jsonMember(wanted, of: bytes)
+    guard value.first == UInt8(ascii: "\"") else { return nil }
+    var text: [UInt8] = []
+    appendJSONString(value, to: &text)
+    return text
+}
+
+/// The same as text.
+@inline(never) package func jsonText(
+    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
+) -> String? {
+    jsonBytes(wanted, of: bytes).map { String(decoding: $0, as: UTF8.self) }
+}
+
 /// Appends what a string, given with its quotes, stands for; nothing for any other value.
 ///
 /// What is no right escape, and half a surrogate pair, becomes U+FFFD: texts that programs cut somewhere have them.
@@ -102,73 +120,18 @@ package struct JSONMembers {
         let run = found.map { UnsafeRawPointer($0) - UnsafeRawPointer(rest.baseAddress!) } ?? rest.count
         bytes.append(contentsOf: UnsafeBufferPointer(rebasing: rest[..<run]))
         position += run
-        if position < end { bytes.appendUTF8(unescaped(string, &position)) }
-    }
-}
-
-/// Reads the escape that starts here, and the second half of a pair behind it.
-private func unescaped(_ string: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> UInt32 {
-    position += 2
-    switch string[position - 1] {
-    case UInt8(ascii: "b"): return 0x08
-    case UInt8(ascii: "f"): return 0x0C
-    case UInt8(ascii: "n"): return 0x0A
-    case UInt8(ascii: "r"): return 0x0D
-    case UInt8(ascii: "t"): return 0x09
-    case let other
-    where other == UInt8(ascii: "\"") || other == UInt8(ascii: "\\") || other == UInt8(ascii: "/"):
-        return UInt32(other)
-    case UInt8(ascii: "u"): break
-    default: return 0xFFFD
-    }
-    let first = codeUnit(string, &position)
-    guard first & 0xF800 == 0xD800 else { return first }
-    if first < 0xDC00, position + 6 < string.count, string[position] == UInt8(ascii: "\\"),
-        string[position + 1] == UInt8(ascii: "u")
-    {
-        var behind = position + 2
-        let second = codeUnit(string, &behind)
-        if second & 0xFC00 == 0xDC00 {
-            position = behind
-            return 0x10000 + (first & 0x3FF) << 10 + second & 0x3FF
+        if position < end {
+            var cursor = JSONCursor(bytes: string, at: position)
+            let scalar = try? cursor.escape()
+            bytes.appendUTF8(scalar ?? 0xFFFD)
+            position = cursor.position
         }
     }
-    return 0xFFFD
 }
 
-/// Four hexadecimal digits; what is none ends them.
-private func codeUnit(_ string: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> UInt32 {
-    var unit: UInt32 = 0
-    for _ in 0..<4 {
-        let byte = string[position]
-        let letter = (byte | 0x20) &- UInt8(ascii: "a")
-        if byte &- UInt8(ascii: "0") < 10 {
-            unit = unit << 4 | UInt32(byte & 15)
-        } else if letter < 6 {
-            unit = unit << 4 | UInt32(letter + 10)
-        } else {
-            return 0xFFFD
-        }
-        position += 1
-    }
-    return unit
-}
-
-private struct JSONScanner {
-    let bytes: UnsafeBufferPointer<UInt8>
-    var position = 0
-
-    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
-
-    /// The next byte; 0 at the end.
-    var next: UInt8 { position < bytes.count ? bytes[position] : 0 }
-
-    mutating func skipSpace() {
-        while next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 { position += 1 }
-    }
-
+extension JSONCursor {
     /// A string with its quotes.
-    @inline(never) mutating func string() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func stringExtent() -> UnsafeBufferPointer<UInt8>? {
         guard next == UInt8(ascii: "\"") else { return nil }
         let start = position
         position += 1
@@ -189,12 +152,12 @@ private struct JSONScanner {
     }
 
     /// A value, nested ones without a look at their inside.
-    @inline(never) mutating func value() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func valueExtent() -> UnsafeBufferPointer<UInt8>? {
         let start = position
         var depth = 0
         repeat {
             switch next {
-            case UInt8(ascii: "\""): if string() == nil { return nil }
+            case UInt8(ascii: "\""): if stringExtent() == nil { return nil }
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
                 position += 1

@@ -11,7 +11,7 @@ package struct JSONWriter {
     /// A writer that appends to `bytes`, so that a buffer can be used again.
     package init(appendingTo bytes: consuming [UInt8] = []) { self.bytes = bytes }
 
-    /// A writer with room for so many bytes: what grows step by step leaves a trail of small holes in the heap.
+    /// A writer with room for `capacity` bytes: what grows step by step leaves a trail of small holes in the heap.
     package init(capacity: Int) {
         bytes = []
         bytes.reserveCapacity(capacity)
@@ -111,7 +111,7 @@ package struct JSONWriter {
         needsComma = false
     }
 
-    /// A complete value as somebody else wrote it, on one line; it isn't checked. The two characters at which some
+    /// A complete value as another program wrote it, on one line; it isn't checked. The two characters at which some
     /// readers end a line, which only strings hold, are written as escapes.
     package mutating func raw(verbatim json: UnsafeBufferPointer<UInt8>) {
         separate()

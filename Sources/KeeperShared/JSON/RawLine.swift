@@ -1,25 +1,39 @@
 import CSystem
 
-/// A line of JSON that is put together in memory of sufficient size, for what must be fast: nothing is checked.
+/// A line of JSON that is put together in a given space, for what must be fast. Commas and quotes are the caller's.
+///
+/// What doesn't fit ends the program: nothing is ever written outside of the space.
 package struct RawLine {
     private let start: UnsafeMutableRawPointer
+    private let capacity: Int
     package private(set) var count = 0
 
-    /// - Parameter start: room for all that will be put, and eight bytes more.
-    package init(at start: UnsafeMutableRawPointer) { self.start = start }
+    package init(in space: UnsafeMutableRawBufferPointer) {
+        start = space.baseAddress!
+        capacity = space.count
+    }
 
-    /// The most bytes that ``putText(_:)`` and ``putBase64(_:)`` make of so many.
+    /// The most bytes that ``putText(_:)`` and ``putBase64(_:)`` make of `count` bytes.
     package static func room(for count: Int) -> Int { 6 * count + 16 }
 
+    /// Where the next bytes go.
+    @inline(__always)
+    private mutating func take(_ length: Int) -> UnsafeMutableRawPointer {
+        precondition(length >= 0 && length <= capacity - count)
+        let place = start + count
+        count += length
+        return place
+    }
+
+    @inline(__always)
     package mutating func put(_ text: StaticString) {
-        memcpy(start + count, text.utf8Start, text.utf8CodeUnitCount)
-        count += text.utf8CodeUnitCount
+        copyShort(text.utf8Start, to: take(text.utf8CodeUnitCount), count: text.utf8CodeUnitCount)
     }
 
     package mutating func put(_ bytes: [UInt8]) {
-        let place = start + count
-        bytes.withUnsafeBytes { if let base = $0.baseAddress { memcpy(place, base, $0.count) } }
-        count += bytes.count
+        bytes.withUnsafeBytes { buffer in
+            if let base = buffer.baseAddress { copyShort(base, to: take(buffer.count), count: buffer.count) }
+        }
     }
 
     /// A number from 0 on, in decimal.
@@ -31,14 +45,11 @@ package struct RawLine {
             bound = bound &* 10
         }
         var rest = UInt(number)
-        var place = count + digits
-        count = place
+        var place = take(digits) + digits
         repeat {
             place -= 1
             let tenth = rest / 10
-            start.storeBytes(
-                of: UInt8(truncatingIfNeeded: rest &- tenth &* 10) | 0x30, toByteOffset: place, as: UInt8.self
-            )
+            place.storeBytes(of: UInt8(truncatingIfNeeded: rest &- tenth &* 10) | 0x30, as: UInt8.self)
             rest = tenth
         } while rest > 0
     }
@@ -48,6 +59,8 @@ package struct RawLine {
     /// - Returns: false, and nothing is put, when the bytes are not UTF-8.
     package mutating func putText(_ text: UnsafeRawBufferPointer) -> Bool {
         guard let source = text.baseAddress else { return true }
+        // Once for all that follows here.
+        precondition(RawLine.room(for: text.count) <= capacity - count)
         let bytes = UnsafeBufferPointer(
             start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
         let begin = count
@@ -83,18 +96,14 @@ package struct RawLine {
             if length == 3, byte == 0xE2, bytes[position + 1] == 0x80, bytes[position + 2] & 0xFE == 0xA8 {
                 put(bytes[position + 2] == 0xA8 ? "\\u2028" : "\\u2029")
             } else {
-                memcpy(start + count, source + position, length)
-                count += length
+                for offset in 0..<length { putByte(bytes[position + offset]) }
             }
             position += length
         }
         return true
     }
 
-    private mutating func putByte(_ byte: UInt8) {
-        start.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
-        count += 1
-    }
+    private mutating func putByte(_ byte: UInt8) { take(1).storeBytes(of: byte, as: UInt8.self) }
 
     /// One of ASCII, escaped if need be.
     private mutating func putCharacter(_ byte: UInt8) {
@@ -154,7 +163,7 @@ extension JSONWriter {
             let part = UnsafeRawBufferPointer(rebasing: content[position..<end])
             var isPutAsText = false
             bytes += [UInt8](unsafeUninitializedCapacity: RawLine.room(for: part.count)) { space, count in
-                var line = RawLine(at: UnsafeMutableRawPointer(space.baseAddress!))
+                var line = RawLine(in: UnsafeMutableRawBufferPointer(space))
                 if isText { isPutAsText = line.putText(part) } else { line.putBase64(part) }
                 count = line.count
             }

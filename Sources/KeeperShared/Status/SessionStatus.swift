@@ -13,7 +13,7 @@ package enum SessionState: CaseIterable {
     case failed
     /// Something survived SIGKILL.
     case stuck
-    /// The keeper died; recorded by whoever found it.
+    /// The keeper died; recorded by the process that found out.
     case lost
 
     /// The name in files and tables.

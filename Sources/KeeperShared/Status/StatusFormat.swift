@@ -1,20 +1,17 @@
+import CSystem
+
 // The JSON form of a session's status, written by keepers and read by everybody.
 
 extension SessionStatus {
     /// Appends the status as one JSON object.
     package func write(to json: inout JSONWriter) {
         json.beginObject()
-        json.key("format")
-        json.integer(1)
-        json.key("sessionId")
-        json.string(sessionID)
-        json.key("instance")
-        json.string(instance)
-        json.key("state")
-        json.string("\(state.name)")
+        json.member("format", 1)
+        json.member("sessionId", sessionID)
+        json.member("instance", instance)
+        json.member("state", text: state.name)
         if let reason {
-            json.key("reason")
-            json.string(reason)
+            json.member("reason", reason)
         }
         if let note {
             json.key("note")
@@ -24,16 +21,12 @@ extension SessionStatus {
         json.key("keeper")
         json.beginObject()
         write(keeper.identity, to: &json)
-        json.key("bootId")
-        json.string(keeper.bootID)
-        json.key("pidNamespace")
-        json.string(keeper.pidNamespace)
-        json.key("version")
-        json.string(keeper.version)
+        json.member("bootId", keeper.bootID)
+        json.member("pidNamespace", keeper.pidNamespace)
+        json.member("version", keeper.version)
         write("startedAt", keeper.startedAt, to: &json)
         if let previous = keeper.previousPID {
-            json.key("previousPid")
-            json.integer(previous)
+            json.member("previousPid", Int(previous))
         }
         write("unit", keeper.unit, to: &json)
         write("cgroup", keeper.cgroup, to: &json)
@@ -44,8 +37,7 @@ extension SessionStatus {
             write(child.identity, to: &json)
             write("startedAt", child.startedAt, to: &json)
             if let readyAt = child.readyAt { write("readyAt", readyAt, to: &json) }
-            json.key("restarts")
-            json.integer(child.restarts)
+            json.member("restarts", child.restarts)
             json.endObject()
         }
         json.key("command")
@@ -61,10 +53,8 @@ extension SessionStatus {
         if let terminalSize {
             json.key("terminal")
             json.beginObject()
-            json.key("cols")
-            json.integer(terminalSize.columns)
-            json.key("rows")
-            json.integer(terminalSize.rows)
+            json.member("cols", terminalSize.columns)
+            json.member("rows", terminalSize.rows)
             json.endObject()
         }
         if let exit {
@@ -93,8 +83,7 @@ extension SessionStatus {
     }
 
     private func write(_ identity: ProcessIdentity, to json: inout JSONWriter) {
-        json.key("pid")
-        json.integer(identity.pid)
+        json.member("pid", Int(identity.pid))
         json.key("startTime")
         json.integer(identity.startTime)
     }
@@ -102,10 +91,8 @@ extension SessionStatus {
     private func write(_ name: StaticString, _ extent: StreamExtent, to json: inout JSONWriter) {
         json.key(name)
         json.beginObject()
-        json.key("first")
-        json.integer(extent.first)
-        json.key("next")
-        json.integer(extent.next)
+        json.member("first", extent.first)
+        json.member("next", extent.next)
         json.endObject()
     }
 
@@ -115,54 +102,65 @@ extension SessionStatus {
     }
 
     /// Reads a status; nil when something that every status has is missing.
-    package init?(_ json: JSONValue) {
-        guard let sessionID = json["sessionId"]?.stringValue, let instance = json["instance"]?.stringValue,
-            let state = json["state"]?.stringValue.flatMap({ SessionState($0) }),
-            let keeper = json["keeper"], let identity = ProcessIdentity(keeper)
-        else { return nil }
-        self.init(
-            sessionID: sessionID, instance: instance, state: state,
-            keeper: Keeper(
-                identity: identity, bootID: keeper["bootId"]?.stringValue ?? "",
-                pidNamespace: keeper["pidNamespace"]?.stringValue ?? "",
-                version: keeper["version"]?.stringValue ?? "",
-                startedAt: Timestamp(keeper["startedAt"]) ?? Timestamp(nanoseconds: 0)),
-            command: (json["command"]?.arrayValue ?? []).map { Array(($0.stringValue ?? "").utf8) },
-            workingDirectory: Array((json["cwd"]?.stringValue ?? "").utf8),
-            labels: (json["labels"]?.members ?? []).map {
-                Label(name: $0.name, value: $0.value.stringValue ?? "")
-            })
-        self.keeper.unit = keeper["unit"]?.stringValue
-        self.keeper.cgroup = keeper["cgroup"]?.stringValue
-        self.keeper.previousPID = keeper["previousPid"]?.intValue.map { Int32(truncatingIfNeeded: $0) }
-        reason = json["reason"]?.stringValue
-        isTerminal = json["tty"]?.boolValue ?? false
-        if let size = json["terminal"] {
-            terminalSize = TerminalSize(
-                columns: Int(size["cols"]?.intValue ?? 0), rows: Int(size["rows"]?.intValue ?? 0))
-        }
-        if let child = json["child"], let identity = ProcessIdentity(child) {
-            self.child = Child(
-                identity: identity, startedAt: Timestamp(child["startedAt"]) ?? Timestamp(nanoseconds: 0))
-            self.child?.readyAt = Timestamp(child["readyAt"])
-            self.child?.restarts = Int(child["restarts"]?.intValue ?? 0)
-        }
-        if let exit = json["exit"] {
-            self.exit = Exit(
-                end: ProcessEnd(exit, codeKey: "code"), at: Timestamp(exit["at"]) ?? Timestamp(nanoseconds: 0)
-            )
-        }
-        stdout = StreamExtent(json["streams"]?["stdout"])
-        stderr = StreamExtent(json["streams"]?["stderr"])
-        nextStartAt = Timestamp(json["nextStartAt"])
-        note = json["note"]?.stringValue.map { Array($0.utf8) }
-        stderrTail = json["stderrTail"]?.stringValue.map { Array($0.utf8) }
+    package init?(bytes: [UInt8]) {
+        let status = bytes.withUnsafeBufferPointer { SessionStatus($0) }
+        guard let status else { return nil }
+        self = status
     }
 
-    /// Reads the bytes of a status file; nil when they are none.
-    package init?(bytes: [UInt8]) {
-        guard let json = try? JSONValue.parse(bytes) else { return nil }
-        self.init(json)
+    private init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        let unknown = Timestamp(nanoseconds: 0)
+        guard let summary = StatusSummary(bytes), let sessionID = jsonText("sessionId", of: bytes),
+            let instance = jsonText("instance", of: bytes)
+        else { return nil }
+        let keeper = jsonMember("keeper", of: bytes)
+        self.init(
+            sessionID: sessionID, instance: instance, state: summary.state,
+            keeper: Keeper(
+                identity: ProcessIdentity(pid: summary.keeper, in: keeper),
+                bootID: jsonText("bootId", of: keeper) ?? "",
+                pidNamespace: jsonText("pidNamespace", of: keeper) ?? "",
+                version: jsonText("version", of: keeper) ?? "", startedAt: summary.startedAt ?? unknown),
+            command: [], workingDirectory: jsonBytes("cwd", of: bytes) ?? [], labels: [])
+        self.keeper.unit = jsonText("unit", of: keeper)
+        self.keeper.cgroup = jsonText("cgroup", of: keeper)
+        self.keeper.previousPID = summary.previousKeeper > 0 ? summary.previousKeeper : nil
+        var arguments = JSONMembers(summary.command)
+        while arguments.next() {
+            command.append([])
+            appendJSONString(arguments.value, to: &command[command.count - 1])
+        }
+        var members = JSONMembers(summary.labels)
+        while members.next() {
+            var (name, value): ([UInt8], [UInt8]) = ([], [])
+            appendJSONString(members.name, to: &name)
+            appendJSONString(members.value, to: &value)
+            labels.append(
+                Label(
+                    name: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self)
+                ))
+        }
+        reason = jsonText("reason", of: bytes)
+        isTerminal = jsonMember("tty", of: bytes).elementsEqual("true".utf8)
+        let size = jsonMember("terminal", of: bytes)
+        terminalSize = TerminalSize(
+            columns: jsonInteger(jsonMember("cols", of: size)) ?? 0,
+            rows: jsonInteger(jsonMember("rows", of: size)) ?? 0)
+        if let pid = summary.child, pid > 0 {
+            let child = jsonMember("child", of: bytes)
+            self.child = Child(
+                identity: ProcessIdentity(pid: pid, in: child),
+                startedAt: StatusSummary.time(jsonMember("startedAt", of: child)) ?? unknown)
+            self.child?.readyAt = StatusSummary.time(jsonMember("readyAt", of: child))
+            self.child?.restarts = summary.restarts
+        }
+        if let end = summary.end { exit = Exit(end: end, at: summary.endedAt ?? unknown) }
+        let streams = jsonMember("streams", of: bytes)
+        stdout = StreamExtent(jsonMember("stdout", of: streams))
+        stderr = StreamExtent(jsonMember("stderr", of: streams))
+        nextStartAt = StatusSummary.time(jsonMember("nextStartAt", of: bytes))
+        note = jsonBytes("note", of: bytes)
+        stderrTail = jsonBytes("stderrTail", of: bytes)
     }
 }
 
@@ -174,22 +172,10 @@ extension ProcessEnd {
             json.key(codeKey)
             json.integer(code)
         case .signalled(let signal):
-            json.key("signal")
-            json.string(signalName(signal))
+            json.member("signal", signalName(signal))
         case .unknown:
             json.key("unknown")
             json.bool(true)
-        }
-    }
-
-    /// The reverse: what names neither is unknown.
-    package init(_ json: JSONValue, codeKey: String) {
-        if let code = json[codeKey]?.intValue {
-            self = .exited(Int32(truncatingIfNeeded: code))
-        } else if let signal = json["signal"]?.stringValue.flatMap({ signalNumber($0) }) {
-            self = .signalled(signal)
-        } else {
-            self = .unknown
         }
     }
 }
@@ -207,21 +193,15 @@ extension [Label] {
 }
 
 extension ProcessIdentity {
-    init?(_ json: JSONValue) {
-        guard let pid = json["pid"]?.intValue, pid > 0, pid <= Int64(Int32.max) else { return nil }
-        self.init(pid: Int32(pid), startTime: UInt64(max(0, json["startTime"]?.intValue ?? 0)))
+    fileprivate init(pid: pid_t, in json: UnsafeBufferPointer<UInt8>) {
+        self.init(pid: pid, startTime: UInt64(max(0, jsonInteger(jsonMember("startTime", of: json)) ?? 0)))
     }
 }
 
 extension StreamExtent {
-    init(_ json: JSONValue?) {
-        self.init(first: Int(json?["first"]?.intValue ?? 0), next: Int(json?["next"]?.intValue ?? 0))
-    }
-}
-
-extension Timestamp {
-    init?(_ json: JSONValue?) {
-        guard let text = json?.stringValue else { return nil }
-        self.init(rfc3339: text)
+    fileprivate init(_ json: UnsafeBufferPointer<UInt8>) {
+        self.init(
+            first: jsonInteger(jsonMember("first", of: json)) ?? 0,
+            next: jsonInteger(jsonMember("next", of: json)) ?? 0)
     }
 }

@@ -1,10 +1,10 @@
 import CSystem
 
-/// What lists show of a session's status, found in its bytes without building the rest.
+/// What lists show of a session's status, found in its bytes without building the rest. ``SessionStatus`` reads by it.
 package struct StatusSummary {
     package private(set) var state = SessionState.starting
     package private(set) var keeper: pid_t = 0
-    private var previousKeeper: pid_t = 0
+    private(set) var previousKeeper: pid_t = 0
     package private(set) var startedAt: Timestamp?
     package private(set) var child: pid_t?
     package private(set) var restarts = 0
@@ -77,7 +77,7 @@ package struct StatusSummary {
         return pid_t(number)
     }
 
-    private static func time(_ value: Bytes) -> Timestamp? {
+    static func time(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
         guard value.count > 2 else { return nil }
         return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
     }
@@ -102,6 +102,7 @@ package final class StatusReader {
         var count = 0
         while true {
             let rest = UnsafeMutableRawBufferPointer(rebasing: space[count...])
+            // A status that can't be read is unknown to lists, which show the session all the same.
             guard let more = try? file.read(into: rest) else { return nil }
             count += more
             // A file gives all it has, so that less than was asked for is its end.

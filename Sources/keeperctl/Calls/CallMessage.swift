@@ -1,6 +1,6 @@
 import KeeperShared
 
-/// A line of JSON-RPC, as far as it matters for who it is for. The parts are of the line's own bytes.
+/// The parts of a JSON-RPC line that tell for whom it is. They point into the line's own bytes.
 struct CallMessage {
     let line: Bytes
     /// Empty without it, as the others.

@@ -10,7 +10,7 @@ struct CallRequests {
         var isAnswered = false
     }
 
-    /// What all ids begin with, with the opening quote: nobody else's do.
+    /// The prefix of all our ids, with the opening quote; no other client uses it.
     private let prefix: [UInt8]
     private var requests: [Request] = []
     /// The number of the first in the list.
@@ -24,7 +24,7 @@ struct CallRequests {
 
     /// What a sign of progress gives.
     private static let patience: Int64 = .seconds(60)
-    /// So many are under way at once. The list may be longer while an early one has no answer yet.
+    /// How many requests are under way at once. The list may be longer while an early one has no answer yet.
     private static let mostOpen = 1024
     private static let mostListed = 64 << 10
 

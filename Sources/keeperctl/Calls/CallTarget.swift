@@ -23,6 +23,7 @@ struct CallTarget {
                     self = target
                     return
                 case .dead, .nobody:
+                    // One that can't be looked at is as good as none.
                     let folder = (try? directory.descriptor.metadata(of: names.folder)).flatMap { $0 }
                     if ended == nil, folder != nil { ended = target }
                 }
@@ -43,6 +44,7 @@ struct CallTarget {
     /// Takes so much of the first operand for the id; nil when that and the rest don't fit together.
     private init?(_ operands: [Argument], splitAt end: Int) {
         let first = operands[0].bytes
+        // What is no id is no session's.
         guard let id = try? SessionID(bytes: Array(first[..<end])) else { return nil }
         self.id = id
         var next = 1

@@ -15,7 +15,7 @@ final class OneShot {
     /// The session can't be ended.
     private(set) var isStuck = false
 
-    /// How a session is ended, and how long that may take with what the command leaves behind.
+    /// How a session is ended, and how long that may take with its leftovers.
     static let steps = "TERM:2s,KILL:2s"
     static let patience: Int64 = .seconds(15)
 
@@ -44,12 +44,14 @@ final class OneShot {
             }
             hasTimedOut = true
             self.deadline = deadline + OneShot.patience
+            // If the keeper can't be asked now, the deadline above says so.
             stopping = try? ControlClient(id, in: directory, "stop") { json in
                 json.member("steps", OneShot.steps)
             }
         }
         guard hasTimedOut, status?.state == .stuck, let stopping else { return true }
         isStuck = true
+        // Without an answer it is unknown which processes survive; the state says that some do.
         let answer = try? stopping.result(deadline: monotonicNow() + .seconds(2))
         survivors = answer?["survivors"]?.arrayValue ?? []
         return false

@@ -68,6 +68,7 @@ func runAttach(_ context: Context) throws(CommandFailure) -> Int32 {
 private func openInput(
     _ id: SessionID, _ directory: borrowing SessionsDirectory
 ) throws(SystemError) -> FileDescriptor? {
+    // What keeps it from answering also ends the view, which says so.
     guard let client = try? ControlClient(id, in: directory.descriptor, "input"),
         (try? client.result(deadline: monotonicNow() + .seconds(5))) != nil
     else { return nil }

@@ -145,7 +145,7 @@ private final class Call {
         note(ExitStatus.timedOut)
     }
 
-    /// Whether to give up what no request waits for any more: for so long the child has taken nothing of it.
+    /// Whether to give up input that no request waits for: the child has taken none of it for too long.
     private func isStuck() -> Bool {
         guard requests.openCount == 0, let client = exchange.client, client.backlog > 0 || client.isThrough
         else {

@@ -25,7 +25,7 @@ func runDoctor(_ context: Context) throws(CommandFailure) -> Int32 {
 private final class Doctor {
     enum Verdict {
         case good
-        /// Nothing is wrong with it, but somebody may want to know.
+        /// Nothing is wrong with it, but it may be of interest.
         case note
         case wrong
     }
@@ -69,19 +69,14 @@ private final class Doctor {
         }
         var json = JSONWriter()
         json.beginObject()
-        add("check", "\(check)", to: &json)
-        add("level", "\(name)", to: &json)
-        if let id { add("sessionId", id.string, to: &json) }
-        add("message", text, to: &json)
-        if !remedy.isEmpty { add("remedy", remedy, to: &json) }
+        json.member("check", text: check)
+        json.member("level", text: name)
+        if let id { json.member("sessionId", id.string) }
+        json.member("message", text)
+        if !remedy.isEmpty { json.member("remedy", remedy) }
         json.endObject()
         json.endLine()
         output.write(json.bytes)
-    }
-
-    @inline(never) private func add(_ name: StaticString, _ text: String, to json: inout JSONWriter) {
-        json.key(name)
-        json.string(text)
     }
 
     // MARK: The machine
@@ -193,6 +188,7 @@ private final class Doctor {
     // MARK: The sessions
 
     func lookAt(_ directory: borrowing SessionsDirectory) {
+        // An open directory has metadata; without them there is nothing to warn of.
         let metadata = try? directory.descriptor.metadata()
         if let metadata, metadata.mode & 0o077 != 0 {
             say(
@@ -227,7 +223,7 @@ private final class Doctor {
         case .dead:
             say(.wrong, "sidecars", concat(what, ": its keeper has died"), "keeperctl discover", id)
         case .foreign:
-            say(.note, "sidecars", concat(what, " belongs to a keeper of other make"), "", id)
+            say(.note, "sidecars", concat(what, " belongs to a foreign keeper"), "", id)
         case .keeper(let pid):
             count += 1
             let status = SessionStatus.of(SessionNames(id), keeper: pid, in: directory)
@@ -237,7 +233,7 @@ private final class Doctor {
                     concat(what, " has keeper ", status.keeper.version, ", this is ", "\(keeperVersion)"),
                     concat("keeperctl upgrade ", id.string), id)
             }
-            // The number of a process in another namespace means somebody else here.
+            // A PID of another namespace is another process here.
             if let status, !equalUTF8(status.keeper.pidNamespace, pidNamespace()) { return }
             guard let group = ControlGroup(of: String(pid)), let unit = group.unit else { return }
             if !group.isService {

@@ -237,6 +237,7 @@ private final class Run {
     }
 
     private func closeInput() {
+        // A keeper that can't be asked is ending its session, whose input is closed then.
         _ = try? ControlClient(keeper.id, in: directory.descriptor, "closeInput").result(deadline: soon)
     }
 
@@ -265,7 +266,7 @@ private final class Run {
         }
     }
 
-    /// Ends a session that nobody else knows of and that doesn't end of SIGPIPE. Not waited for, like a pipeline.
+    /// Ends a session without a name, also if it ignores SIGPIPE, and doesn't wait for that, like a pipeline.
     private func endUnread() {
         // One that can't be asked has ended.
         _ = try? ControlClient(keeper.id, in: directory.descriptor, "stop") { json in

@@ -43,7 +43,7 @@ private func measure(
 private let firstInterval: Int64 = .milliseconds(500)
 private let interval: Int64 = .seconds(1)
 
-/// - Returns: false when nobody reads any more.
+/// - Returns: false when the reader has gone.
 @inline(never)
 private func stream(
     _ sampler: SessionSampler, _ context: Context, until isOver: () -> Bool
@@ -70,7 +70,7 @@ private func stream(
     return false
 }
 
-/// - Returns: false when nobody reads any more.
+/// - Returns: false when the reader has gone.
 @inline(never)
 private func waitUntil(_ time: Int64, while reader: borrowing FileDescriptor) throws(SystemError) -> Bool {
     let set = PollSet()
@@ -126,10 +126,8 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
     for session in sessions {
         var json = JSONWriter()
         json.beginObject()
-        json.key("sessionId")
-        json.string(session.id.string)
-        json.key("state")
-        json.string("\(session.state.name)")
+        json.member("sessionId", session.id.string)
+        json.member("state", text: session.state.name)
         endSample(&json, time, session.cpuPermille, session.usage)
         output.write(json.bytes)
     }
@@ -137,8 +135,7 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
     json.beginObject()
     json.key("total")
     json.bool(true)
-    json.key("sessions")
-    json.integer(sessions.count)
+    json.member("sessions", sessions.count)
     let total = total(of: sessions)
     endSample(&json, time, total.cpu, total.usage)
     output.write(json.bytes)
@@ -146,8 +143,7 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
 
 @inline(never)
 private func endSample(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
-    json.key("time")
-    json.string(time)
+    json.member("time", time)
     appendUsage(&json, cpu, usage)
     json.endObject()
     json.endLine()

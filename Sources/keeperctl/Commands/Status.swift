@@ -52,7 +52,9 @@ private func statusCard(
 private func ask(_ id: SessionID, in directory: borrowing FileDescriptor) -> SessionStatus? {
     do throws(ControlFailure) {
         let client = try ControlClient(id, in: directory, "status")
-        return SessionStatus(try client.result(deadline: monotonicNow() + .seconds(5)))
+        var json = JSONWriter()
+        json.value(try client.result(deadline: monotonicNow() + .seconds(5)))
+        return SessionStatus(bytes: json.bytes)
     } catch {
         return nil
     }

@@ -155,7 +155,9 @@ private final class Top {
                 // In whatever order they are listed.
                 bytes = base == newest ? bytes + end : end + bytes
             }
-        } catch {}
+        } catch {
+            // Shown as it is: the session may have gone, or its files be rotated, at this very moment.
+        }
         return bytes
     }
 }

@@ -89,17 +89,15 @@ final class OutputEvents {
         _ bytes: UnsafeRawBufferPointer, to stream: StreamLines, at position: Int, base: Int,
         in folder: borrowing FileDescriptor
     ) throws(SystemError) {
-        guard let memory = bytes.baseAddress else { return }
         stream.index.enterSegment(base: base)
         var start = 0
         while start < bytes.count {
-            guard let found = memchr(memory + start, 10, bytes.count - start) else {
+            guard let end = lineFeed(in: bytes, from: start) else {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
                 if try stream.hold(rest) { try release(stream, in: folder) }
                 return
             }
-            let end = UnsafeRawPointer(found) - memory
-            let piece = UnsafeRawBufferPointer(start: memory + start, count: end - start)
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             if stream.held.isEmpty {
                 try tell(piece, of: stream, isPartial: false, to: position + end + 1, in: folder)
             } else {

@@ -5,7 +5,7 @@ import KeeperShared
 ///
 /// Made for output that comes as fast as files can be read: each byte is looked at once and copied once.
 final class StreamEventLines {
-    /// `"sessionId":"calc","instance":"0123456789abcdef","timestamp":`
+    /// `","sessionId":"calc","instance":"0123456789abcdef","timestamp":`
     private let head: [UInt8]
     /// `,"cursor":"0123456789abcdef:`
     private let cursorHead: [UInt8]
@@ -16,7 +16,7 @@ final class StreamEventLines {
     struct Extent {
         /// The position of its first byte.
         let seq: Int
-        /// The position behind its last byte.
+        /// The position after its last byte.
         let next: Int
 
         init(seq: Int, next: Int) {
@@ -47,7 +47,7 @@ final class StreamEventLines {
         json.member("sessionId", id.string)
         json.member("instance", instance)
         json.key("timestamp")
-        head = json.bytes
+        head = Array("\",".utf8) + json.bytes
         json = JSONWriter()
         json.member("cursor", instance)
         var cursorHead = [UInt8(ascii: ",")]
@@ -58,16 +58,16 @@ final class StreamEventLines {
 
     /// Appends the event of one line of output.
     ///
-    /// - Parameter time: when its first byte came, Unix time in ns; 0 when nobody knows.
-    /// - Parameter extent: of the content and the line feed behind it, if there is one.
-    /// - Parameter place: behind it.
+    /// - Parameter time: when its first byte came, Unix time in ns; 0 when unknown.
+    /// - Parameter extent: of the content and the line feed after it, if there is one.
+    /// - Parameter place: after it.
     func appendOutput(
         _ stream: StreamName, _ content: UnsafeRawBufferPointer, isPartial: Bool, time: Int64,
         _ extent: Extent,
         _ place: Place, to buffer: inout PageBuffer
     ) throws(SystemError) {
         let room = try buffer.room(for: RawLine.room(for: content.count) + fixedRoom)
-        var line = RawLine(at: room.baseAddress!)
+        var line = RawLine(in: room)
         begin(&line, "output", time, extent, place)
         line.put("{\"stream\":\"")
         line.put(stream.text)
@@ -78,8 +78,7 @@ final class StreamEventLines {
             line.putBase64(content)
             line.put("\",\"encoding\":\"base64\"")
         }
-        if isPartial { line.put(",\"partial\":true") }
-        line.put("}}\n")
+        line.put(isPartial ? ",\"partial\":true}}\n" : "}}\n")
         buffer.grow(by: line.count)
     }
 
@@ -91,7 +90,7 @@ final class StreamEventLines {
         to buffer: inout PageBuffer
     ) throws(SystemError) {
         let room = try buffer.room(for: data.count + fixedRoom)
-        var line = RawLine(at: room.baseAddress!)
+        var line = RawLine(in: room)
         begin(&line, type, time, extent, place)
         line.put(data)
         line.put("}\n")
@@ -105,7 +104,6 @@ final class StreamEventLines {
     ) {
         line.put("{\"type\":\"")
         line.put(type)
-        line.put("\",")
         line.put(head)
         if time != self.time { setTime(time) }
         line.put(timeText)

@@ -38,7 +38,7 @@ struct DetachKeys {
 
     /// Takes what was typed, and appends what of it is for the session.
     ///
-    /// - Returns: true when all keys came, one behind the other.
+    /// - Returns: true when all keys came, one after the other.
     mutating func feed(_ typed: [UInt8], into output: inout [UInt8]) -> Bool {
         if keys.isEmpty {
             output += typed

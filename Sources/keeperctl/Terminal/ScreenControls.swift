@@ -93,7 +93,7 @@ extension TerminalScreen {
         place.row = min(place.row + count, place.row > bottom ? rows - 1 : bottom)
     }
 
-    /// Out of the place behind the last column.
+    /// Moves the cursor out of the place after the last column.
     private func leaveEnd(_ isToStart: Bool) { place.column = isToStart ? 0 : min(place.column, columns - 1) }
 
     // MARK: Erasing and editing

@@ -82,7 +82,7 @@ final class ScreenGrid {
         line[column - 1].text = 0
     }
 
-    /// Writes a character of so many columns.
+    /// Writes a character, whose width is in columns.
     func put(_ text: UInt32, _ style: ScreenStyle, width: Int, row: Int, column: Int) {
         split(row, column)
         split(row, column + width)

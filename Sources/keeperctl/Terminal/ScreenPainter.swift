@@ -27,7 +27,7 @@ struct ScreenPainter {
             pushOut()
         }
         bytes += modes
-        // What would disturb; switched on again behind it.
+        // Modes that would disturb; switched on again after it.
         append("\u{1B}[m\u{1B}[?6l\u{1B}[?7h\u{1B}[H")
         let cursor = paint(screen.grid, screen.place, cutting: screen.hidden != nil)
         finish(cursor)
@@ -111,7 +111,7 @@ struct ScreenPainter {
         }
         move(cursor)
         if place.column == screen.columns, columns == screen.columns {
-            // Only a character brings the cursor behind the last column.
+            // Only a character brings the cursor past the last column.
             let row = screen.place.row
             var column = place.column - 1
             if column > 0, screen.grid[row, column].text == ScreenCell.rest {

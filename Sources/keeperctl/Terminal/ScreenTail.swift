@@ -36,7 +36,7 @@ struct ScreenTail {
         self.filter = filter
     }
 
-    /// Appends what a reader has next, up to so many bytes.
+    /// Appends what a reader has next, up to a number of bytes.
     ///
     /// - Returns: how many it has; 0 when there is nothing for now.
     @inline(never) static func read(
@@ -46,15 +46,10 @@ struct ScreenTail {
         let size = bytes.count
         if count == 0 { return 0 }
         bytes += [UInt8](repeating: 0, count: min(count, limit))
-        // Typed throws don't pass through withUnsafeMutableBytes.
-        var failure: SystemError?
-        var filled = 0
-        bytes.withUnsafeMutableBytes { space in
-            do throws(SystemError) {
-                filled = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: space[size...]))
-            } catch { failure = error }
+        let filled = try bytes.withUnsafeMutableBufferPointer { space throws(SystemError) in
+            let rest = UnsafeMutableBufferPointer(rebasing: space[size...])
+            return try reader.read(into: UnsafeMutableRawBufferPointer(rest))
         }
-        if let failure { throw failure }
         bytes.removeLast(bytes.count - size - filled)
         return count
     }

@@ -1,7 +1,7 @@
 import KeeperShared
 
 extension TerminalScreen {
-    /// The last so many rows as text, without blanks at their ends and without blank rows at the end.
+    /// The last rows as text, without blanks at their ends and without blank rows at the end.
     func text(rows limit: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         let end = grid.usedRows

@@ -129,14 +129,14 @@ struct TerminalGuard: ~Copyable {
         switch signal {
         case SIGWINCH: break
         case SIGTSTP: try suspend()
-        // Whoever let it go on has used the terminal in the meantime.
+        // The shell that let it go on has used the terminal in the meantime.
         case SIGCONT: try enter()
         default: return .end(signal)
         }
         return .redraw
     }
 
-    /// Gives the terminal back until somebody lets the program go on.
+    /// Gives the terminal back until the program is told to go on.
     mutating func suspend() throws(SystemError) {
         TerminalGuard.restore(descriptor, saved, undo, cutting: !pending.isEmpty)
         pending.removeAll()

@@ -16,11 +16,11 @@ struct TerminalFilter {
 
     private enum State {
         case ground
-        /// Behind ESC.
+        /// After ESC.
         case escape
         /// ESC and a byte that tells that there is one more.
         case designation
-        /// Behind ESC [.
+        /// After ESC [.
         case control
         /// A string with a meaning of its own, such as a title.
         case string

@@ -8,7 +8,7 @@ final class TerminalScreen {
     /// What the program moves and may want back.
     struct Place {
         var row = 0
-        /// As many as there are columns behind a character in the last one: the next goes into the next row.
+        /// The number of columns after a character in the last one: the next goes into the next row.
         var column = 0
         var style = ScreenStyle()
         /// Whether each of the two sets is that of lines and corners.

@@ -138,7 +138,7 @@ final class AgentTurn {
         try exchange.send(bytes, deadline: activeAt + echoTimeout)
     }
 
-    /// Sends the message itself, and notes it for whoever comes if this is killed.
+    /// Sends the message itself, and records it for the next caller in case this one is killed.
     func begin(_ bytes: [UInt8]) throws(CommandFailure) {
         record.position = exchange.lines?.position
         lock.write(record)
@@ -193,7 +193,7 @@ final class AgentTurn {
 
     // MARK: What others have left
 
-    /// Waits until there is a child, and until it has done with the message of somebody who was killed: its answer is
+    /// Waits until there is a child that has answered the message of a caller that was killed: that answer is
     /// not ours.
     ///
     /// - Returns: false when all has changed meanwhile.
@@ -215,7 +215,7 @@ final class AgentTurn {
         guard let position = record.position else { return true }
         try exchange.listen(from: position)
         guard let lines = exchange.lines else { return true }
-        // The last sign of that turn, on the clock that goes on evenly.
+        // The last sign of that turn, on the monotonic clock. Without the file's time the record's own counts.
         let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
         let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
         activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
@@ -239,7 +239,7 @@ final class AgentTurn {
         }
     }
 
-    /// The end of what the child wrote to stderr.
+    /// The end of what the child wrote to stderr; what can't be read is left out, as it only explains a failure.
     func lastOfStandardError() -> [UInt8] {
         var bytes: [UInt8] = []
         var before = Int.max

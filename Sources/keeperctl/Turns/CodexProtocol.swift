@@ -13,7 +13,7 @@ final class CodexProtocol: TurnProtocol {
     /// As JSON; empty as long as they are not known.
     private var conversation: [UInt8] = []
     private var turnID: [UInt8] = []
-    /// The child knows the conversation: it was started or resumed now, not by somebody before.
+    /// The child knows the conversation: this process has started or resumed it.
     private var isOpen = false
     private var streamed = StreamedTexts()
     private var hasCompacted = false
@@ -65,7 +65,7 @@ final class CodexProtocol: TurnProtocol {
         let isError = !message.error.isEmpty
         switch step {
         case .initializing:
-            // An error means, as far as can be known, that somebody has done it before. If not, the next one fails.
+            // An error most likely means that another client has done it before. If not, the next request fails.
             if isError, !conversation.isEmpty { return try startTurn(turn) }
             try openConversation(turn, after: isError ? "" : "{\"method\":\"initialized\"}\n")
         case .conversing:
@@ -122,7 +122,7 @@ final class CodexProtocol: TurnProtocol {
 
     // MARK: Notifications
 
-    /// Whether a message is about this turn, as far as it says.
+    /// Whether a message is about this turn; one that names no turn is.
     private func isOurs(_ message: CallMessage) -> Bool {
         let thread = jsonMember("threadId", of: message.parameters)
         if !thread.isEmpty, !isSame(thread, conversation) { return false }

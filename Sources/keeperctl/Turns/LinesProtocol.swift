@@ -11,7 +11,7 @@ final class LinesProtocol: TurnProtocol {
     private var promptPosition = -1
     private var promptDeadline: Int64 = 0
 
-    /// How long nothing may come behind a prompt, in ns: what only begins like one goes on at once.
+    /// How long the child must be silent after a prompt, in ns: text that only begins like one goes on at once.
     private static let quiet: Int64 = .milliseconds(100)
 
     init(_ message: [UInt8], until end: [UInt8]) {

@@ -1,7 +1,7 @@
 import CSystem
 import KeeperShared
 
-/// What is written down of the turn that is under way, for whoever comes when its caller has been killed.
+/// The record of the turn that is under way, for the next caller in case this one is killed.
 struct TurnRecord {
     /// Which child has it: its start time, which no other child of a session has.
     var child: Int
@@ -13,14 +13,14 @@ struct TurnRecord {
     var model: [UInt8] = []
 }
 
-/// The right to have a turn with a session's child. The kernel takes it away from whoever dies.
+/// The right to have a turn with a session's child. The kernel takes it away from a process that dies.
 ///
 /// A lock on a file in the session's folder, made by the first who has a turn. It goes with the folder.
 struct TurnLock: ~Copyable {
     private let file: FileDescriptor
 
-    /// - Parameter waiting: whether to wait while somebody else has it.
-    /// - Returns: nil when somebody else has it.
+    /// - Parameter waiting: whether to wait while another process has it.
+    /// - Returns: nil when another process has it.
     static func take(in folder: borrowing FileDescriptor, waiting: Bool) throws(SystemError) -> TurnLock? {
         let file = try folder.open(SessionNames.turn, O_RDWR | O_CREAT)
         let number = file.raw
@@ -41,7 +41,7 @@ struct TurnLock: ~Copyable {
     /// The kernel takes some milliseconds to let go of what a killed process had open.
     private static let mostAttempts = 10
 
-    /// When the record was written, in ns since 1970.
+    /// When the record was written, in ns since 1970; 0 when that is unknown.
     var writtenAt: Int64 { (try? file.metadata())?.modifiedTime ?? 0 }
 
     /// What the last one has written down, if it was about this child.
@@ -74,7 +74,7 @@ struct TurnLock: ~Copyable {
             json.raw(record.model)
         }
         json.part("}\n")
-        // In one call, so that a killed writer leaves the old or the new; a rest of the old behind it is not read.
+        // In one call, so that a killed writer leaves the old or the new; what remains of the old after it is not read.
         let count = json.bytes.withUnsafeBytes { pwrite(file.raw, $0.baseAddress, $0.count, 0) }
         if count > 0 { ftruncate(file.raw, count) }
     }

@@ -107,7 +107,7 @@ final class TurnOutput {
         end(&json)
     }
 
-    /// The agent asks whoever listens, and may wait for an answer, which can be sent by `write`.
+    /// The agent asks its user, and may wait for an answer, which can be sent by `write`.
     func request(_ line: Bytes, _ what: String) {
         if !isJSON {
             return printError(concat(what, ": the agent asks ", quoted(ownedBytes(line), limit: 1000)))

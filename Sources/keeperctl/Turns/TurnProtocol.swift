@@ -18,7 +18,7 @@ class TurnProtocol {
     /// - Returns: the moment at which the turn is over if nothing else comes; nil when more must come.
     func unfinished(_ lines: JournalLines, _ turn: AgentTurn?) -> Int64? { nil }
 
-    /// Whether a turn of somebody else ends with this line.
+    /// Whether another caller's turn ends with this line.
     func endsTurn(_ line: Bytes) -> Bool { false }
 }
 
@@ -27,7 +27,7 @@ struct StreamedTexts {
     private var keys: [[UInt8]] = []
     private var counts: [Int] = []
 
-    /// A piece of so many bytes has been printed of the text with this key.
+    /// Counts bytes that have been printed of the text with this key.
     ///
     /// - Returns: whether it was the first.
     mutating func add(_ key: Bytes, _ count: Int) -> Bool {

@@ -41,6 +41,7 @@ final class Restarter {
         self.report = report
         quiet = QuietTime(debounce)
         let directory = try context.makeDirectory()
+        // If it can't be told from others, changes in it restart sessions like all others.
         tree = try TreeWatch(hidden: try? directory.descriptor.metadata())
     }
 

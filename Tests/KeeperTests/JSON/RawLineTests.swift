@@ -1,0 +1,58 @@
+import KeeperShared
+import Testing
+
+@Suite struct RawLineTests {
+    private func line(room: Int, _ body: (inout RawLine) -> Void) -> String {
+        let bytes = [UInt8](unsafeUninitializedCapacity: room) { space, count in
+            var line = RawLine(in: UnsafeMutableRawBufferPointer(space))
+            body(&line)
+            count = line.count
+        }
+        return text(bytes)
+    }
+
+    @Test func pieces() {
+        for length in 0...40 {
+            let piece = (0..<length).map { UInt8(0x30 + $0 % 10) }
+            #expect(line(room: length) { $0.put(piece) } == text(piece))
+        }
+        #expect(
+            line(room: 2) {
+                $0.put(7); $0.put(0)
+            } == "70")
+        #expect(line(room: 19) { $0.put(Int.max) } == "9223372036854775807")
+    }
+
+    @Test func texts() {
+        let content = Array(
+            "a \"quoted\" line\t\u{1}é\u{2028}\u{1F600} that is longer than sixteen bytes".utf8)
+        let written = line(room: RawLine.room(for: content.count)) { line in
+            let isText = content.withUnsafeBytes { line.putText($0) }
+            #expect(isText)
+        }
+        #expect(
+            written == #"a \"quoted\" line\t\u0001é\u2028"# + "\u{1F600} that is longer than sixteen bytes")
+        let nothing = line(room: 100) { line in
+            let isText = [UInt8]([0x61, 0xFF]).withUnsafeBytes { line.putText($0) }
+            #expect(!isText)
+        }
+        #expect(nothing == "")
+    }
+
+    /// Used to be the caller's promise.
+    @Test("what doesn't fit ends the program instead of being written elsewhere")
+    func bounds() async {
+        await #expect(processExitsWith: .failure) {
+            withUnsafeTemporaryAllocation(byteCount: 8, alignment: 1) { space in
+                var line = RawLine(in: space)
+                line.put("123456789")
+            }
+        }
+        await #expect(processExitsWith: .failure) {
+            withUnsafeTemporaryAllocation(byteCount: 8, alignment: 1) { space in
+                var line = RawLine(in: space)
+                _ = [UInt8](repeating: 0x61, count: 8).withUnsafeBytes { line.putText($0) }
+            }
+        }
+    }
+}

@@ -16,19 +16,17 @@ func runKeeperctl() -> Int32 {
         printError(error.message)
         return isRun ? 125 : ExitStatus.badUsage
     }
-    let output = StandardOutput()
     switch request {
-    case .help(let command): output.write(HelpRenderer.render(command, of: keeperctlTable))
-    case .version: output.write(concat("keeperctl ", "\(keeperVersion)", "\n"))
+    case .help(let command): printHelp(command)
+    case .version: printVersion()
     case .run(let arguments):
         do throws(CommandFailure) {
-            return try dispatch(arguments.command.name, Context(arguments: arguments))
+            return try run(arguments)
         } catch {
             printError(error.text)
             return error.status
         }
     }
-    output.flush()
     return ExitStatus.done
 }
 
@@ -45,25 +43,4 @@ private var isRun: Bool {
         }
     }
     return false
-}
-
-private func dispatch(_ name: String, _ context: Context) throws(CommandFailure) -> Int32 {
-    for (candidate, command) in commands where equalUTF8(candidate, name) { return try command(context) }
-    throw CommandFailure(ExitStatus.badUsage, concat("'", name, "' is not a command of this keeperctl"))
-}
-
-private typealias Command = (Context) throws(CommandFailure) -> Int32
-
-private var commands: [(String, Command)] {
-    [
-        ("spawn", runSpawn), ("run", runRun), ("write", runWrite), ("kill", runKill), ("eof", runEOF),
-        ("discover", runDiscover), ("status", runStatus), ("wait", runWait), ("logs", runLogs),
-        ("follow", runFollow), ("peek", runPeek),
-        ("stats", runStats), ("top", runTop), ("metrics", runMetrics),
-        ("ls", runList), ("inspect", runInspect), ("prune", runPrune), ("events", runEvents),
-        ("label", runLabel), ("restart", runRestart), ("pause", runPause), ("resume", runResume),
-        ("upgrade", runUpgrade), ("watch", runWatch), ("sync", runSync), ("call", runCall), ("turn", runTurn),
-        ("attach", runAttach), ("send-keys", runSendKeys), ("resize", runResize),
-        ("exec", runExec), ("doctor", runDoctor),
-    ]
 }

@@ -130,7 +130,7 @@ complete -c keeper -n '__keeper_at keeper' -l memory-max -x -d 'End the session 
 complete -c keeper -n '__keeper_at keeper' -l memory-warn -x -d 'Record an event when they hold more three times in a row, 5s apart'
 complete -c keeper -n '__keeper_at keeper' -l cpu-warn -x -d 'Record an event when they use more of one core three times in a row, 5s apart'
 complete -c keeper -n '__keeper_at keeper' -l stop-steps -x -d 'How the command is ended: signals, and eof for the end of its input, and how long each is given'
-complete -c keeper -n '__keeper_at keeper' -l kill -x -a 'group tree process' -d 'Whom signals go to: the command\'s process group, all its descendants, or it alone'
+complete -c keeper -n '__keeper_at keeper' -l kill -x -a 'group tree process' -d 'Which processes signals go to: the command\'s process group, all its descendants, or it alone'
 complete -c keeper -n '__keeper_at keeper' -l leftovers -x -a 'end leave' -d 'What to do with processes that the command started and left behind'
 complete -c keeper -n '__keeper_at keeper' -l journal-size -x -d 'Keep this much of each output stream; at least 64K'
 complete -c keeper -n '__keeper_at keeper' -l no-journal -d 'Discard the output'

@@ -70,6 +70,36 @@ package struct ExitStatusSpec: Sendable {
     }
 }
 
+/// What a command is called.
+package struct CommandName: Sendable {
+    package let name: String
+    /// Other names for the same command.
+    package let aliases: [String]
+
+    package init(_ name: String, aliases: [String] = []) {
+        self.name = name
+        self.aliases = aliases
+    }
+
+    package func matches(_ text: [UInt8]) -> Bool {
+        sameText(text, name) || aliases.contains { sameText(text, $0) }
+    }
+}
+
+/// A command in the list of its program. Its specification is made when it is asked for: those of all commands
+/// would take longer than most commands do.
+package struct CommandEntry: Sendable {
+    package let name: CommandName
+    private let makeSpec: @Sendable (CommandName) -> CommandSpec
+
+    package init(_ name: CommandName, _ makeSpec: @escaping @Sendable (CommandName) -> CommandSpec) {
+        self.name = name
+        self.makeSpec = makeSpec
+    }
+
+    package var spec: CommandSpec { makeSpec(name) }
+}
+
 /// One command, or a program that has none: the source of its parsing, help, man page and completion.
 package final class CommandSpec: Sendable {
     package let name: String
@@ -86,12 +116,12 @@ package final class CommandSpec: Sendable {
     package let exitStatuses: [ExitStatusSpec]
 
     package init(
-        _ name: String, aliases: [String] = [], summary: String, description: [String] = [],
+        _ name: CommandName, summary: String, description: [String] = [],
         operands: [OperandSpec] = [], trailing: TrailingCommand = .none, groups: [OptionGroup] = [],
         examples: [ExampleSpec], exitStatuses: [ExitStatusSpec] = []
     ) {
-        self.name = name
-        self.aliases = aliases
+        self.name = name.name
+        aliases = name.aliases
         self.summary = summary
         self.description = description
         self.operands = operands
@@ -113,32 +143,28 @@ package final class CommandSpec: Sendable {
         }
         return words.joined(separator: " ")
     }
-
-    package func isCalled(_ text: [UInt8]) -> Bool {
-        sameText(text, name) || aliases.contains { sameText(text, $0) }
-    }
 }
 
 /// A program: either commands behind one name, or a single command, its `root`.
 package final class ProgramSpec: Sendable {
     package let name: String
     package let summary: String
-    /// Options that are accepted before the command and after it. `help` and `version` among them
-    /// are answered by the parser.
+    /// Options that are accepted before the command and after it. The parser itself answers `help` and
+    /// `version` among them.
     package let globalOptions: [OptionSpec]
-    package let commands: [CommandSpec]
+    package let entries: [CommandEntry]
     package let root: CommandSpec?
     package let exitStatuses: [ExitStatusSpec]
 
     /// A program of commands.
     package init(
-        _ name: String, summary: String, globalOptions: [OptionSpec], commands: [CommandSpec],
+        _ name: String, summary: String, globalOptions: [OptionSpec], entries: [CommandEntry],
         exitStatuses: [ExitStatusSpec] = []
     ) {
         self.name = name
         self.summary = summary
         self.globalOptions = globalOptions
-        self.commands = commands
+        self.entries = entries
         root = nil
         self.exitStatuses = exitStatuses
     }
@@ -148,14 +174,17 @@ package final class ProgramSpec: Sendable {
         name = root.name
         summary = root.summary
         self.globalOptions = globalOptions
-        commands = []
+        entries = []
         self.root = root
         exitStatuses = root.exitStatuses
     }
 
-    /// The command of this name or alias.
+    /// The specifications of all commands, made for this call.
+    package var commands: [CommandSpec] { entries.map { $0.spec } }
+
+    /// The specification of the command of this name or alias.
     package func command(called text: [UInt8]) -> CommandSpec? {
-        commands.first { $0.isCalled(text) }
+        entries.first { $0.name.matches(text) }?.spec
     }
 
     /// How a user calls the command: `keeperctl spawn`, or `keeper` for the root.

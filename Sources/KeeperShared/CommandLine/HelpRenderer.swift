@@ -40,7 +40,7 @@ package struct HelpRenderer {
     private mutating func renderCommand(_ command: CommandSpec) {
         paragraph(concat(command.summary, "."))
         heading("Usage")
-        let hasOptions = command.groups.contains { $0.options.contains { !$0.hidden } }
+        let hasOptions = command.groups.contains { !$0.isHidden }
         let operands = command.operandUsage
         entry(
             concat(
@@ -67,11 +67,11 @@ package struct HelpRenderer {
     // MARK: Parts
 
     private mutating func optionTable(_ group: OptionGroup) {
+        if group.isHidden || group.options.isEmpty { return }
         var rows: [(String, String)] = []
-        for option in group.options where !option.hidden {
+        for option in group.options {
             rows.append((HelpRenderer.names(of: option), HelpRenderer.explanation(of: option)))
         }
-        guard !rows.isEmpty else { return }
         heading(group.title)
         table(rows)
     }

@@ -56,10 +56,6 @@ struct OptionParser {
         }
         try checkOperands(of: command)
         try checkConflicts(of: command)
-        if program.root == nil {
-            if command.isCalled(Array("version".utf8)) { return .version }
-            if command.isCalled(Array("help".utf8)) { return .help(try commandToExplain()) }
-        }
         return .run(
             ParsedArguments(
                 command: command, globalOptions: program.globalOptions, given: given, operands: operands,
@@ -89,6 +85,9 @@ struct OptionParser {
             if case .none = command.trailing { throw error(.unexpectedOperand, what) }
             throw error(.unexpectedOperand, concat(what, ": COMMAND goes behind '--'"))
         }
+        if case .command = operand.kind, program.command(called: word.bytes) == nil {
+            throw unknownCommand(word)
+        }
         if let objection = operand.kind.objection(to: word) {
             throw error(.invalidOperand, concat(operand.name, ": ", quoted(word.bytes), " ", objection))
         }
@@ -99,12 +98,6 @@ struct OptionParser {
         if index < command.operands.count { return command.operands[index] }
         guard let last = command.operands.last, last.repeats else { return nil }
         return last
-    }
-
-    private func commandToExplain() throws(UsageError) -> CommandSpec? {
-        guard let word = operands.first else { return nil }
-        guard let command = program.command(called: word.bytes) else { throw unknownCommand(word) }
-        return command
     }
 
     // MARK: Options
@@ -193,7 +186,7 @@ struct OptionParser {
             throw error(
                 .invalidValue, concat("option '--", option.long, "': ", quoted(value.bytes), " ", objection))
         }
-        given.append(.init(name: option.long, value: value))
+        given.append(.init(name: option.long, value: value ?? Argument("")))
     }
 
     // MARK: The line as a whole
@@ -244,7 +237,7 @@ struct OptionParser {
 
     private func unknownCommand(_ word: Argument) -> UsageError {
         var names: [String] = []
-        for command in program.commands { names += [command.name] + command.aliases }
+        for entry in program.entries { names += [entry.name.name] + entry.name.aliases }
         let suggestion = didYouMean(Suggestion.closest(to: word.bytes, among: names))
         return UsageError(
             .unknownCommand,
@@ -265,8 +258,8 @@ struct OptionParser {
         }
         var names: [String] = []
         let groups = (command?.groups ?? []) + [OptionGroup("", program.globalOptions)]
-        for group in groups {
-            for option in group.options where !option.hidden { names.append(option.long) }
+        for group in groups where !group.isHidden {
+            for option in group.options { names.append(option.long) }
         }
         if let suggestion = Suggestion.closest(to: name, among: names) {
             return error(.unknownOption, concat(what, didYouMean(concat("--", suggestion))))

@@ -1,10 +1,10 @@
-/// A command line that was understood. Options are looked up by their long names; asking for one that
-/// the command doesn't have is a mistake of the program and stops a debug build.
+/// A command line that was understood. Asking for an option that the command doesn't have is a mistake of the
+/// program and stops a debug build.
 package final class ParsedArguments: Sendable {
     /// An option as it was given.
     struct Given: Sendable {
         let name: String
-        let value: Argument?
+        let value: Argument
     }
 
     /// The command, and for a program without commands its root.
@@ -28,55 +28,46 @@ package final class ParsedArguments: Sendable {
         self.trailing = trailing
     }
 
+    /// Whether the flag was given.
+    package subscript(_ flag: Flag) -> Bool { isGiven(flag) }
+
+    /// The option's value; nil where it isn't given.
+    package subscript<Value>(_ option: Option<Value>) -> Value? {
+        values(of: option).last.map { option.type.value(of: $0) }
+    }
+
+    /// The option's value, or its default.
+    package subscript<Value>(_ option: Setting<Value>) -> Value {
+        guard case .value(let text) = option.defaultValue else {
+            preconditionFailure("a setting has a default")
+        }
+        return option.type.value(of: values(of: option).last ?? Argument(text))
+    }
+
+    /// All values of the option, in the order given.
+    package subscript<Value>(_ option: RepeatedOption<Value>) -> [Value] {
+        values(of: option).map { option.type.value(of: $0) }
+    }
+
     /// Whether the option was given.
-    package func flag(_ name: String) -> Bool {
-        assert(spec(of: name) != nil, "no such option")
-        return given.contains { equalUTF8($0.name, name) }
+    package func isGiven(_ option: OptionSpec) -> Bool {
+        assertKnown(option)
+        return given.contains { equalUTF8($0.name, option.long) }
     }
 
-    /// The option's value, else the table's default value, else nil.
-    package func value(_ name: String) -> Argument? {
-        guard let option = spec(of: name) else {
-            assertionFailure("no such option")
-            return nil
-        }
-        if let last = given.last(where: { equalUTF8($0.name, name) }) { return last.value }
-        if case .value(let text) = option.defaultValue { return Argument(text) }
-        return nil
-    }
-
-    /// All values of a repeatable option, in the order given.
-    package func values(_ name: String) -> [Argument] {
-        assert(spec(of: name) != nil, "no such option")
+    /// What was given to the option, in that order; an empty argument for a flag.
+    package func values(of option: OptionSpec) -> [Argument] {
+        assertKnown(option)
         var values: [Argument] = []
-        for option in given where equalUTF8(option.name, name) {
-            if let value = option.value { values.append(value) }
-        }
+        for entry in given where equalUTF8(entry.name, option.long) { values.append(entry.value) }
         return values
     }
 
-    /// The value of an integer option, or its default.
-    package func integer(_ name: String) -> Int? {
-        value(name).flatMap { decimal($0.bytes) }
-    }
-
-    /// The value of a duration option in nanoseconds, or its default.
-    package func duration(_ name: String) -> Int64? {
-        value(name).flatMap { $0.duration }
-    }
-
-    /// The value of a size option in bytes, or its default.
-    package func size(_ name: String) -> Int? {
-        value(name).flatMap { $0.size }
-    }
-
-    /// The number of the signal that an option names.
-    package func signal(_ name: String) -> Int32? {
-        value(name).flatMap { SignalName.number(of: $0.bytes) }
-    }
-
-    private func spec(of name: String) -> OptionSpec? {
-        command.option(long: Array(name.utf8)) ?? globalOptions.named(long: Array(name.utf8))
+    private func assertKnown(_ option: OptionSpec) {
+        let name = Array(option.long.utf8)
+        assert(
+            command.option(long: name) ?? globalOptions.named(long: name) != nil,
+            "not an option of this command")
     }
 }
 

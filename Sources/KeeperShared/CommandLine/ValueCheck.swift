@@ -7,6 +7,9 @@ extension ValueKind {
         case .flag, .string, .command: return nil
         case .duration:
             return value.duration != nil ? nil : "is not a duration such as 350ms, 2s or 5m"
+        case .moment:
+            return Moment.parse(value) != nil
+                ? nil : "is not a time such as 10m (ago) or 2026-01-31T12:00:00Z"
         case .size(let least):
             guard let count = value.size else { return "is not a size such as 64K, 16M or 1G" }
             return count >= least ? nil : concat("is too small: give at least ", formatSize(least))

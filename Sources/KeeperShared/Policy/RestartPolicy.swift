@@ -1,16 +1,9 @@
 /// Whether a child that ended by itself is started again.
-package enum RestartPolicy {
+package enum RestartPolicy: String, CaseIterable {
     case no
     /// After anything but exit 0.
-    case onFailure
+    case onFailure = "on-failure"
     case always
-
-    /// Reads `no`, `on-failure` or `always`.
-    package static func parse(_ text: [UInt8]) -> RestartPolicy? {
-        if sameText(text, "no") { return .no }
-        if sameText(text, "on-failure") { return .onFailure }
-        return sameText(text, "always") ? .always : nil
-    }
 
     /// - Parameter failed: the end was anything but exit 0, or a limit was exceeded.
     package func wantsRestart(failed: Bool) -> Bool {
@@ -22,13 +15,13 @@ package enum RestartPolicy {
     }
 }
 
-/// At most so many restarts in so much time.
+/// At most ``count`` restarts in ``duration``.
 package struct RestartLimit {
     package var count: Int
     /// Nanoseconds.
     package var duration: Int64
 
-    /// Times that have to be remembered are bounded.
+    /// Bounds how many times have to be remembered.
     static let highestCount = 1000
 
     /// Reads `10/10m`; nil for anything else.
@@ -52,7 +45,7 @@ package struct Backoff {
 
     static let base = Int64.seconds(1)
     static let bound = Int64.seconds(30)
-    /// So long ready, a child counts as recovered.
+    /// A child that has been ready this long counts as recovered.
     package static let recovery = Int64.seconds(60)
 
     /// The next delay in nanoseconds.

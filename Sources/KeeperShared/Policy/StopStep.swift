@@ -15,9 +15,6 @@ package struct StopStep {
         self.wait = wait
     }
 
-    /// ``standard`` as it is written.
-    package static let standardText = "eof:2s,TERM:2s,KILL:2s"
-
     /// Close stdin, SIGTERM, SIGKILL, two seconds each.
     package static var standard: [StopStep] {
         [

@@ -16,23 +16,23 @@ struct Isolation {
 
     /// - Returns: nil where it was not asked for: for a keeper that was not started by keeperctl.
     init?(_ arguments: ParsedArguments, _ settings: Settings, _ report: SpawnReport) {
-        guard let wish = arguments.value("isolate") else { return nil }
+        guard let wish = arguments[UnitOptions.isolate] else { return nil }
         self.settings = settings
         self.report = report
-        isForbidden = wish.equals("none")
-        if let quota = arguments.value("cpu-quota") {
+        isForbidden = wish == .none
+        if let quota = arguments[UnitOptions.processorQuota] {
             let isMarked = quota.bytes.last == UInt8(ascii: "%")
             properties.append(concat("CPUQuota=", quota.text, isMarked ? "" : "%"))
         }
-        if let count = arguments.integer("tasks-max") {
+        if let count = arguments[UnitOptions.maximumTasks] {
             properties.append(concat("TasksMax=", String(count)))
         }
         // The user's last: they may say otherwise.
-        for property in arguments.values("property") { properties.append(property.text) }
+        for property in arguments[UnitOptions.property] { properties.append(property.text) }
         needsUnit = !properties.isEmpty
-        insists = needsUnit || wish.equals("systemd")
+        insists = needsUnit || wish == .systemd
         // Without a unit the keeper looks after this one itself.
-        if let size = arguments.size("memory-max") {
+        if let size = arguments[SessionOptions.maximumMemory] {
             properties.insert(concat("MemoryMax=", String(size)), at: 0)
         }
     }

@@ -4,7 +4,7 @@ import KeeperShared
 package var keeperTable: ProgramSpec {
     ProgramSpec(
         root: CommandSpec(
-            "keeper", summary: "Keep one process alive and reachable, whoever started it",
+            CommandName("keeper"), summary: "Keep one process alive and reachable, whoever started it",
             description: [
                 "Runs COMMAND in session ID and stays until it has ended. Lines sent to the session's socket go "
                     + "to its standard input; what it writes is kept in journal files. keeper stays in the "
@@ -14,8 +14,9 @@ package var keeperTable: ProgramSpec {
             ],
             operands: [OperandSpec("ID", .sessionID)],
             trailing: .optional,
-            groups: SessionOptions.groups + [resilience] + [
-                SessionOptions.unit(hidden: true), internalOptions,
+            groups: SessionOptions.groups + [
+                OptionGroup("Service manager", [KeeperOptions.resilient]), UnitOptions.group(hidden: true),
+                KeeperOptions.internalGroup,
             ],
             examples: [
                 ExampleSpec(
@@ -35,37 +36,39 @@ package var keeperTable: ProgramSpec {
         globalOptions: [SessionOptions.directory, SessionOptions.help, SessionOptions.version])
 }
 
-/// For a unit of a service manager.
-private var resilience: OptionGroup {
-    OptionGroup(
-        "Service manager",
-        [
-            OptionSpec(
-                flag: "resilient",
-                help:
-                    "Let the service manager keep what is open, so that a keeper that is killed is followed by one "
-                    + "that goes on with the session")
-        ])
-}
+/// Options of `keeper` alone.
+enum KeeperOptions {
+    /// For a unit of a service manager.
+    static var resilient: Flag {
+        Flag(
+            "resilient",
+            help:
+                "Let the service manager keep what is open, so that a keeper that is killed is followed by one "
+                + "that goes on with the session")
+    }
 
-/// What `keeperctl` passes when it starts a keeper: no one else needs it.
-private var internalOptions: OptionGroup {
-    OptionGroup(
-        "Internal",
-        [
-            OptionSpec(
-                "report-fd", .integer(min: 3, max: Int(Int32.max)), "N",
-                help: "Report the start through descriptor N", hidden: true),
-            OptionSpec(
-                "handover-fd", .integer(min: 3, max: Int(Int32.max)), "N",
-                help: "Keep descriptor N open until it is settled who has the session", hidden: true),
-            OptionSpec(
-                "take-over", .integer(min: 3, max: Int(Int32.max)), "N",
-                help: "Go on with the session whose state is in descriptor N", hidden: true),
-            OptionSpec(
-                "take-over-failure", .string, "TEXT", help: "Why the next binary could not go on",
-                hidden: true),
-            OptionSpec(
-                flag: "await-reader", help: "Keep the files until the report's reader is gone", hidden: true),
-        ])
+    /// What `keeperctl` and an earlier binary of this keeper pass: no one else needs it.
+    static var internalGroup: OptionGroup {
+        OptionGroup(
+            "Internal", [reportDescriptor, handoverDescriptor, takeOver, takeOverFailure, awaitsReader],
+            hidden: true)
+    }
+    static var reportDescriptor: Option<Int32> {
+        Option("report-fd", .descriptor, "N", help: "Report the start through descriptor N")
+    }
+    static var handoverDescriptor: Option<Int32> {
+        Option(
+            "handover-fd", .descriptor, "N",
+            help: "Keep descriptor N open until it is settled who has the session")
+    }
+    static var takeOver: Option<Int32> {
+        Option(
+            "take-over", .descriptor, "N", help: "Go on with the session whose state is in descriptor N")
+    }
+    static var takeOverFailure: Option<Argument> {
+        Option("take-over-failure", .string, "TEXT", help: "Why the next binary could not go on")
+    }
+    static var awaitsReader: Flag {
+        Flag("await-reader", help: "Keep the files until the report's reader is gone")
+    }
 }

@@ -13,46 +13,44 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
             concat(quoted(arguments.operands[0].bytes), " is not a session id: ", error.message))
     }
     do throws(SessionsDirectoryError) {
-        path = try SessionsDirectory.resolve(option: arguments.value("sessions-dir")?.text)
+        path = try SessionsDirectory.resolve(option: arguments[SessionOptions.directory]?.text)
     } catch {
         throw UsageError(.invalidValue, error.text)
     }
     var settings = Settings(
         id: id, sessionsPath: path, command: ChildCommand(lastArguments: arguments.trailing.count))
-    settings.workingDirectory = arguments.value("cwd")?.text
-    settings.labels = arguments.values("label").map { Label($0) }
-    settings.removesFiles = arguments.flag("rm")
-    settings.awaitsReader = arguments.flag("await-reader")
-    settings.mergesStreams = arguments.flag("merge-stderr")
-    settings.maximumLine = arguments.size("max-line") ?? settings.maximumLine
-    settings.maximumPending = arguments.size("max-pending") ?? settings.maximumPending
+    settings.workingDirectory = arguments[SessionOptions.cwd]?.text
+    settings.labels = arguments[SessionOptions.label].map { Label($0) }
+    settings.removesFiles = arguments[SessionOptions.removesFiles]
+    settings.awaitsReader = arguments[KeeperOptions.awaitsReader]
+    settings.mergesStreams = arguments[SessionOptions.mergesStreams]
+    settings.maximumLine = arguments[SessionOptions.maximumLine]
+    settings.maximumPending = arguments[SessionOptions.maximumPending]
     // A line of the allowed length must have room, unless it was said how much there is.
-    if !arguments.flag("max-pending") {
+    if !arguments.isGiven(SessionOptions.maximumPending) {
         settings.maximumPending = max(settings.maximumPending, settings.maximumLine)
     }
-    settings.isResilient = arguments.flag("resilient")
+    settings.isResilient = arguments[KeeperOptions.resilient]
     if settings.isResilient { try checkResilience(arguments) }
-    try readSupervision(arguments, into: &settings)
-    if arguments.flag("no-journal") {
-        settings.output = .discard
-    } else if let bound = arguments.size("journal-size") {
-        settings.output = .journals(bound: bound)
-    }
-    if arguments.flag("tty") || arguments.flag("size") {
-        settings.terminalSize =
-            arguments.value("size").flatMap { TerminalSize.parse($0.bytes) } ?? .standard
+    readSupervision(arguments, into: &settings)
+    settings.output =
+        arguments[SessionOptions.discardsOutput]
+        ? .discard : .journals(bound: arguments[SessionOptions.journalSize])
+    let size = arguments[SessionOptions.size]
+    if size != nil || arguments[SessionOptions.tty] {
+        settings.terminalSize = size ?? .standard
         // A terminal is one thing: what is written to it on either stream is what it shows.
         settings.mergesStreams = true
-        if !arguments.flag("stop-steps") { settings.stopSteps = StopStep.terminal }
+        if arguments[SessionOptions.stopSteps] == nil { settings.stopSteps = StopStep.terminal }
         if arguments.trailing.isEmpty {
             throw UsageError(
                 .missingOperand, "--tty needs a COMMAND: the output of the default one is not kept")
         }
     }
-    settings.takeOver = arguments.integer("take-over").map { Int32($0) }
-    settings.takeOverFailure = arguments.value("take-over-failure")?.text
-    settings.reportDescriptor = arguments.integer("report-fd").map { Int32($0) }
-    settings.handoverDescriptor = arguments.integer("handover-fd").map { Int32($0) }
+    settings.takeOver = arguments[KeeperOptions.takeOver]
+    settings.takeOverFailure = arguments[KeeperOptions.takeOverFailure]?.text
+    settings.reportDescriptor = arguments[KeeperOptions.reportDescriptor]
+    settings.handoverDescriptor = arguments[KeeperOptions.handoverDescriptor]
     if arguments.trailing.isEmpty {
         var complaints: [String] = []
         settings.isDropIn = true
@@ -66,11 +64,11 @@ func makeSettings(_ arguments: ParsedArguments, _ log: KeeperLog) throws(UsageEr
 
 /// What survives a keeper is what is in journals, and somebody has to keep what is open.
 private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
-    if arguments.trailing.isEmpty || arguments.flag("report-fd") {
+    if arguments.trailing.isEmpty || arguments[KeeperOptions.reportDescriptor] != nil {
         throw UsageError(
             .conflictingOptions, "--resilient is for a unit of a service manager, with a command")
     }
-    if arguments.flag("tty") {
+    if arguments[SessionOptions.tty] {
         throw UsageError(
             .conflictingOptions,
             "--resilient can't be given with --tty: a terminal does not outlive its keeper")
@@ -101,30 +99,22 @@ private func checkNobodyReads(_ settings: Settings) throws(UsageError) {
     }
 }
 
-private func readSupervision(
-    _ arguments: ParsedArguments, into settings: inout Settings
-) throws(UsageError) {
-    if let policy = arguments.value("restart") { settings.restart = RestartPolicy.parse(policy.bytes) ?? .no }
-    settings.restartLimit = arguments.value("restart-limit").flatMap { RestartLimit.parse($0.bytes) }
-    if let condition = arguments.value("ready") {
-        settings.ready = ReadyCondition.parse(condition.bytes) ?? .standard
-    }
-    settings.limits.startTimeout = arguments.duration("start-timeout") ?? settings.limits.startTimeout
-    settings.limits.watchdog = arguments.duration("watchdog")
-    settings.limits.maximumRuntime = arguments.duration("max-runtime")
-    settings.limits.idleTimeout = arguments.duration("idle-timeout")
-    settings.limits.silenceTimeout = arguments.duration("silence-timeout")
-    settings.limits.maximumMemory = arguments.size("memory-max")
-    settings.limits.memoryWarning = arguments.size("memory-warn")
-    settings.limits.processorWarning = arguments.integer("cpu-warn")
-    settings.resourceLimits = arguments.values("limit").compactMap { ResourceLimit.parse($0.bytes) }
-    if let steps = arguments.value("stop-steps") {
-        settings.stopSteps = StopStep.parse(steps.text) ?? StopStep.standard
-    }
-    if let scope = arguments.value("kill") {
-        settings.killScope = scope.equals("tree") ? .tree : scope.equals("process") ? .process : .group
-    }
-    if let leftovers = arguments.value("leftovers"), leftovers.equals("leave") { settings.leftovers = .leave }
+private func readSupervision(_ arguments: ParsedArguments, into settings: inout Settings) {
+    settings.restart = arguments[SessionOptions.restart]
+    settings.restartLimit = arguments[SessionOptions.restartLimit]
+    settings.ready = arguments[SessionOptions.ready]
+    settings.limits.startTimeout = arguments[SessionOptions.startTimeout]
+    settings.limits.watchdog = arguments[SessionOptions.watchdog]
+    settings.limits.maximumRuntime = arguments[SessionOptions.maximumRuntime]
+    settings.limits.idleTimeout = arguments[SessionOptions.idleTimeout]
+    settings.limits.silenceTimeout = arguments[SessionOptions.silenceTimeout]
+    settings.limits.maximumMemory = arguments[SessionOptions.maximumMemory]
+    settings.limits.memoryWarning = arguments[SessionOptions.memoryWarning]
+    settings.limits.processorWarning = arguments[SessionOptions.processorWarning]
+    settings.resourceLimits = arguments[SessionOptions.limit]
+    if let steps = arguments[SessionOptions.stopSteps] { settings.stopSteps = steps }
+    settings.killScope = arguments[SessionOptions.killScope]
+    settings.leftovers = arguments[SessionOptions.leftovers]
 }
 
 extension Label {

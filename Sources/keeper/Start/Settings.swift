@@ -1,20 +1,6 @@
 import CSystem
 import KeeperShared
 
-/// What happens to processes that the child leaves behind.
-enum Leftovers {
-    case end
-    case leave
-}
-
-/// Whom a stop step's signal goes to.
-enum KillScope {
-    case group
-    /// All descendants of the child, also those that left its group.
-    case tree
-    case process
-}
-
 /// When a session is ended, or its child started again, without anybody asking. Durations in ns, sizes in bytes.
 struct Limits {
     var startTimeout: Int64 = .seconds(90)

@@ -236,29 +236,33 @@ struct KeeperLauncher {
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
-        for group in SessionOptions.groups + [SessionOptions.unit()] {
-            for option in group.options where given.flag(option.long) && !equalUTF8(option.long, "rm") {
+        for group in SessionOptions.groups + [UnitOptions.group()] {
+            for option in group.options where !equalUTF8(option.long, "rm") {
                 let name = concat("--", option.long)
-                if !option.takesValue { list.append(name) }
-                for value in given.values(option.long) {
-                    list.append(Array(concat(name, "=").utf8) + value.bytes)
+                for value in given.values(of: option) {
+                    if option.takesValue {
+                        list.append(Array(concat(name, "=").utf8) + value.bytes)
+                    } else {
+                        list.append(name)
+                    }
                 }
             }
         }
         if isResilient { list.append("--resilient") }
-        if given.flag("tty"), !given.flag("size"), let size = TerminalGuard.currentSize {
+        if given[SessionOptions.tty], given[SessionOptions.size] == nil, let size = TerminalGuard.currentSize
+        {
             list.append(concat("--size=", size.text))
         }
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // `run` ends the command itself, unless it has been killed when the time is over.
-        if awaitsReader, !given.flag("max-runtime"), let limit = given.duration("timeout"),
+        if awaitsReader, given[SessionOptions.maximumRuntime] == nil, let limit = given[RunOptions.timeout],
             limit < .seconds(1 << 32)
         {
             list.append(concat("--max-runtime=", String(limit / .milliseconds(1) + 2000), "ms"))
         }
         if !isExecuted {
-            if !given.flag("isolate") { list.append("--isolate=auto") }
+            if given[UnitOptions.isolate] == nil { list.append("--isolate=auto") }
             // Nobody reads reports then: what goes wrong is said in the launch log.
             list.append(isWaitedFor ? "--report-fd=3" : "--handover-fd=3")
         }
@@ -271,7 +275,7 @@ struct KeeperLauncher {
     /// This process's environment, or none, with what files and options set. The last one to set a name wins.
     private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> CStringList {
         var entries: [[UInt8]] = []
-        let isCleared = context.arguments.flag("clear-env")
+        let isCleared = context.arguments[EnvironmentOptions.isCleared]
         var next = csys_environ()
         while let place = next, let entry = place.pointee {
             next = place + 1
@@ -284,8 +288,10 @@ struct KeeperLauncher {
             }
         }
         var changes: [[UInt8]] = []
-        for file in context.arguments.values("env-file") { changes += try readEnvironmentFile(file.text) }
-        changes += context.arguments.values("env").map { $0.bytes }
+        for file in context.arguments[EnvironmentOptions.files] {
+            changes += try readEnvironmentFile(file.text)
+        }
+        changes += context.arguments[EnvironmentOptions.variables].map { $0.bytes }
         for change in changes {
             let name = change.prefix { $0 != UInt8(ascii: "=") } + [UInt8(ascii: "=")]
             entries.removeAll { $0.starts(with: name) }

@@ -20,9 +20,9 @@ final class OneShot {
     static let patience: Int64 = .seconds(15)
 
     init(_ context: Context) throws(CommandFailure) {
-        showsOutput = !context.arguments.flag("json")
+        showsOutput = !context.arguments[RunOptions.json]
         deadline = context.deadline
-        limit = context.arguments.value("timeout")?.text ?? ""
+        limit = context.arguments[RunOptions.timeout].map { formatDuration($0) } ?? ""
     }
 
     func prepare(_ set: PollSet) {

@@ -9,7 +9,7 @@ final class ActionReport {
 
     init(_ context: Context) {
         output = context.output
-        isJSON = context.arguments.flag("json")
+        isJSON = context.arguments[Shared.json]
     }
 
     /// - Parameter path: what caused it, if that is to be said.

@@ -1,12 +1,78 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var call: Command {
+        Command("call", run: runCall) {
+            CommandSpec(
+                $0, summary: "Ask a session by JSON-RPC and print the answer",
+                description: [
+                    "Sends a request of JSON-RPC 2.0, a line to the command's input, and waits for the answer on its "
+                        + "stdout. The result is printed on stdout, an error on stderr. The id is random, so that many "
+                        + "may call at the same time.",
+                    "ID.METHOD is understood too. IDs may have dots: the longest ID of a live session counts. PARAMS is a "
+                        + "JSON object or array, or '-' for standard input.",
+                    "With --raw or --batch an id of the request's own is replaced on the way, and is in the answer again "
+                        + "where that is printed whole; a message without id is delivered and not answered.",
+                ],
+                operands: [
+                    OperandSpec("ID", .string), OperandSpec("METHOD", .string, .optional),
+                    OperandSpec("PARAMS", .string, .optional),
+                ],
+                groups: [
+                    OptionGroup("Asking", [CallOptions.raw, CallOptions.batch]),
+                    OptionGroup(
+                        "Waiting", [CallOptions.timeout, CallOptions.progress, CallOptions.maxTimeout]),
+                    OptionGroup("Output", [CallOptions.full, CallOptions.notifications]),
+                ],
+                examples: [
+                    ExampleSpec("keeperctl call mcp tools/list", "Asks an MCP server for its tools."),
+                    ExampleSpec(
+                        "keeperctl call mcp.tools/call '{\"name\":\"now\",\"arguments\":{}}' | jq .content",
+                        "Has it use one."),
+                    ExampleSpec(
+                        "keeperctl call mcp --batch < requests.ndjson > answers.ndjson",
+                        "Asks many things without waiting in between."),
+                ],
+                exitStatuses: [
+                    ExitStatusSpec("0", "The answer is a result."),
+                    ExitStatusSpec("1", "The answer is an error, or the request was refused."),
+                    ExitStatusSpec("3", "No such session, or it ended before it answered."),
+                    ExitStatusSpec("4", "No answer in time."),
+                    ExitStatusSpec("6", "The session ended and may have got the request or not."),
+                ])
+        }
+    }
+}
+
+/// The options of `call`.
+enum CallOptions {
+    static let raw: Option<Argument> = Option(
+        "raw", .string, "JSON", help: "Send this message", excludes: ["batch"])
+    static let batch = Flag(
+        "batch",
+        help: "Send the messages on standard input, one on each line, as they come; print whole "
+            + "answers as they come")
+    static let timeout: Setting<Int64> = Setting(
+        "timeout", .duration, "DURATION",
+        help: "Give up when there is no answer after this time, or no room for the request", default: "30s")
+    static let progress: Setting<Argument> = Setting(
+        "progress", .string, "METHOD",
+        help: "Wait 60s from each notification of this name on, if that is longer",
+        default: "notifications/progress")
+    static let maxTimeout: Setting<Int64> = Setting(
+        "max-timeout", .duration, "DURATION", help: "But never longer than this", default: "10m")
+    static let full = Flag("full", help: "Print the whole answer, also if it is an error")
+    static let notifications = Flag(
+        "notifications", help: "Print what else the session says meanwhile, as JSON on stderr")
+}
+
 /// `call`: asks the child by JSON-RPC and waits for the answer.
 func runCall(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
     let operands = arguments.operands
-    let raw = arguments.value("raw")
-    let isBatch = arguments.flag("batch")
+    let raw = arguments[CallOptions.raw]
+    let isBatch = arguments[CallOptions.batch]
     if raw != nil || isBatch {
         if operands.count > 1 {
             throw CommandFailure(
@@ -70,10 +136,10 @@ private final class Call {
         self.exchange = exchange
         output = context.output
         arguments = context.arguments
-        isFull = arguments.flag("full")
-        progress = arguments.value("progress")?.bytes ?? []
+        isFull = arguments[CallOptions.full]
+        progress = arguments[CallOptions.progress].bytes
         requests = CallRequests(
-            timeout: arguments.duration("timeout") ?? 0, longest: arguments.duration("max-timeout") ?? 0)
+            timeout: arguments[CallOptions.timeout], longest: arguments[CallOptions.maxTimeout])
     }
 
     // MARK: One request
@@ -140,7 +206,7 @@ private final class Call {
 
     /// Something did not come in time.
     private func fail(_ what: String) {
-        let limit = arguments.value("timeout")?.text ?? ""
+        let limit = formatDuration(arguments[CallOptions.timeout])
         printError(concat(exchange.what, ": ", what, " within ", limit))
         note(ExitStatus.timedOut)
     }
@@ -182,7 +248,7 @@ private final class Call {
         if message.isNotification, stringText(of: message.method) == progress {
             requests.noteProgress(at: monotonicNow())
         }
-        if !arguments.flag("notifications") { return }
+        if !arguments[CallOptions.notifications] { return }
         var bytes: [UInt8] = []
         message.append(withID: [], to: &bytes)
         writeStandard(STDERR_FILENO, bytes)

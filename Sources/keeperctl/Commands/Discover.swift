@@ -1,10 +1,41 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var discover: Command {
+        Command("discover", run: runDiscover) {
+            CommandSpec(
+                $0, summary: "List live sessions and clear away dead ones",
+                description: [
+                    "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
+                        + "its command is ended, the loss is recorded and its stale files are removed."
+                ],
+                groups: [
+                    OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
+                ],
+                examples: [
+                    ExampleSpec("keeperctl discover", "Shows what lives."),
+                    ExampleSpec(
+                        "keeperctl discover --json --no-reap | jq -r .sockPath",
+                        "Lists sockets, changing nothing."),
+                ],
+                exitStatuses: [
+                    Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
+                ])
+        }
+    }
+}
+
+/// The options of `discover`.
+enum DiscoverOptions {
+    static let quiet = Flag("quiet", short: "q", help: "Print only IDs", excludes: ["json"])
+    static let noReap = Flag("no-reap", help: "Only look: end nothing and remove nothing")
+}
+
 /// Lists live sessions, and clears away dead ones.
 func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
-    let isJSON = context.arguments.flag("json")
-    let isQuiet = context.arguments.flag("quiet")
+    let isJSON = context.arguments[Shared.json]
+    let isQuiet = context.arguments[DiscoverOptions.quiet]
     guard let directory = try context.openDirectory() else {
         if !isJSON && !isQuiet { sayEmpty(try context.directoryPath()) }
         return ExitStatus.done
@@ -36,7 +67,7 @@ func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
         case .nobody, .unsettled, .dead: break
         }
     }
-    if context.arguments.flag("no-reap") {
+    if context.arguments[DiscoverOptions.noReap] {
         printStale(found.dead)
     } else if !reap(found, in: directory.descriptor) {
         status = ExitStatus.failed

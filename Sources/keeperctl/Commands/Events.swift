@@ -1,11 +1,41 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var events: Command {
+        Command("events", run: runEvents) {
+            CommandSpec(
+                $0, summary: "Print what happened to sessions",
+                description: [
+                    "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
+                        + "in the order of time.",
+                    "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
+                        + "the directory .removed, so that none is missed, however short it was.",
+                ],
+                operands: [OperandSpec("ID", .sessionID, .any)],
+                groups: [OptionGroup("Options", [EventsOptions.follow, EventsOptions.since, Shared.json])],
+                examples: [
+                    ExampleSpec("keeperctl events --since 1h", "Shows the last hour of all sessions."),
+                    ExampleSpec(
+                        "keeperctl events -f --json | jq 'select(.event == \"exited\")'",
+                        "Tells of each end, as it comes."),
+                ], exitStatuses: [Shared.done, Shared.noSession])
+        }
+    }
+}
+
+/// The options of `events`.
+enum EventsOptions {
+    static let follow = Flag("follow", short: "f", help: "Go on with what happens, also to later sessions")
+    static let since: Option<Moment> = Option(
+        "since", .moment, "TIME", help: "Only what happened since: 10m ago, or an RFC 3339 time")
+}
+
 /// Prints what happened to sessions, and what happens.
 func runEvents(_ context: Context) throws(CommandFailure) -> Int32 {
     let ids = try context.sessionIDs()
     let follows = context.arguments.flag("follow")
-    let since = try moment("since", context.arguments, Timestamp.now()) ?? Int64.min
+    let since = context.arguments[EventsOptions.since]?.time(at: Timestamp.now()) ?? Int64.min
     let batch = EventBatch(since: since, isJSON: context.arguments.flag("json"))
     let opened = follows ? try context.makeDirectory() : try context.openDirectory()
     guard let directory = opened else {

@@ -29,7 +29,7 @@ func writeOnce(
         throw CommandFailure(ExitStatus.badUsage, "the key of --key must be of 1 to 256 bytes")
     }
     if json.bytes.count > KeyedLine.longest { throw tooLong }
-    let attempts = context.arguments.integer("attempts") ?? 3
+    let attempts = context.arguments[WriteOptions.attempts]
     var sender = KeyedLine(id, parameters: json.bytes, deadline: context.deadline)
     // Longer each time: a service manager may take its time to start the next keeper.
     var delay: Int64 = .milliseconds(50)

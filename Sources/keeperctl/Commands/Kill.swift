@@ -1,22 +1,66 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var kill: Command {
+        Command("kill", aliases: ["stop"], run: runKill) {
+            CommandSpec(
+                $0, summary: "End sessions, or send them a signal",
+                description: [
+                    "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
+                        + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
+                ],
+                operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+                groups: [
+                    OptionGroup(
+                        "Options",
+                        [
+                            KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
+                            Shared.timeout.explained("Stop waiting for the end after this time"),
+                        ])
+                ],
+                examples: [
+                    ExampleSpec("keeperctl kill calc", "Ends session calc."),
+                    ExampleSpec("keeperctl kill --all --grace 10s", "Ends all sessions, with more patience."),
+                    ExampleSpec(
+                        "keeperctl kill -s HUP server", "Asks a server to read its configuration again."),
+                ],
+                exitStatuses: [
+                    Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession,
+                    Shared.timedOut,
+                ])
+        }
+    }
+}
+
+/// The options of `kill`.
+enum KillOptions {
+    static let all = Flag("all", help: "End every session")
+    static let grace: Option<Int64> = Option(
+        "grace", .duration, "DURATION", help: "Wait this long after each step",
+        describedDefault: "as the session's stop steps say", excludes: ["now"])
+    static let now = Flag("now", help: "Send KILL at once")
+    static let signal: Option<Int32> = Option(
+        "signal", short: "s", .signal, "SIG", help: "Only send this signal, and don't wait",
+        excludes: ["now", "grace", "timeout"])
+}
+
 /// Ends sessions, or sends them a signal.
 func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
-    let isAll = context.arguments.flag("all")
+    let isAll = context.arguments[KillOptions.all]
     guard let directory = try context.openDirectory() else {
         if isAll { return ExitStatus.done }
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
     // The session's own steps, unless somebody says otherwise.
-    let steps = context.arguments.duration("grace").map { grace in
+    let steps = context.arguments[KillOptions.grace].map { grace in
         let time = formatDuration(grace)
         return concat(":", time, ",TERM:", time, ",KILL:2s")
     }
     let killing = Killing(
-        directory, isNow: context.arguments.flag("now"), steps: steps, deadline: context.deadline)
-    if let signal = context.arguments.signal("signal") {
+        directory, isNow: context.arguments[KillOptions.now], steps: steps, deadline: context.deadline)
+    if let signal = context.arguments[KillOptions.signal] {
         for id in ids { killing.signal(id, signal) }
         return killing.status
     }

@@ -1,12 +1,59 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var list: Command {
+        Command("ls", aliases: ["ps"], run: runList) {
+            CommandSpec(
+                $0, summary: "List sessions",
+                description: [
+                    "Lists live sessions, and with --all those that have ended and whose files are still there. Only "
+                        + "looks: what dead keepers have left is for 'discover' to clear away."
+                ],
+                groups: [
+                    OptionGroup("Choosing", [ListOptions.all, ListOptions.filter, ListOptions.label]),
+                    OptionGroup(
+                        "Output",
+                        [
+                            Shared.json, ListOptions.noTrunc, ListOptions.quiet, ListOptions.sort,
+                            ListOptions.watch,
+                        ]),
+                ],
+                examples: [
+                    ExampleSpec("keeperctl ls", "Shows what lives."),
+                    ExampleSpec(
+                        "keeperctl ls -a --sort age", "Shows ended sessions too, the youngest first."),
+                    ExampleSpec(
+                        "keeperctl ls -aq --filter state=failed", "Prints the IDs of those that failed."),
+                ], exitStatuses: [Shared.done, ExitStatusSpec("1", "Something could not be looked at.")])
+        }
+    }
+}
+
+/// The options of `ls`.
+enum ListOptions {
+    static let all = Flag("all", short: "a", help: "List ended sessions too")
+    static let filter: RepeatedOption<Argument> = RepeatedOption(
+        "filter", .keyValue, "KEY=VALUE",
+        help: "List those with this state=STATE, or label=NAME or label=NAME=VALUE")
+    static let label: RepeatedOption<Argument> = RepeatedOption(
+        "label", .keyValue, "NAME=VALUE", help: "List those with this label")
+    static let noTrunc = Flag(
+        "no-trunc", help: "Print whole commands, however wide the table", excludes: ["json"])
+    static let quiet = Flag("quiet", short: "q", help: "Print only IDs", excludes: ["json"])
+    static let sort: Setting<SessionList.Order> = Setting(
+        "sort", .choice, "name|age|state|size",
+        help: "Order: by name, youngest first, by state, or largest output first", default: "name")
+    static let watch = Flag(
+        "watch", help: "Show the table again whenever it changes", excludes: ["json", "quiet"])
+}
+
 /// Lists sessions; changes nothing.
 func runList(_ context: Context) throws(CommandFailure) -> Int32 {
     let choice = try ListChoice(context.arguments)
-    if context.arguments.flag("watch") { return try watchList(choice, context) }
-    let isJSON = context.arguments.flag("json")
-    let isQuiet = context.arguments.flag("quiet")
+    if context.arguments[ListOptions.watch] { return try watchList(choice, context) }
+    let isJSON = context.arguments[Shared.json]
+    let isQuiet = context.arguments[ListOptions.quiet]
     guard let directory = try context.openDirectory() else {
         if !isJSON && !isQuiet { printError(choice.emptyText(try context.directoryPath())) }
         return ExitStatus.done
@@ -36,20 +83,16 @@ struct ListChoice {
     private var includesEnded: Bool
     private var states: [SessionState] = []
     private var labels: [WantedLabel] = []
-    private var order: SessionList.Order?
+    private let order: SessionList.Order
     /// Whether ids are all that is asked for.
     private let needsStatus: Bool
 
     init(_ arguments: ParsedArguments) throws(CommandFailure) {
-        includesEnded = arguments.flag("all")
-        isCut = !arguments.flag("no-trunc")
-        for label in arguments.values("label") { labels.append(WantedLabel(label.bytes[...])) }
-        if let sort = arguments.value("sort") {
-            if sort.equals("age") { order = .age }
-            if sort.equals("state") { order = .state }
-            if sort.equals("size") { order = .size }
-        }
-        for filter in arguments.values("filter") {
+        includesEnded = arguments[ListOptions.all]
+        isCut = !arguments[ListOptions.noTrunc]
+        for label in arguments[ListOptions.label] { labels.append(WantedLabel(label.bytes[...])) }
+        order = arguments[ListOptions.sort]
+        for filter in arguments[ListOptions.filter] {
             if filter.bytes.starts(with: "label=".utf8) {
                 labels.append(WantedLabel(filter.bytes[6...]))
             } else if filter.bytes.starts(with: "state=".utf8),
@@ -64,7 +107,7 @@ struct ListChoice {
         }
         // Who asks for what has ended wants to see it.
         if states.contains(where: { $0.isFinal }) { includesEnded = true }
-        needsStatus = !arguments.flag("quiet") || order != nil || !states.isEmpty || !labels.isEmpty
+        needsStatus = !arguments[ListOptions.quiet] || order != .name || !states.isEmpty || !labels.isEmpty
     }
 
     /// Which directory had nothing to list.
@@ -93,7 +136,7 @@ struct ListChoice {
             }
         }
         if !states.isEmpty || !labels.isEmpty { list.keep(states, labels) }
-        if let order { list.sort(by: order) }
+        list.sort(by: order)
         return list
     }
 

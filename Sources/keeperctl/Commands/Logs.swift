@@ -1,6 +1,66 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var logs: Command {
+        Command("logs", run: runLogs) {
+            CommandSpec(
+                $0, summary: "Print what a session has written",
+                description: [
+                    "Reads the journal files, so it works for ended sessions and disturbs no live one. Output that the "
+                        + "journal no longer holds is reported with its size on stderr.",
+                    "Of several sessions each line begins with the session's ID. They come one after the other; with "
+                        + "--follow, as they are written.",
+                    "With --json each line of output is an event, as keeper-sessions(5) describes them; the last event of "
+                        + "each session is its state.",
+                ],
+                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+                groups: [
+                    OptionGroup(
+                        "Options",
+                        [
+                            LogsOptions.follow, LogsOptions.stderr, LogsOptions.all, LogsOptions.json,
+                            LogsOptions.timestamps, LogsOptions.previous,
+                        ]),
+                    OptionGroup(
+                        "Which part",
+                        [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
+                ],
+                examples: [
+                    ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
+                    ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
+                    ExampleSpec(
+                        "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
+                ], exitStatuses: [Shared.done, Shared.noSession])
+        }
+    }
+}
+
+/// The options of `logs`.
+enum LogsOptions {
+    static let follow = Flag("follow", short: "f", help: "Go on with new output until the session ends")
+    static let stderr = Flag("stderr", help: "Print stderr instead of stdout", excludes: ["all"])
+    static let all = Flag("all", help: "Print both, merged by time")
+    static let json = Flag(
+        "json", help: "Print stream events, of both streams unless --stderr is given",
+        excludes: ["timestamps"])
+    static let timestamps = Flag("timestamps", short: "t", help: "Begin each line with its time")
+    static let previous = Flag(
+        "previous", help: "Print the output of the session before this one under the ID")
+    static let tail: Option<Int> = Option(
+        "tail", short: "n", .integer(min: 0, max: Int.max), "N", help: "Only the last N lines",
+        excludes: ["from"])
+    static let since: Option<Moment> = Option(
+        "since", .moment, "TIME", help: "Only lines of this time or later: 10m (ago) or 2026-01-31T12:00:00Z",
+        excludes: ["from"])
+    static let until: Option<Moment> = Option(
+        "until", .moment, "TIME", help: "Only lines of this time or before", excludes: ["follow"])
+    static let from: Option<Argument> = Option(
+        "from", .string, "POSITION",
+        help: "Start at this byte of the stream, or at a cursor INSTANCE:STDOUT:STDERR",
+        describedDefault: "the oldest output")
+}
+
 /// `logs`: copies journals of sessions from their files.
 func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
     if context.arguments.flag("json") { return try runLogEvents(context) }

@@ -106,10 +106,11 @@ final class OptionFile {
                 name.append(byte)
             }
         }
-        var spec = Commands.spawn.option(long: name)
+        let command = Command.spawn.entry.spec
+        var spec = command.option(long: name)
         if spec == nil, name.last == UInt8(ascii: "s") {
             name.removeLast()
-            spec = Commands.spawn.option(long: name)
+            spec = command.option(long: name)
         }
         guard let spec else { return nil }
         // About waiting for a session, not about what it is.

@@ -1,6 +1,36 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var peek: Command {
+        Command("peek", run: runPeek) {
+            CommandSpec(
+                $0, summary: "Print the last lines of a session, or what its terminal shows",
+                description: [
+                    "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
+                        + "changes nothing, and waits for nothing.",
+                    "Of a session with a terminal (spawn --tty) it prints what is to be seen there now, as plain text: the "
+                        + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
+                        + "program has not drawn again since then is missing.",
+                ],
+                operands: [Shared.oneSession],
+                groups: [OptionGroup("Options", [PeekOptions.lines])],
+                examples: [
+                    ExampleSpec("keeperctl peek build", "Shows how far the build is."),
+                    ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
+                ], exitStatuses: [Shared.done, Shared.noSession])
+        }
+    }
+}
+
+/// The options of `peek`.
+enum PeekOptions {
+    static let lines: Option<Int> = Option(
+        "lines", short: "n", .integer(min: 1, max: 1_000_000), "N",
+        help: "Print this many; of a terminal, the last of those on the screen",
+        describedDefault: "10, or the screen")
+}
+
 /// `peek`: prints the last lines of a session, or what its terminal shows.
 func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionID(context.arguments.operands[0])
@@ -10,13 +40,13 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     do throws(SystemError) {
         if let size = SessionStatus.screenSize(in: folder) {
             // A program's own screen may be as high as it likes.
-            let limit = context.arguments.integer("lines") ?? size.rows
+            let limit = context.arguments[PeekOptions.lines] ?? size.rows
             let screen = try ScreenTail(in: folder, size).filter.screen
             context.output.write(screen?.text(rows: limit) ?? [])
             context.output.flush()
             return ExitStatus.done
         }
-        follower = try lastLines(context.arguments.integer("lines") ?? 10, folder)
+        follower = try lastLines(context.arguments[PeekOptions.lines] ?? 10, folder)
     } catch {
         throw CommandFailure(concat("peek ", id.string), error)
     }

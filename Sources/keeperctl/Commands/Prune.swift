@@ -1,10 +1,44 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var prune: Command {
+        Command("prune", run: runPrune) {
+            CommandSpec(
+                $0, summary: "Remove the files of ended sessions",
+                description: [
+                    "Removes journals, events, status and logs of sessions that have ended, and logs of sessions that "
+                        + "left nothing else; never anything of a live one. Prints each ID and the bytes it freed."
+                ],
+                groups: [
+                    OptionGroup("Options", [PruneOptions.older, PruneOptions.keep, PruneOptions.dryRun])
+                ],
+                examples: [
+                    ExampleSpec("keeperctl prune --older 7d", "Removes what ended more than a week ago."),
+                    ExampleSpec(
+                        "keeperctl prune --keep 20 --dry-run", "Shows what is there besides the last twenty."),
+                ],
+                exitStatuses: [
+                    Shared.done, ExitStatusSpec("1", "Something could not be removed."),
+                    ExitStatusSpec("5", "Another process is busy with a session."),
+                ])
+        }
+    }
+}
+
+/// The options of `prune`.
+enum PruneOptions {
+    static let older: Option<Int64> = Option(
+        "older", .duration, "DURATION", help: "Only those that ended longer ago than this")
+    static let keep: Option<Int> = Option(
+        "keep", .integer(min: 0, max: 1_000_000), "N", help: "Keep this many of those that ended last")
+    static let dryRun = Flag("dry-run", help: "Print what would be removed, and remove nothing")
+}
+
 /// Removes the files of sessions that have ended.
 func runPrune(_ context: Context) throws(CommandFailure) -> Int32 {
     guard let directory = try context.openDirectory() else { return ExitStatus.done }
-    let isDry = context.arguments.flag("dry-run")
+    let isDry = context.arguments[PruneOptions.dryRun]
     var remains: [Remains] = []
     do throws(SystemError) {
         let census = try Census(of: directory.descriptor, [.sidecar, .folder, .previousFolder, .log])
@@ -46,7 +80,7 @@ func runPrune(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// Leaves those that the options name, in the order of their ids.
 private func choose(_ remains: inout [Remains], _ arguments: ParsedArguments) {
-    if let count = arguments.integer("keep") {
+    if let count = arguments[PruneOptions.keep] {
         // What is only a log counts for nothing.
         var keys: [SortKey] = []
         for (index, found) in remains.enumerated() where found.hasFolder {
@@ -56,7 +90,7 @@ private func choose(_ remains: inout [Remains], _ arguments: ParsedArguments) {
         for key in keys.prefix(count) { remains[key.index].isKept = true }
         remains.removeAll { $0.isKept }
     }
-    if let age = arguments.duration("older") {
+    if let age = arguments[PruneOptions.older] {
         let last = Timestamp.now().nanoseconds - age
         remains.removeAll { $0.endedAt > last }
     }

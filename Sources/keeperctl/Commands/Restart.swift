@@ -1,6 +1,51 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var restart: Command {
+        Command("restart", run: runRestart) {
+            CommandSpec(
+                $0, summary: "Start the commands of sessions anew",
+                description: [
+                    "Ends each command as 'kill' would and starts it again, in the same session: output goes on where it was, and "
+                        + "writers wait meanwhile. Returns when all have been started."
+                ],
+                operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+                examples: [
+                    ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")
+                ], exitStatuses: changeStatuses)
+        }
+    }
+}
+
+extension Command {
+    static var pause: Command {
+        Command("pause", run: runPause) {
+            CommandSpec(
+                $0, summary: "Stop the processes of sessions where they are",
+                description: [
+                    "All processes of the command's group get STOP; what is sent to the session waits."
+                ],
+                operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+                examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
+                exitStatuses: changeStatuses)
+        }
+    }
+}
+
+extension Command {
+    static var resume: Command {
+        Command("resume", run: runResume) {
+            CommandSpec(
+                $0, summary: "Let the processes of paused sessions go on",
+                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+                groups: [changeOptions],
+                examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
+                exitStatuses: changeStatuses)
+        }
+    }
+}
+
 /// Starts the commands of sessions anew.
 func runRestart(_ context: Context) throws(CommandFailure) -> Int32 { try change("restart", context) }
 
@@ -10,34 +55,28 @@ func runPause(_ context: Context) throws(CommandFailure) -> Int32 { try change("
 /// Lets the processes of sessions go on.
 func runResume(_ context: Context) throws(CommandFailure) -> Int32 { try change("resume", context) }
 
-/// Lets live sessions go on under another binary of the keeper, by default the one beside this program.
-func runUpgrade(_ context: Context) throws(CommandFailure) -> Int32 {
-    let given = context.arguments.value("path")?.bytes ?? Array(keeperPath().utf8)
-    let path = absolutePath(given)
-    if access(String(decoding: path, as: UTF8.self), X_OK) != 0 {
-        throw CommandFailure(
-            ExitStatus.failed,
-            concat(
-                quoted(path), " can't be executed: ", errorText(csys_errno()),
-                "; name the new keeper with --path"))
-    }
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("path")
-    json.string(utf8: path)
-    json.endObject()
-    return try change("upgrade", context, parameters: json.bytes) { id, result in
-        context.output.write(concat(id.string, " ", result["version"]?.stringValue ?? "", "\n"))
-        context.output.flush()
-    }
+private var changeOptions: OptionGroup {
+    OptionGroup("Options", [changeTimeout])
 }
 
-/// Asks all of them, and then waits for each.
-private func change(
-    _ method: StaticString, _ context: Context, parameters: [UInt8] = Array("{}".utf8),
+private var changeStatuses: [ExitStatusSpec] {
+    [
+        Shared.done, ExitStatusSpec("1", "The session is in a state that doesn't allow it."),
+        Shared.noSession, Shared.timedOut,
+    ]
+}
+
+/// Of ``change(_:_:parameters:whenDone:)``.
+var changeTimeout: Option<Int64> {
+    Shared.timeout.explained("Stop waiting after this time; what was asked for goes on")
+}
+
+/// Asks the sessions that the operands name, or all live ones, and then waits for each.
+func change(
+    _ method: StaticString, _ context: Context, all isAll: Bool = false,
+    parameters: [UInt8] = Array("{}".utf8),
     whenDone: (SessionID, JSONValue) -> Void = { _, _ in }
 ) throws(CommandFailure) -> Int32 {
-    let isAll = equalUTF8(method.description, "upgrade") && context.arguments.flag("all")
     if isAll, try context.openDirectory() == nil { return ExitStatus.done }
     var ids = isAll ? [] : try context.sessionIDs()
     let directory = isAll ? try context.makeDirectory() : try context.directory(of: ids[0])

@@ -1,6 +1,38 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var sendKeys: Command {
+        Command("send-keys", run: runSendKeys) {
+            CommandSpec(
+                $0, summary: "Type at a session's terminal",
+                description: [
+                    "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
+                        + "Insert, Delete or F1 to F12, or a character behind C- (control) or M- (meta); C-, M- and S- "
+                        + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
+                ],
+                operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],
+                groups: [
+                    OptionGroup(
+                        "Options",
+                        [SendKeysOptions.literal])
+                ],
+                examples: [
+                    ExampleSpec("keeperctl send-keys shell 'make test' Enter", "Types a command."),
+                    ExampleSpec("keeperctl send-keys editor Escape :wq Enter", "Leaves vi."),
+                ],
+                exitStatuses: [
+                    Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
+                ])
+        }
+    }
+}
+
+/// The options of `send-keys`.
+enum SendKeysOptions {
+    static let literal = Flag("literal", short: "l", help: "Type everything as it is: no names of keys")
+}
+
 /// `send-keys`: types at a session's terminal.
 func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
@@ -10,7 +42,7 @@ func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
     try client.commandResult(of: id)
     var bytes: [UInt8] = []
     for operand in arguments.operands.dropFirst() {
-        if !arguments.flag("literal"), let key = Key(operand.bytes) {
+        if !arguments[SendKeysOptions.literal], let key = Key(operand.bytes) {
             bytes += key.bytes(application: key.isCursor && hasApplicationKeys(id, in: directory))
         } else {
             bytes += operand.bytes

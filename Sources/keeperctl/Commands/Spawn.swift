@@ -1,15 +1,56 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var spawn: Command {
+        Command("spawn", run: runSpawn) {
+            CommandSpec(
+                $0, summary: "Start a command as a session and return",
+                description: [
+                    "Prints the session's ID, a short random one if none is given. The session lives on when the "
+                        + "caller, its terminal or its service ends."
+                ],
+                operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
+                groups: [
+                    OptionGroup(
+                        "Waiting",
+                        [SpawnOptions.wait, Shared.timeout.explained("Stop waiting after this time")]),
+                    EnvironmentOptions.group,
+                ] + SessionOptions.groups + [UnitOptions.group()],
+                examples: [
+                    ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
+                    ExampleSpec(
+                        "id=$(keeperctl spawn --rm --env TZ=UTC -- jq --unbuffered -c .)",
+                        "Starts jq under a random ID and leaves no files when it ends."),
+                ],
+                exitStatuses: [
+                    ExitStatusSpec("0", "The command runs."),
+                    ExitStatusSpec("1", "It could not be started."),
+                    ExitStatusSpec("4", "Timed out; the session goes on."),
+                    ExitStatusSpec("5", "A session of this ID is already running."),
+                ])
+        }
+    }
+}
+
+/// The options of `spawn`.
+enum SpawnOptions {
+    enum Goal: String, CaseIterable { case started, ready, none }
+
+    static let wait: Setting<Goal> = Setting(
+        "wait", .choice, "started|ready|none",
+        help: "Return when the command runs, when it is ready, or at once", default: "started")
+}
+
 /// `spawn`: starts a session and prints its id.
 func runSpawn(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
-    let wait = arguments.value("wait") ?? Argument("started")
-    let deadline = arguments.duration("timeout").map { monotonicNow() + $0 }
+    let wait = arguments[SpawnOptions.wait]
+    let deadline = context.deadline
     let starter = try SessionStarter(
-        context, isWaitedFor: !wait.equals("none"), removesFiles: arguments.flag("rm"))
+        context, isWaitedFor: wait != .none, removesFiles: arguments[SessionOptions.removesFiles])
     let keeper = try starter.start(deadline: deadline)
-    if wait.equals("ready") { try awaitReady(keeper, deadline: deadline) }
+    if wait == .ready { try awaitReady(keeper, deadline: deadline) }
     context.output.write(concat(keeper.id.string, "\n"))
     context.output.flush()
     return ExitStatus.done

@@ -1,6 +1,37 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var stats: Command {
+        Command("stats", run: runStats) {
+            CommandSpec(
+                $0, summary: "Show what sessions use: processor, memory, descriptors, input and output",
+                description: [
+                    "Sums over each session's processes, the command and all its descendants, and over all sessions. "
+                        + "100 % is one processor. READ and WRITTEN count what passed through read and write calls of "
+                        + "the processes that run, whatever they read and wrote; '-' is what can't be found out. "
+                        + "In JSON the sums are a line with \"total\":true."
+                ],
+                operands: [OperandSpec("ID", .sessionID, .any)],
+                groups: [OptionGroup("Options", [Shared.json, StatsOptions.noStream])],
+                examples: [
+                    ExampleSpec("keeperctl stats", "Shows all sessions, every second."),
+                    ExampleSpec(
+                        "keeperctl stats --no-stream --json calc", "Measures one session once, for a program."
+                    ),
+                ],
+                exitStatuses: [
+                    Shared.done, ExitStatusSpec("1", "A session is over already."), Shared.noSession,
+                ])
+        }
+    }
+}
+
+/// The options of `stats`.
+enum StatsOptions {
+    static let noStream = Flag("no-stream", help: "Print once instead of every second")
+}
+
 /// What sessions use, once or every second.
 func runStats(_ context: Context) throws(CommandFailure) -> Int32 {
     let ids = try context.sessionIDs()
@@ -48,8 +79,8 @@ private let interval: Int64 = .seconds(1)
 private func stream(
     _ sampler: SessionSampler, _ context: Context, until isOver: () -> Bool
 ) throws(SystemError) -> Bool {
-    let isJSON = context.arguments.flag("json")
-    let isOnce = context.arguments.flag("no-stream")
+    let isJSON = context.arguments[Shared.json]
+    let isOnce = context.arguments[StatsOptions.noStream]
     let isTerminal = isatty(STDOUT_FILENO) == 1
     let reader = try FileDescriptor.duplicate(ofNumber: STDOUT_FILENO)
     // A share of a processor needs two looks.

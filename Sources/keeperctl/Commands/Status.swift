@@ -1,33 +1,31 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var status: Command {
+        Command("status", run: runStatus) {
+            CommandSpec(
+                $0, summary: "Show the state of a session",
+                description: ["Works for live sessions and for ended ones whose files are still there."],
+                operands: [Shared.oneSession], groups: [OptionGroup("Options", [Shared.json])],
+                examples: [
+                    ExampleSpec("keeperctl status calc", "Shows state, processes, labels and streams."),
+                    ExampleSpec("keeperctl status --json calc | jq .state", "Prints the state alone."),
+                ], exitStatuses: [Shared.done, Shared.noSession])
+        }
+    }
+}
+
 /// Shows the state of one session, live or over.
 func runStatus(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionIDs()[0]
     let directory = try context.directory(of: id)
-    context.output.write(try statusCard(id, in: directory, isJSON: context.arguments.flag("json")))
+    context.output.write(try statusCard(id, in: directory, isJSON: context.arguments[Shared.json]))
     context.output.flush()
     return ExitStatus.done
 }
 
-/// Prints the status objects of sessions, live or over.
-func runInspect(_ context: Context) throws(CommandFailure) -> Int32 {
-    var status = ExitStatus.done
-    for id in try context.sessionIDs() {
-        do throws(CommandFailure) {
-            let directory = try context.directory(of: id)
-            context.output.write(try statusCard(id, in: directory, isJSON: true))
-        } catch {
-            // The others are still wanted.
-            printError(error.text)
-            status = error.status
-        }
-    }
-    context.output.flush()
-    return status
-}
-
-private func statusCard(
+func statusCard(
     _ id: SessionID, in directory: borrowing SessionsDirectory, isJSON: Bool
 ) throws(CommandFailure) -> [UInt8] {
     var card = StatusCard(id, isJSON: isJSON)

@@ -1,11 +1,57 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var sync: Command {
+        Command("sync", run: runSync) {
+            CommandSpec(
+                $0, summary: "Make the executable files of a directory sessions",
+                description: [
+                    "Each executable file in DIR becomes a session of the same name: those that don't run are started, sessions "
+                        + "whose file is gone are stopped, those whose file has changed are restarted, and nothing else moves. "
+                        + "Sessions that sync did not start are left alone; it knows its own by their label sync.dir.",
+                    "NAME.json beside a file holds an object of spawn's options for it: \"args\" (an array), \"env\" and \"labels\" "
+                        + "(objects), and all others by their names, like \"cwd\" or \"journalSize\". Paths in it are relative to "
+                        + "DIR, where the sessions run.",
+                ],
+                operands: [OperandSpec("DIR", .path)],
+                groups: [
+                    OptionGroup(
+                        "Options",
+                        [
+                            SyncOptions.watch,
+                            WatchOptions.debounce,
+                            SyncOptions.dryRun,
+                            Shared.json,
+                        ])
+                ],
+                examples: [
+                    ExampleSpec(
+                        "keeperctl sync workers", "Starts, stops and restarts what is necessary, once."),
+                    ExampleSpec(
+                        "keeperctl spawn workers -- keeperctl sync --watch \"$PWD/workers\"",
+                        "Follows the directory for good, in a session of its own."),
+                ],
+                exitStatuses: [
+                    Shared.done,
+                    ExitStatusSpec("1", "Something could not be done for a session; the others are done."),
+                    ExitStatusSpec("5", "A session of the same name runs that sync did not start."),
+                ])
+        }
+    }
+}
+
+/// The options of `sync`.
+enum SyncOptions {
+    static let watch = Flag("watch", help: "Go on, and do it again whenever DIR changes")
+    static let dryRun = Flag("dry-run", help: "Print what would be done, and do nothing", excludes: ["watch"])
+}
+
 /// `sync`: makes the executable files of a directory sessions, once or for good.
 func runSync(_ context: Context) throws(CommandFailure) -> Int32 {
     let name = context.arguments.operands[0].bytes
     let sync = Sync(context, WorkerDirectory(name, sessionsPath: try context.directoryPath()))
-    if context.arguments.flag("watch") { return try sync.follow(name) }
+    if context.arguments[SyncOptions.watch] { return try sync.follow(name) }
     try sync.pass()
     return sync.status
 }
@@ -25,7 +71,7 @@ private final class Sync {
         self.context = context
         self.place = place
         report = ActionReport(context)
-        isDry = context.arguments.flag("dry-run")
+        isDry = context.arguments[SyncOptions.dryRun]
     }
 
     /// The first failure's.
@@ -40,7 +86,7 @@ private final class Sync {
         let signals = try EndSignals()
         try pass()
         report.watching(tree)
-        var quiet = QuietTime(context.arguments.duration("debounce") ?? 0)
+        var quiet = QuietTime(context.arguments[WatchOptions.debounce])
         let set = PollSet()
         while true {
             set.clear()
@@ -215,7 +261,8 @@ private final class Sync {
             do throws(CommandFailure) {
                 if !isDry {
                     let starter = try SessionStarter(
-                        context, isWaitedFor: true, removesFiles: context.arguments.flag("rm"))
+                        context, isWaitedFor: true,
+                        removesFiles: context.arguments[SessionOptions.removesFiles])
                     _ = try starter.start(deadline: nil)
                 }
                 report.done(isReplaced ? "restarted" : "started", worker.id, isDry: isDry)

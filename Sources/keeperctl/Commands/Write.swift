@@ -1,18 +1,70 @@
 import CSystem
 import KeeperShared
 
+extension Command {
+    static var write: Command {
+        Command("write", run: runWrite) {
+            CommandSpec(
+                $0, summary: "Send lines to a session's standard input",
+                description: [
+                    "Each LINE is sent with a line feed behind it; without LINE, standard input is sent, of any length. "
+                        + "Returns when every line is in the command's input pipe.",
+                    "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
+                        + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
+                        + "again, and a message says so.",
+                ],
+                operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
+                groups: [
+                    OptionGroup(
+                        "Options",
+                        [
+                            WriteOptions.attempts,
+                            Shared.timeout.explained("Stop waiting for the receipt after this time"),
+                            WriteOptions.noReceipt, WriteOptions.key,
+                        ])
+                ],
+                examples: [
+                    ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
+                    ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
+                    ExampleSpec(
+                        "keeperctl write --key order-17 import '{\"order\":17}'",
+                        "Sends a line that must not arrive twice."),
+                ],
+                exitStatuses: [
+                    ExitStatusSpec("0", "Every line is delivered."),
+                    ExitStatusSpec("1", "Refused: the error says how many lines were delivered."),
+                    Shared.noSession, Shared.timedOut,
+                    ExitStatusSpec(
+                        "6", "The session ended before it gave a receipt: lines may be delivered or not."),
+                ])
+        }
+    }
+}
+
+/// The options of `write`.
+enum WriteOptions {
+    static let attempts: Setting<Int> = Setting(
+        "attempts", .integer(min: 1, max: 1_000), "N",
+        help: "Try this often to connect; what may have been taken is never sent twice", default: "3")
+    static let noReceipt = Flag("no-receipt", help: "Return when the lines are sent, not delivered")
+    static let key: Option<Argument> = Option(
+        "key", .string, "KEY",
+        help: "Send one line, unless one with this key is among the last 1,024 that the session took",
+        excludes: ["no-receipt"])
+}
+
 /// `write`: sends lines, or standard input, and waits for the receipt.
 func runWrite(_ context: Context) throws(CommandFailure) -> Int32 {
     let arguments = context.arguments
     let id = try context.sessionID(arguments.operands[0])
-    let limit = arguments.duration("timeout")
+    let limit = arguments[Shared.timeout]
     let deadline = limit.map { monotonicNow() + min($0, .seconds(1 << 30)) }
     guard let directory = try context.openDirectory() else {
         throw .noSession(id, in: try context.directoryPath())
     }
-    if let key = arguments.value("key") { return try writeOnce(key, id, in: directory, context) }
+    if let key = arguments[WriteOptions.key] { return try writeOnce(key, id, in: directory, context) }
     let socket = try connectInput(
-        SessionNames(id), in: directory, attempts: arguments.integer("attempts") ?? 3, deadline: deadline)
+        SessionNames(id), in: directory, attempts: arguments[WriteOptions.attempts], deadline: deadline)
     let lines = arguments.operands.dropFirst()
     let what = concat("write to ", id.string)
     let client: InputClient
@@ -29,7 +81,7 @@ func runWrite(_ context: Context) throws(CommandFailure) -> Int32 {
             try client.sendAll(bytes)
         }
     } catch { throw CommandFailure(what, error) }
-    let wantsReceipt = !arguments.flag("no-receipt")
+    let wantsReceipt = !arguments[WriteOptions.noReceipt]
     client.completesLastLine = !wantsReceipt
     try drive(client, wantsReceipt: wantsReceipt, deadline: deadline, what)
     guard let outcome = client.outcome else { return ExitStatus.done }

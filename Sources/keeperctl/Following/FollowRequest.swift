@@ -20,9 +20,9 @@ final class FollowRequest: StreamPlaces {
     init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
         ids = try context.sessionIDs()
-        metricsInterval = arguments.duration("metrics")
-        for label in arguments.values("label") { labels.append(WantedLabel(label.bytes[...])) }
-        if (ids.isEmpty ? 0 : 1) + (arguments.flag("all") ? 1 : 0) + (labels.isEmpty ? 0 : 1) != 1 {
+        metricsInterval = arguments[FollowOptions.metrics]
+        for label in arguments[FollowOptions.label] { labels.append(WantedLabel(label.bytes[...])) }
+        if (ids.isEmpty ? 0 : 1) + (arguments[FollowOptions.all] ? 1 : 0) + (labels.isEmpty ? 0 : 1) != 1 {
             throw CommandFailure(
                 ExitStatus.badUsage,
                 "follow takes either IDs or --all or --label NAME=VALUE, one kind of them")
@@ -30,7 +30,7 @@ final class FollowRequest: StreamPlaces {
         if let metricsInterval, metricsInterval < .milliseconds(100) {
             throw CommandFailure(ExitStatus.badUsage, "--metrics takes 100ms or more")
         }
-        for from in arguments.values("from") { try add(from) }
+        for from in arguments[FollowOptions.from] { try add(from) }
     }
 
     /// `oldest`, `now`, `CURSOR` or `ID=CURSOR`.

@@ -12,19 +12,20 @@ final class LogRange {
 
     init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
-        tail = arguments.integer("tail")
-        from = arguments.value("from")
-        follows = arguments.flag("follow")
+        tail = arguments[LogsOptions.tail]
+        from = arguments[LogsOptions.from]
+        follows = arguments[LogsOptions.follow]
         let now = Timestamp.now()
-        since = try moment("since", arguments, now)
-        until = try moment("until", arguments, now)
+        since = arguments[LogsOptions.since]?.time(at: now)
+        until = arguments[LogsOptions.until]?.time(at: now)
         if let since, let until, since > until {
             throw CommandFailure(ExitStatus.badUsage, "--since is later than --until: nothing lies between")
         }
         if from != nil, arguments.operands.count > 1 {
             throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
         }
-        let isOfBoth = arguments.flag("all") || (arguments.flag("json") && !arguments.flag("stderr"))
+        let isOfBoth =
+            arguments[LogsOptions.all] || (arguments[LogsOptions.json] && !arguments[LogsOptions.stderr])
         if let from, decimal(from.bytes) == nil || isOfBoth, Cursor(from.bytes) == nil {
             throw CommandFailure(
                 ExitStatus.badUsage,
@@ -90,20 +91,6 @@ final class LogRange {
     /// What to say when ``apply(to:in:)`` returned false.
     static let otherSession: StaticString =
         "the cursor is of another session under this ID; starting with this one's oldest output"
-}
-
-/// The moment that an option names, in ns since 1970: so long ago, or an RFC 3339 time; nil without the option.
-func moment(
-    _ option: String, _ arguments: ParsedArguments, _ now: Timestamp
-) throws(CommandFailure) -> Int64? {
-    guard let value = arguments.value(option) else { return nil }
-    if let ago = arguments.duration(option) { return now.nanoseconds - ago }
-    if let moment = Timestamp(rfc3339: value.text) { return moment.nanoseconds }
-    throw CommandFailure(
-        ExitStatus.badUsage,
-        concat(
-            "--", option, " ", quoted(value.bytes),
-            " is not a time such as 10m (ago) or 2026-01-31T12:00:00Z"))
 }
 
 /// One stream's lines, counted back from the end.

@@ -9,7 +9,7 @@ struct Context {
     /// Where the sessions are, whether it exists or not.
     @inline(never) func directoryPath() throws(CommandFailure) -> String {
         do throws(SessionsDirectoryError) {
-            return try SessionsDirectory.resolve(option: arguments.value("sessions-dir")?.text)
+            return try SessionsDirectory.resolve(option: arguments[SessionOptions.directory]?.text)
         } catch {
             throw CommandFailure(ExitStatus.badUsage, error.text)
         }

@@ -19,7 +19,8 @@ final class SessionList {
     }
 
     /// How ``sort(by:)`` orders; each falls back to the id.
-    enum Order {
+    enum Order: String, CaseIterable {
+        case name
         /// The youngest first.
         case age
         case state
@@ -117,10 +118,12 @@ final class SessionList {
 
     /// Orders the rows, which are in the order of their ids.
     func sort(by order: Order) {
+        if order == .name { return }
         var keys: [SortKey] = []
         for (index, row) in rows.enumerated() {
             let key: Int64
             switch order {
+            case .name: key = 0
             case .age: key = -(row.startedAt?.nanoseconds ?? 0)
             case .state: key = row.state.rank
             case .size: key = -Int64(row.outputSize)

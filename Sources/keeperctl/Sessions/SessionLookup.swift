@@ -64,7 +64,7 @@ extension Context {
     }
 
     /// The moment on the monotonic clock at which `--timeout` is over; nil without it.
-    var deadline: Int64? { arguments.duration("timeout").map { monotonicNow() + $0 } }
+    var deadline: Int64? { arguments[Shared.timeout].map { monotonicNow() + $0 } }
 }
 
 /// Lets this process hold a descriptor for each of many sessions.

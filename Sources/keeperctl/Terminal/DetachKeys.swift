@@ -2,13 +2,18 @@ import KeeperShared
 
 /// Looks for the keys that end an attachment in what is typed.
 struct DetachKeys {
+    static let option: Setting<Argument> = Setting(
+        "detach-keys", .string, "KEYS",
+        help: "Leave when these are typed: letters or ctrl-LETTER, with commas between, or none",
+        default: "ctrl-p,ctrl-q")
+
     private let keys: [UInt8]
     /// How many of them have been typed, and held back.
     private var matched = 0
 
     /// Those of `--detach-keys`, or the usual ones.
     init(_ context: Context) throws(CommandFailure) {
-        let given = context.arguments.value("detach-keys")?.bytes ?? Array("ctrl-p,ctrl-q".utf8)
+        let given = context.arguments[DetachKeys.option].bytes
         guard let keys = DetachKeys(given) else {
             throw CommandFailure(
                 ExitStatus.badUsage,

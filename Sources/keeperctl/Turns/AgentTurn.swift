@@ -44,11 +44,11 @@ final class AgentTurn {
     init(_ exchange: Exchange, _ output: TurnOutput, _ arguments: ParsedArguments) throws(CommandFailure) {
         self.exchange = exchange
         self.output = output
-        echoTimeout = arguments.duration("echo-timeout") ?? 0
-        silenceTimeout = arguments.duration("silence-timeout") ?? 0
+        echoTimeout = arguments[TurnOptions.echoTimeout]
+        silenceTimeout = arguments[TurnOptions.silenceTimeout]
         var isBusy = false
         do throws(SystemError) {
-            if let lock = try TurnLock.take(in: exchange.folder, waiting: arguments.flag("wait")) {
+            if let lock = try TurnLock.take(in: exchange.folder, waiting: arguments[TurnOptions.wait]) {
                 self.lock = lock
             } else {
                 isBusy = true

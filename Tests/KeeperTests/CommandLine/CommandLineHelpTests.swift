@@ -59,15 +59,15 @@ import keeperctl
     @Test func longNamesPushTheirMeaningDown() {
         let table = ProgramSpec(
             root: CommandSpec(
-                "tool", summary: "Try",
+                CommandName("tool"), summary: "Try",
                 groups: [
                     OptionGroup(
                         "Options",
                         [
-                            OptionSpec(flag: "a", short: "a", help: "One two"),
-                            OptionSpec(
+                            Flag("a", short: "a", help: "One two"),
+                            Setting(
                                 "a-very-long-name", .string, "AND-A-LONG-VALUE", help: "Three",
-                                default: .value("4")),
+                                default: "4"),
                         ])
                 ], examples: [ExampleSpec("tool", "Runs.")]),
             globalOptions: [])

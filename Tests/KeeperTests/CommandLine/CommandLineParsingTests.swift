@@ -21,14 +21,14 @@ import keeperctl
     @Test func shortFlagsAreBundledAndEndInAValue() throws {
         let table = ProgramSpec(
             root: CommandSpec(
-                "tool", summary: "Try",
+                CommandName("tool"), summary: "Try",
                 groups: [
                     OptionGroup(
                         "Options",
                         [
-                            OptionSpec(flag: "follow", short: "f", help: "Follow"),
-                            OptionSpec(flag: "quiet", short: "q", help: "Be quiet"),
-                            OptionSpec("number", short: "n", .integer(min: 0, max: 9), "N", help: "Count"),
+                            Flag("follow", short: "f", help: "Follow"),
+                            Flag("quiet", short: "q", help: "Be quiet"),
+                            Setting("number", short: "n", .integer(min: 0, max: 9), "N", help: "Count", default: "0"),
                         ])
                 ], examples: []),
             globalOptions: [SessionOptions.help])

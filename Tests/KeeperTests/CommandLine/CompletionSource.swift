@@ -55,7 +55,7 @@ enum CompletionSource: Equatable, Sendable {
 
     private init(_ kind: ValueKind, of program: ProgramSpec) {
         switch kind {
-        case .flag, .string, .duration, .size, .integer, .keyValue, .sessionID: self = .nothing
+        case .flag, .string, .moment, .duration, .size, .integer, .keyValue, .sessionID: self = .nothing
         case .stopSteps, .restartLimit, .resourceLimit, .terminalSize: self = .nothing
         case .readiness: self = .words(["delay:300ms", "output", "output:", "notify", "fd:3", "line:"])
         case .path: self = .files
@@ -84,7 +84,7 @@ extension CommandSpec {
 
     /// The options that help and completions show.
     var visibleOptions: [OptionSpec] {
-        groups.flatMap { $0.options }.filter { !$0.hidden }
+        groups.filter { !$0.isHidden }.flatMap { $0.options }
     }
 }
 

@@ -108,14 +108,12 @@ struct ManPage {
 
     private mutating func describe(_ command: CommandSpec) {
         page.paragraphs(command.description.isEmpty ? [command.summary + "."] : command.description)
-        for group in command.groups { options(group.title, group.options) }
+        for group in command.groups where !group.isHidden { options(group.title, group.options) }
     }
 
     private mutating func options(_ title: String, _ options: [OptionSpec]) {
-        let visible = options.filter { !$0.hidden }
-        if visible.isEmpty { return }
         page.macro("Ss", title)
-        optionList(visible)
+        optionList(options)
     }
 
     private mutating func optionList(_ options: [OptionSpec]) {

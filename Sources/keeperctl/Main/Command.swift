@@ -1,0 +1,20 @@
+import KeeperShared
+
+/// A command of `keeperctl`: what it is called, takes and means (its specification), and what it does.
+///
+/// Each is a constant in a file of its own in `Commands/`; the list of them is ``allCommands``.
+struct Command: Sendable {
+    /// Returns the exit status.
+    typealias Body = @Sendable (Context) throws(CommandFailure) -> Int32
+
+    let entry: CommandEntry
+    let run: Body
+
+    init(
+        _ name: String, aliases: [String] = [], run: @escaping Body,
+        _ makeSpec: @escaping @Sendable (CommandName) -> CommandSpec
+    ) {
+        entry = CommandEntry(CommandName(name, aliases: aliases), makeSpec)
+        self.run = run
+    }
+}

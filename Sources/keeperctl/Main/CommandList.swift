@@ -1,0 +1,40 @@
+import KeeperShared
+
+/// All commands, in the order in which the help shows them. A new one needs a file in `Commands/` and its name here.
+private var allCommands: [Command] {
+    [
+        .spawn, .run,
+        .write, .eof, .kill, .restart, .pause, .resume, .upgrade, .watch, .sync, .call, .turn,
+        .attach, .sendKeys, .resize,
+        .discover, .status, .wait, .logs, .follow, .peek, .stats, .top, .metrics,
+        .list, .inspect, .events, .label, .prune,
+        .exec, .doctor, .version, .help,
+    ]
+}
+
+/// Runs the command that the arguments are for, and returns the exit status.
+func run(_ arguments: ParsedArguments) throws(CommandFailure) -> Int32 {
+    let name = arguments.command.name
+    for command in allCommands where equalUTF8(command.entry.name.name, name) {
+        return try command.run(Context(arguments: arguments))
+    }
+    throw CommandFailure(ExitStatus.badUsage, concat("'", name, "' is not a command of this keeperctl"))
+}
+
+/// The table of `keeperctl`: parsing, help and everything else that must know the commands reads it.
+package var keeperctlTable: ProgramSpec {
+    ProgramSpec(
+        "keeperctl", summary: "Start sessions that outlive their starter, find them and talk to them",
+        globalOptions: [SessionOptions.directory, SessionOptions.help, SessionOptions.version],
+        entries: allCommands.map { $0.entry },
+        exitStatuses: [
+            ExitStatusSpec("0", "Done."),
+            ExitStatusSpec("1", "Failed."),
+            ExitStatusSpec("2", "Bad usage."),
+            ExitStatusSpec("3", "No such session."),
+            ExitStatusSpec("4", "Timed out."),
+            ExitStatusSpec("5", "Conflict: already running, or busy."),
+            ExitStatusSpec("6", "The outcome is unknown."),
+            ExitStatusSpec("7-10", "A turn went wrong: see turn."),
+        ])
+}

@@ -21,7 +21,7 @@ func runKeeperctl() -> Int32 {
     case .version: printVersion()
     case .run(let arguments):
         do throws(CommandFailure) {
-            return try run(arguments)
+            return try dispatch(arguments)
         } catch {
             printError(error.text)
             return error.status

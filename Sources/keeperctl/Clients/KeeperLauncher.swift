@@ -256,7 +256,7 @@ struct KeeperLauncher {
         if removesFiles { list.append("--rm") }
         if removesFiles, awaitsReader { list.append("--await-reader") }
         // `run` ends the command itself, unless it has been killed when the time is over.
-        if awaitsReader, given[SessionOptions.maximumRuntime] == nil, let limit = given[RunOptions.timeout],
+        if awaitsReader, given[SessionOptions.maximumRuntime] == nil, let limit = given[Shared.timeout],
             limit < .seconds(1 << 32)
         {
             list.append(concat("--max-runtime=", String(limit / .milliseconds(1) + 2000), "ms"))

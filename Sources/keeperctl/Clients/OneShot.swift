@@ -20,9 +20,9 @@ final class OneShot {
     static let patience: Int64 = .seconds(15)
 
     init(_ context: Context) throws(CommandFailure) {
-        showsOutput = !context.arguments[RunOptions.json]
+        showsOutput = !context.arguments[Shared.json]
         deadline = context.deadline
-        limit = context.arguments[RunOptions.timeout].map { formatDuration($0) } ?? ""
+        limit = context.arguments[Shared.timeout].map { formatDuration($0) } ?? ""
     }
 
     func prepare(_ set: PollSet) {

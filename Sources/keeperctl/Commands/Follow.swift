@@ -32,19 +32,6 @@ extension Command {
     }
 }
 
-/// The options of `follow`.
-enum FollowOptions {
-    static let all = Flag("all", help: "Follow all live sessions, and those to come")
-    static let label: RepeatedOption<Argument> = RepeatedOption(
-        "label", .keyValue, "NAME=VALUE", help: "Follow sessions that have this label, or get it")
-    static let from: RepeatedOption<Argument> = RepeatedOption(
-        "from", .string, "PLACE",
-        help: "Start at 'oldest', at 'now', or behind the event that had this cursor: CURSOR, or "
-            + "ID=CURSOR of one session among several", describedDefault: "the oldest output")
-    static let metrics: Option<Int64> = Option(
-        "metrics", .duration, "INTERVAL", help: "Tell what the sessions use, this often")
-}
-
 /// `follow`: tells what sessions write and how they are, as stream events, until nobody reads it.
 func runFollow(_ context: Context) throws(CommandFailure) -> Int32 {
     let request = try FollowRequest(context)

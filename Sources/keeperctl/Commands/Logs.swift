@@ -201,3 +201,32 @@ private final class LogRequest: FollowPurpose {
         return label
     }
 }
+
+extension LogRange {
+    convenience init(_ context: Context) throws(CommandFailure) {
+        let arguments = context.arguments
+        let from = arguments[LogsOptions.from]
+        let now = Timestamp.now()
+        let since = arguments[LogsOptions.since]?.time(at: now)
+        let until = arguments[LogsOptions.until]?.time(at: now)
+        if let since, let until, since > until {
+            throw CommandFailure(ExitStatus.badUsage, "--since is later than --until: nothing lies between")
+        }
+        if from != nil, arguments.operands.count > 1 {
+            throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
+        }
+        let isOfBoth =
+            arguments[LogsOptions.all] || (arguments[LogsOptions.json] && !arguments[LogsOptions.stderr])
+        if let from, decimal(from.bytes) == nil || isOfBoth, Cursor(from.bytes) == nil {
+            throw CommandFailure(
+                ExitStatus.badUsage,
+                concat(
+                    "--from ", quoted(from.bytes), " is not a ",
+                    isOfBoth ? "" : "position such as 4096 or a ",
+                    "cursor INSTANCE:STDOUT:STDERR"))
+        }
+        self.init(
+            tail: arguments[LogsOptions.tail], since: since, until: until, from: from,
+            follows: arguments[LogsOptions.follow])
+    }
+}

@@ -74,7 +74,7 @@ extension SessionStatus {
 private func lastLines(_ count: Int, _ folder: consuming FileDescriptor) throws(SystemError) -> Follower {
     let output = try FollowedOutput(STDOUT_FILENO, patient: true)
     let streams = [FollowedStream(.stdout, to: output), FollowedStream(.stderr, to: output)]
-    _ = try LogRange(lastLines: count).apply(to: streams, in: folder)
+    _ = try LogRange(tail: count).apply(to: streams, in: folder)
     var style = LineStyle()
     style.holdsLines = true
     style.keepsLines = true

@@ -47,13 +47,13 @@ extension Command {
 }
 
 /// Starts the commands of sessions anew.
-func runRestart(_ context: Context) throws(CommandFailure) -> Int32 { try change("restart", context) }
+func runRestart(_ context: Context) throws(CommandFailure) -> Int32 { try changeSessions("restart", context) }
 
 /// Stops the processes of sessions where they are.
-func runPause(_ context: Context) throws(CommandFailure) -> Int32 { try change("pause", context) }
+func runPause(_ context: Context) throws(CommandFailure) -> Int32 { try changeSessions("pause", context) }
 
 /// Lets the processes of sessions go on.
-func runResume(_ context: Context) throws(CommandFailure) -> Int32 { try change("resume", context) }
+func runResume(_ context: Context) throws(CommandFailure) -> Int32 { try changeSessions("resume", context) }
 
 private var changeOptions: OptionGroup {
     OptionGroup("Options", [changeTimeout])
@@ -66,13 +66,13 @@ private var changeStatuses: [ExitStatusSpec] {
     ]
 }
 
-/// Of ``change(_:_:parameters:whenDone:)``.
+/// Of ``changeSessions(_:_:parameters:whenDone:)``.
 var changeTimeout: Option<Int64> {
     Shared.timeout.explained("Stop waiting after this time; what was asked for goes on")
 }
 
 /// Asks the sessions that the operands name, or all live ones, and then waits for each.
-func change(
+func changeSessions(
     _ method: StaticString, _ context: Context, all isAll: Bool = false,
     parameters: [UInt8] = Array("{}".utf8),
     whenDone: (SessionID, JSONValue) -> Void = { _, _ in }

@@ -94,7 +94,9 @@ func runTurn(_ context: Context) throws(CommandFailure) -> Int32 {
     var turn: AgentTurn?
     do throws(CommandFailure) {
         turn = try AgentTurn(
-            try Exchange(id, in: try context.directory(of: id), "turn of"), output, arguments)
+            try Exchange(id, in: try context.directory(of: id), "turn of"), output,
+            echoTimeout: arguments[TurnOptions.echoTimeout],
+            silenceTimeout: arguments[TurnOptions.silenceTimeout], waits: arguments[TurnOptions.wait])
         try turn?.run(language)
     } catch {
         let standardError = error.status >= ExitStatus.outcomeUnknown ? turn?.lastOfStandardError() : nil

@@ -50,7 +50,7 @@ func runUpgrade(_ context: Context) throws(CommandFailure) -> Int32 {
     json.key("path")
     json.string(utf8: path)
     json.endObject()
-    return try change(
+    return try changeSessions(
         "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: json.bytes
     ) { id, result in
         context.output.write(concat(id.string, " ", result["version"]?.stringValue ?? "", "\n"))

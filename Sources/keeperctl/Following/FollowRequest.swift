@@ -1,5 +1,18 @@
 import KeeperShared
 
+/// The options of `follow`.
+enum FollowOptions {
+    static let all = Flag("all", help: "Follow all live sessions, and those to come")
+    static let label: RepeatedOption<Argument> = RepeatedOption(
+        "label", .keyValue, "NAME=VALUE", help: "Follow sessions that have this label, or get it")
+    static let from: RepeatedOption<Argument> = RepeatedOption(
+        "from", .string, "PLACE",
+        help: "Start at 'oldest', at 'now', or behind the event that had this cursor: CURSOR, or "
+            + "ID=CURSOR of one session among several", describedDefault: "the oldest output")
+    static let metrics: Option<Int64> = Option(
+        "metrics", .duration, "INTERVAL", help: "Tell what the sessions use, this often")
+}
+
 /// What is to be followed, and from where.
 final class FollowRequest: StreamPlaces {
     /// Where somebody was in a session.

@@ -10,39 +10,16 @@ final class LogRange {
     private let from: Argument?
     private let follows: Bool
 
-    init(_ context: Context) throws(CommandFailure) {
-        let arguments = context.arguments
-        tail = arguments[LogsOptions.tail]
-        from = arguments[LogsOptions.from]
-        follows = arguments[LogsOptions.follow]
-        let now = Timestamp.now()
-        since = arguments[LogsOptions.since]?.time(at: now)
-        until = arguments[LogsOptions.until]?.time(at: now)
-        if let since, let until, since > until {
-            throw CommandFailure(ExitStatus.badUsage, "--since is later than --until: nothing lies between")
-        }
-        if from != nil, arguments.operands.count > 1 {
-            throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
-        }
-        let isOfBoth =
-            arguments[LogsOptions.all] || (arguments[LogsOptions.json] && !arguments[LogsOptions.stderr])
-        if let from, decimal(from.bytes) == nil || isOfBoth, Cursor(from.bytes) == nil {
-            throw CommandFailure(
-                ExitStatus.badUsage,
-                concat(
-                    "--from ", quoted(from.bytes), " is not a ",
-                    isOfBoth ? "" : "position such as 4096 or a ",
-                    "cursor INSTANCE:STDOUT:STDERR"))
-        }
-    }
-
-    /// The last lines of both streams.
-    init(lastLines count: Int) {
-        tail = count
-        since = nil
-        until = nil
-        from = nil
-        follows = false
+    /// - Parameter since: Unix time in ns, as `until`.
+    init(
+        tail: Int? = nil, since: Int64? = nil, until: Int64? = nil, from: Argument? = nil,
+        follows: Bool = false
+    ) {
+        self.tail = tail
+        self.since = since
+        self.until = until
+        self.from = from
+        self.follows = follows
     }
 
     /// Where somebody was.

@@ -41,14 +41,17 @@ final class AgentTurn {
     private static let patience: Int64 = .seconds(1)
     private static let tailSize = 8 << 10
 
-    init(_ exchange: Exchange, _ output: TurnOutput, _ arguments: ParsedArguments) throws(CommandFailure) {
+    /// - Parameter waits: whether to wait while somebody else has a turn.
+    init(
+        _ exchange: Exchange, _ output: TurnOutput, echoTimeout: Int64, silenceTimeout: Int64, waits: Bool
+    ) throws(CommandFailure) {
         self.exchange = exchange
         self.output = output
-        echoTimeout = arguments[TurnOptions.echoTimeout]
-        silenceTimeout = arguments[TurnOptions.silenceTimeout]
+        self.echoTimeout = echoTimeout
+        self.silenceTimeout = silenceTimeout
         var isBusy = false
         do throws(SystemError) {
-            if let lock = try TurnLock.take(in: exchange.folder, waiting: arguments[TurnOptions.wait]) {
+            if let lock = try TurnLock.take(in: exchange.folder, waiting: waits) {
                 self.lock = lock
             } else {
                 isBusy = true

@@ -13,7 +13,7 @@ private var allCommands: [Command] {
 }
 
 /// Runs the command that the arguments are for, and returns the exit status.
-func run(_ arguments: ParsedArguments) throws(CommandFailure) -> Int32 {
+func dispatch(_ arguments: ParsedArguments) throws(CommandFailure) -> Int32 {
     let name = arguments.command.name
     for command in allCommands where equalUTF8(command.entry.name.name, name) {
         return try command.run(Context(arguments: arguments))

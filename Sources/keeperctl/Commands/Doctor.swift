@@ -60,7 +60,7 @@ private final class Doctor {
 
     init(_ context: Context) {
         output = context.output
-        isJSON = context.arguments.flag("json")
+        isJSON = context.arguments[Shared.json]
     }
 
     /// Prints a finding.

@@ -34,9 +34,9 @@ enum EventsOptions {
 /// Prints what happened to sessions, and what happens.
 func runEvents(_ context: Context) throws(CommandFailure) -> Int32 {
     let ids = try context.sessionIDs()
-    let follows = context.arguments.flag("follow")
+    let follows = context.arguments[EventsOptions.follow]
     let since = context.arguments[EventsOptions.since]?.time(at: Timestamp.now()) ?? Int64.min
-    let batch = EventBatch(since: since, isJSON: context.arguments.flag("json"))
+    let batch = EventBatch(since: since, isJSON: context.arguments[Shared.json])
     let opened = follows ? try context.makeDirectory() : try context.openDirectory()
     guard let directory = opened else {
         for id in ids { throw CommandFailure.noSession(id, in: try context.directoryPath()) }

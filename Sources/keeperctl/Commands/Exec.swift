@@ -52,8 +52,8 @@ func runExec(_ context: Context) throws(CommandFailure) -> Int32 {
     options.add("--", "")
     if options.arguments.isEmpty { throw options.failure("it has no \"command\", an array of strings") }
     let spawn = try options.context()
-    for option in ["isolate", "cpu-quota", "tasks-max", "property"] where spawn.arguments.flag(option) {
-        throw options.failure(concat("'", option, "' is for 'spawn'; here the unit says such things"))
+    for option in UnitOptions.group().options where spawn.arguments.isGiven(option) {
+        throw options.failure(concat("'", option.long, "' is for 'spawn'; here the unit says such things"))
     }
     let launcher = KeeperLauncher(
         context: spawn, directoryPath: path, isWaitedFor: false,

@@ -5,9 +5,9 @@ import KeeperShared
 func runLogEvents(_ context: Context) throws(CommandFailure) -> Int32 {
     let range = try LogRange(context)
     let request = StreamRequest(
-        streams: context.arguments.flag("stderr") ? [.stderr] : [.stdout, .stderr],
-        follows: context.arguments.flag("follow"), places: LogPlaces(range))
-    let isOfPrevious = context.arguments.flag("previous")
+        streams: context.arguments[LogsOptions.stderr] ? [.stderr] : [.stdout, .stderr],
+        follows: context.arguments[LogsOptions.follow], places: LogPlaces(range))
+    let isOfPrevious = context.arguments[LogsOptions.previous]
     let ids = try context.sessionIDs()
     let directory = try context.directory(of: ids[0])
     let sink: StreamSink

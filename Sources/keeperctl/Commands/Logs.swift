@@ -63,7 +63,7 @@ enum LogsOptions {
 
 /// `logs`: copies journals of sessions from their files.
 func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
-    if context.arguments.flag("json") { return try runLogEvents(context) }
+    if context.arguments[LogsOptions.json] { return try runLogEvents(context) }
     let request = try LogRequest(context)
     let directory = try context.directory(of: request.ids[0])
     let roster: SessionRoster
@@ -119,19 +119,19 @@ private final class LogRequest: FollowPurpose {
         let arguments = context.arguments
         ids = try context.sessionIDs()
         range = try LogRange(context)
-        follows = arguments.flag("follow")
-        isOfPrevious = arguments.flag("previous")
+        follows = arguments[LogsOptions.follow]
+        isOfPrevious = arguments[LogsOptions.previous]
         do throws(SystemError) {
             let output = try FollowedOutput(STDOUT_FILENO, patient: true)
-            if arguments.flag("all") {
+            if arguments[LogsOptions.all] {
                 outputs = [(.stdout, output), (.stderr, try FollowedOutput(STDERR_FILENO, patient: true))]
             } else {
-                outputs = [(arguments.flag("stderr") ? .stderr : .stdout, output)]
+                outputs = [(arguments[LogsOptions.stderr] ? .stderr : .stdout, output)]
             }
         } catch {
             throw CommandFailure("standard output", error)
         }
-        style.timestamps = arguments.flag("timestamps")
+        style.timestamps = arguments[LogsOptions.timestamps]
         style.holdsLines = ids.count > 1 || outputs.count > 1
         hasColour = isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0[0] == 0 } ?? true)
     }

@@ -67,19 +67,20 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
         let signals = try system("signals") { () throws(SystemError) in
             try SignalReader(isInTerminal ? [SIGINT, SIGTERM] : passedSignals)
         }
-        if context.arguments.flag("no-journal") {
+        if context.arguments[SessionOptions.discardsOutput] {
             throw CommandFailure(
                 ExitStatus.badUsage, "run shows what the journal keeps: leave out --no-journal, or use spawn")
         }
-        if isShown(context), context.arguments.flag("watch") {
+        if isShown(context), !context.arguments[RunOptions.watch].isEmpty {
             throw CommandFailure(
                 ExitStatus.badUsage, "--tty and --watch don't go together: run 'keeperctl watch' beside it")
         }
         let keys = try DetachKeys(context)
-        if context.arguments.flag("detach-keys"), !isShown(context) {
+        if context.arguments.isGiven(DetachKeys.option), !isShown(context) {
             throw CommandFailure(ExitStatus.badUsage, "--detach-keys leave a terminal: give --tty as well")
         }
-        let removesFiles = context.arguments.flag("rm") || context.arguments.operands.isEmpty
+        let removesFiles =
+            context.arguments[SessionOptions.removesFiles] || context.arguments.operands.isEmpty
         let oneShot = try OneShot(context)
         let starter = try SessionStarter(
             context, isWaitedFor: true, removesFiles: removesFiles, awaitsReader: true)
@@ -137,7 +138,7 @@ private func leaveSession(
 
 /// What restarts the command for `--watch`; nil without it.
 private func makeRestarter(_ context: Context) throws(CommandFailure) -> Restarter? {
-    let paths = context.arguments.values("watch")
+    let paths = context.arguments[RunOptions.watch]
     if paths.isEmpty { return nil }
     let filter = TreeFilter(includes: [], excludes: [], isStandard: true)
     let restarter = try Restarter(context, filter: filter, debounce: .milliseconds(200)) {
@@ -155,7 +156,7 @@ private func system<Result: ~Copyable>(
 }
 
 private func isShown(_ context: Context) -> Bool {
-    context.arguments.flag("tty") || context.arguments.flag("size")
+    context.arguments[SessionOptions.tty] || context.arguments[SessionOptions.size] != nil
 }
 
 /// A session in this terminal, to its end or until the user leaves it.

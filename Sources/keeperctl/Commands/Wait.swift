@@ -45,7 +45,7 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     let ids = try context.sessionIDs()
     let directory = try context.directory(of: ids[0])
     _ = raiseDescriptorLimit()
-    let forReady = context.arguments.value("for")?.equals("ready") ?? false
+    let forReady = context.arguments[WaitOptions.goal] == .ready
     let deadline = context.deadline
     var sessions: [Waited] = []
     // All of them before anything is waited for: those that are there now are known, whatever becomes of them.

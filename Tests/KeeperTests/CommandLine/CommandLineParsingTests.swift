@@ -28,7 +28,9 @@ import keeperctl
                         [
                             Flag("follow", short: "f", help: "Follow"),
                             Flag("quiet", short: "q", help: "Be quiet"),
-                            Setting("number", short: "n", .integer(min: 0, max: 9), "N", help: "Count", default: "0"),
+                            Setting(
+                                "number", short: "n", .integer(min: 0, max: 9), "N", help: "Count",
+                                default: "0"),
                         ])
                 ], examples: []),
             globalOptions: [SessionOptions.help])

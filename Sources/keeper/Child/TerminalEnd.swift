@@ -8,7 +8,7 @@ struct TerminalEnd {
     /// What was written last has not ended a line.
     var isMidLine = false
 
-    /// In canonical mode the kernel takes so many bytes for a line, and drops what more comes before its end
+    /// In canonical mode the kernel takes at most this many bytes for a line, and drops what more comes before its end
     /// (termios(3)).
     static let longestLine = 4095
 

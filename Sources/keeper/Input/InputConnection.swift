@@ -41,7 +41,7 @@ final class InputConnection {
 
     var isClosed: Bool { socket.raw < 0 }
 
-    /// Closes the socket now, whoever else refers to this connection. After delivery that is the writer's receipt.
+    /// Closes the socket now, whatever else refers to this connection. After delivery that is the writer's receipt.
     func closeSocket() { socket = FileDescriptor(owning: -1) }
 
     // MARK: Reading

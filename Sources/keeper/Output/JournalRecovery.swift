@@ -24,7 +24,7 @@ extension JournalWriter.State {
         let metadata = try file.metadata()
         size = metadata.size
         if let link = try folder.metadata(of: stream.linkName), !link.isSameFile(as: metadata) {
-            // It died between the two.
+            // It died between the two. The link is for people; a failure costs them the newest lines.
             try? folder.remove(stream.newLinkName)
             try? folder.link(name, to: stream.newLinkName)
             try? folder.rename(stream.newLinkName, to: stream.linkName)

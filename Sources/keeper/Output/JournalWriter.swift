@@ -78,8 +78,8 @@ final class JournalWriter {
         indexRecords = state.indexRecords
         lastRecordPosition = state.lastRecordPosition
         lastChunkTime = state.lastChunkTime
-        if state.log >= 0 { log = FileDescriptor(owning: state.log) }
-        if state.index >= 0 { index = FileDescriptor(owning: state.index) }
+        log = FileDescriptor(owningIfOpen: state.log)
+        index = FileDescriptor(owningIfOpen: state.index)
     }
 
     init(_ stream: StreamName, bound: Int, in folder: SessionFolder) {
@@ -135,11 +135,7 @@ final class JournalWriter {
     }
 
     private func writeLog(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
-        // A switch: a borrowed noncopyable optional can't be bound by `if let`.
-        switch log {
-        case .some(let file): try file.write(bytes, "\(stream.text).log")
-        case .none: 0
-        }
+        try log.use { file throws(SystemError) in try file.write(bytes, "\(stream.text).log") } ?? 0
     }
 
     /// What of `bytes` goes into the present segment: it ends at a line's end in its last tenth, if one comes.
@@ -165,6 +161,7 @@ final class JournalWriter {
             var kept = size + segmentLimit
             for segment in closed { kept += segment.size }
             while kept > bound, let oldest = closed.first {
+                // One that can't be removed stays until the session's files go.
                 try? folder.descriptor.remove(stream.segmentName(base: oldest.base))
                 try? folder.descriptor.remove(stream.indexName(base: oldest.base))
                 kept -= oldest.size
@@ -187,7 +184,6 @@ final class JournalWriter {
         swapLink(to: name)
     }
 
-    /// The link is for people; a failure costs them the newest lines until the next segment.
     private func swapLink(to name: String) {
         do throws(SystemError) {
             if base == 0 {
@@ -197,9 +193,12 @@ final class JournalWriter {
                 try folder.descriptor.link(name, to: stream.newLinkName)
                 try folder.descriptor.rename(stream.newLinkName, to: stream.linkName)
             }
-        } catch {}
+        } catch {
+            // The link is for people: they miss the newest lines until the next segment.
+        }
     }
 
+    /// Puts a record into the index where this chunk needs one.
     private func note(time: Int64, interrupted: Bool) {
         let position = base + size
         let wasSilent = time - lastChunkTime >= JournalWriter.silence || time < lastChunkTime
@@ -228,9 +227,8 @@ final class JournalWriter {
                 index = try folder.descriptor.open(
                     stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
             }
-            switch index {
-            case .some(let file): try file.writeAll(pendingRecords, "\(stream.text).idx")
-            case .none: break
+            try index.use { file throws(SystemError) in
+                try file.writeAll(pendingRecords, "\(stream.text).idx")
             }
         } catch {
             indexIsBroken = true
@@ -248,7 +246,9 @@ final class JournalWriter {
                     let file = try folder.descriptor.open(stream.segmentName(base: segment.base), O_RDONLY)
                     filled = try file.read(
                         into: UnsafeMutableRawBufferPointer(space), at: segment.size - want)
-                } catch {}
+                } catch {
+                    // What can't be read is left out: it only explains an end, or helps to find a text.
+                }
             }
             tail = part + tail
         }

@@ -40,13 +40,13 @@ struct OutputMatch {
         if !isArmed || bytes.isEmpty || (isStdoutOnly && stream == .stderr) { return false }
         if text.isEmpty { return true }
         switch stream {
-        case .stdout: return OutputMatch.find(text, in: bytes, behind: &tails.stdout)
-        case .stderr: return OutputMatch.find(text, in: bytes, behind: &tails.stderr)
+        case .stdout: return OutputMatch.find(text, in: bytes, after: &tails.stdout)
+        case .stderr: return OutputMatch.find(text, in: bytes, after: &tails.stderr)
         }
     }
 
     private static func find(
-        _ text: [UInt8], in bytes: UnsafeRawBufferPointer, behind tail: inout [UInt8]
+        _ text: [UInt8], in bytes: UnsafeRawBufferPointer, after tail: inout [UInt8]
     ) -> Bool {
         let needed = text.count - 1
         // Across the seam first: what was there before, and as much of what came as a match can reach into.

@@ -97,11 +97,13 @@ final class OutputStage {
         }
     }
 
-    /// The child's pipe is closed here: whoever still writes into it must get to know.
+    /// The child's pipe is closed here: processes that still write into it must learn of that, so that the service
+    /// manager may not hold it either.
     func letGo() { resilience.forget(child) }
 
-    /// Drops all: nobody will write it any more.
+    /// Drops all: it will not be written any more.
     func clear(_ scratch: inout PageBuffer) {
+        // What can't be dropped goes with the stage.
         guard let space = try? scratch.room(for: OutputStage.capacity) else { return }
         try? drop(count, space)
     }
@@ -111,7 +113,7 @@ final class OutputStage {
     /// - Parameter end: where the journal ends.
     func recover(end: Int, _ scratch: inout PageBuffer) throws(SystemError) {
         if count == 0 { return }
-        // Killed right behind the move: nothing of it has been dropped.
+        // Killed right after the move: nothing of it has been dropped.
         if page[taken] == 0 { page[taken] = Int64(count) }
         let dropped = Int(page[taken]) - count
         let written = end - Int(page[position]) - dropped

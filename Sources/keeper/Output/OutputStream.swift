@@ -90,23 +90,18 @@ final class OutputStream {
     }
 
     private func watch() throws(SystemError) {
-        switch pipe {
-        case .some(let pipe):
+        try pipe.use { pipe throws(SystemError) in
             try poller.add(pipe, .input, token: token)
             isWatched = true
-        case .none: break
         }
     }
 
     private func unwatch() {
-        switch pipe {
-        case .some(let pipe): if isWatched { poller.remove(pipe) }
-        case .none: break
-        }
+        if isWatched { pipe.use { pipe in poller.remove(pipe) } }
         isWatched = false
     }
 
-    /// Stops reading: whoever still holds the other end has had its time.
+    /// Stops reading, at end-of-file or because the time of those who hold the other end is up.
     func giveUp() {
         unwatch()
         if pipe != nil { stage?.letGo() }
@@ -132,8 +127,7 @@ final class OutputStream {
         if let stage { return try read(through: stage, into: &scratch, write: write) }
         for _ in 0..<16 {
             let space = try scratch.room(for: PageBuffer.standardCapacity)
-            let count = readPipe(space)
-            guard let count else { return }
+            guard let count = try readPipe(space) else { return }
             if count == 0 { return giveUp() }
             let bytes = UnsafeRawBufferPointer(start: space.baseAddress, count: count)
             var problem: SystemError?
@@ -157,10 +151,9 @@ final class OutputStream {
             if failure != nil { return }
             var count: Int? = stage.count
             if count == 0 {
-                switch pipe {
-                case .none: return
-                case .some(let pipe): count = try stage.take(from: pipe, end: journalEnd)
-                }
+                count =
+                    try pipe.use { pipe throws(SystemError) in try stage.take(from: pipe, end: journalEnd) }
+                    ?? nil
             }
             guard let count else { return }
             if count == 0 { return giveUp() }
@@ -200,14 +193,15 @@ final class OutputStream {
     }
 
     /// - Returns: nil when nothing is there, 0 at end-of-file.
-    private func readPipe(_ space: UnsafeMutableRawBufferPointer) -> Int? {
-        switch pipe {
-        case .none: return nil
-        case .some(let pipe):
-            do throws(SystemError) {
-                return try pipe.read(into: space, "pipe")
-            } catch {
-                return error.code == EAGAIN ? nil : 0
+    private func readPipe(_ space: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
+        do throws(SystemError) {
+            return try pipe.use { pipe throws(SystemError) in try pipe.read(into: space, "pipe") }
+        } catch {
+            switch error.code {
+            case EAGAIN: return nil
+            // The end of a terminal that no process holds any more.
+            case EIO: return 0
+            default: throw error
             }
         }
     }
@@ -215,11 +209,7 @@ final class OutputStream {
     /// A larger pipe saves wake-ups, but a user has few of them: only a stream that keeps filling it asks.
     private func growPipe() {
         fullReads += 1
-        guard fullReads == 16 else { return }
-        switch pipe {
-        case .some(let pipe): _ = pipe.setPipeSize(1 << 20)
-        case .none: break
-        }
+        if fullReads == 16 { pipe.use { pipe in _ = pipe.setPipeSize(1 << 20) } }
     }
 
     /// Tries again to put on disk what it didn't take.

@@ -90,10 +90,11 @@ struct Recovery {
             state.directory = directory.release()
             state.folder = folder.release()
             try takeChild(&state, last, page)
-            write(last, into: &state)
-            let session = try makeSession(state, childDirectory)
+            let builder = try SessionBuilder(settings, log)
+            state.childDirectory = childDirectory.release()
+            state.childMask = Int(builder.callersMask)
             var problem: SystemError?
-            session.restore(state, &problem)
+            let session = builder.restore(state, last, &problem)
             if let problem { throw problem }
             try session.goOn(isNewChild: isNewChild)
             return .session(session)
@@ -126,12 +127,6 @@ struct Recovery {
             return !coder.isBroken
         }
         return isWhole && state.savedFormat == SavedState.format ? state : nil
-    }
-
-    private func write(_ status: SessionStatus, into state: inout SavedState) {
-        var json = JSONWriter()
-        status.write(to: &json)
-        state.status = json.bytes
     }
 
     /// Puts this process's descriptors and what the files say in the place of what the other keeper had.
@@ -198,25 +193,6 @@ struct Recovery {
                 startTime: UInt64(bitPattern: page[.childStartTime]))
             if let handle { state.child = handle.takeDescriptor().release() }
         }
-    }
-
-    private func makeSession(
-        _ state: SavedState, _ childDirectory: consuming FileDescriptor
-    ) throws(SystemError) -> Session {
-        guard let status = SessionStatus(bytes: state.status) else {
-            throw SystemError("read the status", "", EINVAL)
-        }
-        let poller = try Poller()
-        restoreSignal(SIGCHLD)
-        let signals = try SignalReader(Session.signals)
-        ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
-        try systemCall("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
-        let place = SessionPlace(SessionNames(settings.id), restoring: state)
-        return Session(
-            settings: settings, place: place, log: log, report: SpawnReport(nil, isSilent: true),
-            recorder: SessionRecorder(status, in: place.folder, restoring: state), poller: poller,
-            signals: signals,
-            childDirectory: childDirectory, childMask: umask(0o077))
     }
 
     /// The session's end was recorded; what is left of it are names.

@@ -38,7 +38,9 @@ enum TakeOver {
     /// Reads a state from a sealed file in memory.
     ///
     /// - Throws: why it can't be understood.
-    static func read(_ number: Int32) throws(LaunchError) -> (state: SavedState, descriptors: [Int32]) {
+    static func read(
+        _ number: Int32
+    ) throws(LaunchError) -> (state: SavedState, status: SessionStatus, descriptors: [Int32]) {
         var record = stat()
         guard csys_is_sealed(number) == 1, fstat(number, &record) == 0, record.st_size > 0 else {
             throw LaunchError(2, "descriptor \(number) holds no state of a keeper")
@@ -58,11 +60,11 @@ enum TakeOver {
                 "the state has format \(state.savedFormat), this keeper (\(keeperVersion)) reads \(SavedState.format)"
             )
         }
-        guard !coder.isBroken, SessionStatus(bytes: state.status) != nil, state.directory >= 0,
+        guard !coder.isBroken, let status = SessionStatus(bytes: state.status), state.directory >= 0,
             state.sidecar >= 0,
             state.inputListener >= 0, state.controlListener >= 0, state.folder >= 0, state.childDirectory >= 0
         else { throw LaunchError(2, "the state is damaged or incomplete") }
-        return (state, coder.descriptors)
+        return (state, status, coder.descriptors)
     }
 
     /// The helper process: says whether the state at standard input is understood.
@@ -84,11 +86,19 @@ enum TakeOver {
     static func resume(
         _ settings: Settings, state number: Int32, failure: String?, log: KeeperLog
     ) throws(LaunchError) -> Session {
-        let (state, descriptors) = try read(number)
+        let (state, status, descriptors) = try read(number)
         do throws(SystemError) {
-            let session = try restore(state, descriptors, settings, log)
+            for number in descriptors where csys_fcntl(number, F_GETFD, 0) < 0 {
+                throw SystemError("use descriptor", "\(number)", csys_errno())
+            }
+            // All that can fail comes before anything owns a descriptor.
+            let builder = try SessionBuilder(settings, log)
+            // Executed through a descriptor, the process would be called by its number.
+            "keeper".withCString { _ = csys_prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
+            if case .log(let bound, _) = settings.output { log.bound = bound }
+            log.inherit(state.log, bound: log.bound)
             var problem: SystemError?
-            session.restore(state, &problem)
+            let session = builder.restore(state, status, &problem)
             if let code = Faults.next("takeOver", failure == nil ? "forth" : "back") {
                 problem = SystemError("take over", "", code)
             }
@@ -115,33 +125,5 @@ enum TakeOver {
         let text = "\(keeperVersion) failed to take over: \(error.text)"
         setClosedOnExec(false, descriptors)
         csys_execute(state.binary, arguments(state: descriptors.last!, failure: text), csys_environ())
-    }
-
-    /// Makes the session; what can fail comes before anything owns a descriptor.
-    private static func restore(
-        _ state: SavedState, _ descriptors: [Int32], _ settings: Settings, _ log: KeeperLog
-    ) throws(SystemError) -> Session {
-        guard let status = SessionStatus(bytes: state.status) else {
-            throw SystemError("read the status", "", EINVAL)
-        }
-        for number in descriptors where csys_fcntl(number, F_GETFD, 0) < 0 {
-            throw SystemError("use descriptor", "\(number)", csys_errno())
-        }
-        let poller = try Poller()
-        let signals = try SignalReader(Session.signals)
-        ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
-        umask(0o077)
-        // Executed through a descriptor, the process would be called by its number.
-        "keeper".withCString { _ = csys_prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
-        if case .log(let bound, _) = settings.output { log.bound = bound }
-        log.inherit(state.log, bound: log.bound)
-        let place = SessionPlace(SessionNames(settings.id), restoring: state)
-        return Session(
-            settings: settings, place: place, log: log,
-            report: SpawnReport(FileDescriptor(owningIfOpen: state.report), isSilent: true),
-            recorder: SessionRecorder(status, in: place.folder, restoring: state), poller: poller,
-            signals: signals,
-            childDirectory: FileDescriptor(owning: state.childDirectory), childMask: mode_t(state.childMask)
-        )
     }
 }

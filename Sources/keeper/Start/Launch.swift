@@ -24,14 +24,7 @@ struct Launch {
             ?? processLink("self/fd/\(childDirectory.raw)") ?? ""
         let directory = try openDirectory()
         let names = SessionNames(settings.id)
-        let signals = try system { () throws(SystemError) in
-            restoreSignal(SIGCHLD)
-            let signals = try SignalReader(Session.signals)
-            ignoreSignals([SIGHUP, SIGPIPE, SIGXFSZ])
-            try systemCall("prctl") { csys_prctl(PR_SET_CHILD_SUBREAPER, 1) }
-            return signals
-        }
-        let callersMask = umask(0o077)
+        let builder = try system { () throws(SystemError) in try SessionBuilder(settings, log) }
         let lock = try system { () throws(SystemError) in try IDLock.take(settings.id, in: directory) }
         guard let lock else {
             throw LaunchError(
@@ -44,7 +37,7 @@ struct Launch {
             try SessionPlace(names, in: try directory.duplicate(), path: path)
         }
         do throws(LaunchError) {
-            let session = try start(in: place, childDirectory, childPath, signals, callersMask)
+            let session = try start(in: place, childDirectory, childPath, builder)
             lock.release()
             return session
         } catch {
@@ -121,20 +114,14 @@ struct Launch {
 
     private func start(
         in place: SessionPlace, _ childDirectory: consuming FileDescriptor, _ childPath: String,
-        _ signals: consuming SignalReader, _ callersMask: mode_t
+        _ builder: consuming SessionBuilder
     ) throws(LaunchError) -> Session {
-        let recorder = SessionRecorder(makeStatus(childPath), in: place.folder)
-        recorder.prepareEvents()
-        let poller = try system { () throws(SystemError) in try Poller() }
-        let session = Session(
-            settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
-            signals: signals, childDirectory: childDirectory, childMask: callersMask)
-        try system { () throws(SystemError) in try session.watch() }
-        if settings.isResilient {
-            session.resilience = try system { () throws(SystemError) in
-                try Resilience(log, recorder.manager.queue)
-            }
-        }
+        let session: Session
+        do throws(SystemError) {
+            session = try builder.begin(
+                in: place, makeStatus(childPath), childDirectory: childDirectory, report: report)
+        } catch { throw LaunchError(error) }
+        let recorder = session.recorder
         // Before there is a child: a keeper that is killed at once leaves what its descendants are known by.
         recorder.writeFirstStatus()
         try session.startChild()

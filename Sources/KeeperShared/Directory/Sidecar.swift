@@ -25,6 +25,7 @@ package struct OwnedSidecar: ~Copyable {
 
     /// Whether this is the file at the sidecar's name.
     package borrowing func isInPlace(_ names: SessionNames, in directory: borrowing FileDescriptor) -> Bool {
+        // What can't be looked at is not known to be this file.
         guard let there = try? directory.metadata(of: names.sidecar), let own = try? file.metadata() else {
             return false
         }
@@ -54,6 +55,7 @@ package struct OwnedSidecar: ~Copyable {
 
     /// Removes the name, if it is still this file's. The lock stays until the process ends.
     package borrowing func removeName(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+        // A name that stays is a dead keeper's, which the next start or 'prune' clears away.
         if isInPlace(names, in: directory) { try? directory.remove(names.sidecar) }
     }
 }

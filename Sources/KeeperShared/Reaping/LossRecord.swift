@@ -54,6 +54,7 @@ package struct EventsEnd: ~Copyable {
         let size = try file.metadata().size
         let tail = lastBytes(of: file, size: size)
         var last = lastSequence(in: tail)
+        // There is no older file before the first is full.
         if last == nil, let older = try? folder.open(SessionNames.olderEvents, O_RDONLY) {
             last = lastSequence(in: lastBytes(of: older, size: try older.metadata().size))
         }
@@ -81,6 +82,7 @@ private func lastSequence(in bytes: [UInt8]) -> Int? {
     var end = bytes.count
     while end > 0 {
         let start = bytes[..<end].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        // The last line may be torn.
         if let sequence = (try? JSONValue.parse(Array(bytes[start..<end])))?["seq"]?.intValue {
             return Int(sequence)
         }

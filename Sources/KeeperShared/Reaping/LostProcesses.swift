@@ -131,6 +131,7 @@ struct LostProcesses {
 
     private func signal(_ signals: [Int32]) {
         for member in members {
+            // What has ended meanwhile is found out next; what may not be signalled survives and is named.
             for signal in signals { try? member.handle.signal(signal) }
         }
     }

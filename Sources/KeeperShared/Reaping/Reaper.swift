@@ -5,7 +5,7 @@ package enum Reaper {
     /// A session that was cleared away.
     package struct Reaped {
         package let id: SessionID
-        /// What its status says now; nil when there is none, as with keepers of other make.
+        /// What its status says now; nil when there is none, as with foreign keepers.
         package let state: SessionState?
         /// Processes that SIGKILL didn't end.
         package let survivors: [pid_t]
@@ -18,17 +18,17 @@ package enum Reaper {
         case reaped(Reaped)
         /// One of our keepers owns it.
         case live(pid_t)
-        /// A keeper of other make owns it, or may be about to.
+        /// A foreign keeper owns it, or may be about to.
         case foreign(pid_t?)
         /// Somebody else has changed the id's names all the time.
         case busy
         case failed(SystemError)
     }
 
-    /// So many are reaped at once; each holds a descriptor for its lock, and one for each of its processes.
+    /// The most that are reaped at once; each holds a descriptor for its lock, and one for each of its processes.
     private static let batchSize = 128
 
-    /// Clears the names of one id for a new session. The socket's own name is left to whoever replaces it.
+    /// Clears the names of one id for a new session. The socket's own name is left to the one that replaces it.
     ///
     /// The caller holds the id's lock.
     /// - Throws: what could not be removed, or that a directory is where the socket should be.
@@ -53,7 +53,7 @@ package enum Reaper {
 
     /// Reaps those of these sessions that are dead, their lost processes in parallel.
     ///
-    /// Whoever is found alive, or has become so, is left alone.
+    /// A session that is alive, or has become so, is left alone.
     ///
     /// - Parameter patience: how long another process that changes an id's names is waited for, in ns.
     /// - Returns: an outcome for each id, in the order given.
@@ -78,6 +78,7 @@ package enum Reaper {
     package static func removeUnitStarts(_ numbers: [SessionID], in directory: borrowing FileDescriptor) {
         for number in numbers {
             for name in [SessionNames.startFile(number.string), SessionNames.startSocket(number.string)] {
+                // What can't be looked at or removed now is tried again the next time.
                 if let file = try? directory.metadata(of: name), time(nil) - file.modified > unitStartTime {
                     try? directory.remove(name)
                 }
@@ -190,10 +191,11 @@ package enum Reaper {
     ) throws(SystemError) -> Outcome {
         Faults.pause("reap")
         let names = session.names
-        // Keepers of other make take no lock: one may have come meanwhile.
+        // Foreign keepers take no lock: one may have come meanwhile.
         guard case .dead = try Ownership.of(names, in: directory) else { return .foreign(nil) }
         guard try sidecarIsStill(session, in: directory) else { return .nothing }
         var state: SessionState?
+        // Without a folder there is nobody to tell.
         if let status = session.status, let folder = try? directory.openDirectory(session.folder) {
             state = recordLoss(status, in: folder).state
             try folder.remove(SessionNames.controlSocket)
@@ -242,6 +244,7 @@ package enum Reaper {
                 try directory.remove(name)
             }
         }
+        // Mostly there is none.
         guard let folder = try? directory.openDirectory(names.newFolder) else { return }
         var isOurs = true
         try folder.forEachEntry { entry, isDirectory in

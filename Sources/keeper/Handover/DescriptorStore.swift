@@ -77,7 +77,7 @@ struct ReceivedDescriptors {
             _ = csys_fcntl(number, F_SETFD, Int(FD_CLOEXEC))
             guard index < names.count else { continue }
             for name in DescriptorStore.Name.allCases where names[index].elementsEqual("\(name.text)".utf8) {
-                // Of two, the older one was to be removed; which that is nobody can tell.
+                // Of two, the older one was to be removed; it can't be told which that is.
                 numbers[name.rawValue] = numbers[name.rawValue] == -1 ? number : -2
             }
         }

@@ -205,6 +205,7 @@ struct Recovery {
             for name in [
                 names.socket, concat(names.folder, "/", SessionNames.controlSocket), names.childSidecar,
             ] {
+                // Most are gone; 'prune' removes what can't be removed now.
                 try? directory.remove(name)
             }
             if settings.removesFiles {

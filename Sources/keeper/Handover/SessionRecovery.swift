@@ -68,7 +68,7 @@ extension Session {
 
     private func resumeReadiness() {
         if recorder.status.child?.readyAt != nil {
-            // The other keeper may have been killed right behind that.
+            // The other keeper may have been killed right after that.
             if !life.isReady { run.readyAt = monotonicNow() }
             life.restoreReady()
             supervision.match = nil
@@ -85,6 +85,7 @@ extension Session {
             supervision.match?.resume(isArmed: true, tails: tails)
         }
         if case .line(let line) = settings.ready, !match.isArmed {
+            // A child whose input is closed is not ready before its time is up.
             try? input.send(line, isFirst: true, then: .armMatch)
         }
     }
@@ -95,6 +96,7 @@ extension Session {
         guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin.isOpen else { return }
         log.line("a line of input may have been torn")
         recorder.record(.torn)
+        // Its input is open, as has just been looked at.
         try? input.send([], isFirst: true, then: nil)
     }
 

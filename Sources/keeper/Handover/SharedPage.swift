@@ -4,7 +4,7 @@ import KeeperShared
 /// Memory that outlives the keeper, as a file of which a service manager holds a copy.
 ///
 /// Its first page holds numbers that are right at every moment: a keeper may be killed between any two instructions,
-/// but what it has stored before is there. Behind that is the state as of the last transition.
+/// but what it has stored before is there. After that comes the state as of the last transition.
 final class SharedPage {
     enum Slot: Int {
         /// Says that this is such a page, and how it is to be read.

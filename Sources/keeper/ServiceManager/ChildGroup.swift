@@ -32,10 +32,11 @@ final class ChildGroup {
 
     private static let name = "session"
 
-    /// What a process writes a 0 into to become a member; nil when it can't be opened.
+    /// What a process writes a 0 into to become a member; nil when it can't be opened: the child stays in the keeper's
+    /// group then, and its descendants are found by their parents.
     func openEntrance() -> FileDescriptor? { try? folder.open("cgroup.procs", O_WRONLY) }
 
-    /// Who is in it, or in a group that somebody has made below it: a container's, for one.
+    /// Who is in it, or in a group that was made below it: a container's, for one.
     var members: [pid_t] {
         var found: [pid_t] = []
         ChildGroup.addMembers(of: folder, to: &found, depth: 0)
@@ -43,6 +44,7 @@ final class ChildGroup {
     }
 
     private static func addMembers(of group: borrowing FileDescriptor, to found: inout [pid_t], depth: Int) {
+        // A group that has gone has no members.
         if let file = try? group.open("cgroup.procs", O_RDONLY), let bytes = try? file.readAll(limit: 1 << 20)
         {
             for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -67,6 +69,7 @@ final class ChildGroup {
 
     /// Kills all that are in it, and what they are about to fork.
     func kill() -> Bool {
+        // Where it can't be done at once each process is killed by itself.
         guard let file = try? folder.open("cgroup.kill", O_WRONLY) else { return false }
         return (try? file.writeAll(Array("1".utf8))) != nil
     }

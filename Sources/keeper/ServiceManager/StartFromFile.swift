@@ -100,7 +100,9 @@ private func takeReports(_ socket: String, in directory: borrowing FileDescripto
         let number = connection.raw
         try systemCall("recvmsg") { csys_receive_descriptors(number, &reports, &errors) }
         dup2(errors, 2)
-    } catch {}
+    } catch {
+        // The starter has gone: nobody is to be told.
+    }
     return reports
 }
 

@@ -14,8 +14,8 @@ struct UnitStart {
         case refused(String)
     }
 
-    /// So many starts of all that use a directory are under way at a time: a manager does one thing after the other,
-    /// and whoever else wants something of it would wait behind all of them.
+    /// The most starts under way at a time, of all that use a directory: a manager does one thing after the other, and
+    /// its other clients would wait for all of them.
     private static let slots: Int64 = 4
 
     func start(_ report: SpawnReport) throws(SystemError) -> Outcome {
@@ -41,7 +41,7 @@ struct UnitStart {
 
     /// Waits for its turn; the kernel keeps the queue.
     private func take(_ slot: borrowing FileDescriptor) throws(SystemError) {
-        // Behind the bytes that stand for ids.
+        // After the bytes that stand for ids.
         let first: Int64 = 1 << 62
         let number = slot.raw
         for offset in first..<(first + UnitStart.slots)
@@ -71,6 +71,7 @@ struct UnitStart {
                 unit: UnitManager.unitName(settings.id.string, suffix: suffix),
                 file: concat(folder, "/", name),
                 errors: errors)
+            // What can't be removed is removed by 'prune', some minutes later.
             try wait(for: runner, report, listener) { try? directory.remove(socket) }
             if !socket.isEmpty { try? directory.remove(socket) }
             if end(of: runner) == .exited(0) { return .started }
@@ -161,19 +162,14 @@ struct UnitStart {
         while !runner.hasEnded() {
             set.clear()
             set.add(runner.descriptor, .input)
-            switch listener {
-            case .some(let listener): set.add(listener, .input)
-            case .none: break
-            }
+            listener.use { set.add($0, .input) }
             try set.wait()
-            switch listener {
-            case .some(let listener):
+            try listener.use { listener throws(SystemError) in
                 if let connection = try listener.accept(), connection.peerUser() == geteuid() {
-                    // First: once it has the pipe the session may be ready, and whoever waits for that goes on.
+                    // First: once it has the pipe the session may be ready, and its starter goes on.
                     removeSocket()
                     report.share(over: connection)
                 }
-            case .none: break
             }
         }
     }

@@ -23,6 +23,7 @@ enum DropIn {
     ) -> [String] {
         // Set but empty is a mistake too, unlike not set.
         guard let text = getenv(name) else { return fallback }
+        // What is no JSON is complained about below.
         if let value = try? JSONValue.parse(Array(String(cString: text).utf8)), let items = value.arrayValue {
             let strings = items.compactMap { $0.stringValue }
             let isUsable = strings.count == items.count && !strings.contains { $0.utf8.contains(0) }

@@ -107,6 +107,7 @@ struct Launch {
     }
 
     private func removeEmptyLaunchLog(_ names: SessionNames, in directory: borrowing FileDescriptor) {
+        // An empty file that stays says nothing wrong.
         if let file = try? directory.metadata(of: names.launchLog), file.isRegular, file.size == 0 {
             try? directory.remove(names.launchLog)
         }
@@ -158,8 +159,9 @@ struct Launch {
         return status
     }
 
-    /// Lets go of what was inherited, so that whoever waits for its end doesn't wait for this session's.
+    /// Lets go of what was inherited, so that a caller that waits for its end doesn't wait for this session's.
     func detachStandardStreams() {
+        // Without /dev/null they stay as they are: the session runs all the same.
         guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return }
         null.becomeStandardInputAndOutput()
         if !log.isOpen { null.becomeStandardError() }

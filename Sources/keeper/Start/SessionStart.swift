@@ -194,6 +194,7 @@ extension Session {
     /// Ends a child whose session could not be put in place.
     func abandonChild() {
         guard let pid = childPID else { return }
+        // It may have ended by itself.
         try? signalGroup(pid, SIGKILL)
         var record = csys_ended()
         while csys_waitid(P_PID, id_t(pid), WEXITED, &record) < 0, csys_errno() == EINTR {}

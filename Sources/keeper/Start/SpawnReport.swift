@@ -1,9 +1,9 @@
 import CSystem
 import KeeperShared
 
-/// What the keeper tells whoever spawned it, a line each on a pipe.
+/// What the keeper tells its starter, a line each on a pipe.
 ///
-/// Without a pipe, by hand or under a service manager, failures go to standard error.
+/// Without a pipe (started by hand, or by a service manager) failures go to standard error.
 final class SpawnReport {
     private var pipe: FileDescriptor?
     /// Standard error as it was inherited, until the child is ready.
@@ -11,6 +11,7 @@ final class SpawnReport {
 
     /// - Parameter isSilent: nothing goes to standard error: the start is long over.
     init(_ pipe: consuming FileDescriptor?, isSilent: Bool = false) {
+        // A closed standard error gets no failures.
         errors = pipe == nil && !isSilent ? try? FileDescriptor.duplicate(ofNumber: STDERR_FILENO) : nil
         self.pipe = pipe
     }
@@ -35,14 +36,12 @@ final class SpawnReport {
             _ = send("failed \(status) \(execError) \(text)")
         } else {
             let line = Array("keeper: \(text)\n".utf8)
-            switch errors {
-            case .some(let file): try? file.writeAll(line)
-            case .none: break
-            }
+            // A reader that has gone hears of nothing.
+            errors.use { try? $0.writeAll(line) }
         }
     }
 
-    /// Something that whoever started this should know, though the session starts.
+    /// Something that the starter should know, though the session starts.
     func warn(_ text: String) {
         let line = concat("warning: ", text)
         if !send(line) { printError(line) }
@@ -50,10 +49,7 @@ final class SpawnReport {
 
     /// Gives another keeper the pipe, and standard error as it was inherited.
     func share(over connection: borrowing FileDescriptor) {
-        switch pipe {
-        case .none: break
-        case .some(let pipe): _ = csys_send_descriptors(connection.raw, pipe.raw, STDERR_FILENO)
-        }
+        pipe.use { _ = csys_send_descriptors(connection.raw, $0.raw, STDERR_FILENO) }
     }
 
     /// The session is over.
@@ -77,10 +73,7 @@ final class SpawnReport {
 
     /// Closes the pipe.
     func close(_ poller: Poller) {
-        switch pipe {
-        case .none: return
-        case .some(let pipe): poller.remove(pipe)
-        }
+        pipe.use { poller.remove($0) }
         pipe = nil
     }
 

@@ -123,6 +123,7 @@ final class StartedKeeper {
 
     /// Tells the keeper that nobody reads the session's files any more.
     func stopReading() {
+        // Without /dev/null the keeper hears of it when this process ends.
         if let null = try? FileDescriptor.open("/dev/null", O_RDONLY) { reports = null }
     }
 
@@ -134,12 +135,13 @@ final class StartedKeeper {
 
     /// What the keeper wrote to standard error before its log was open, if anything.
     func errorOutput() -> [UInt8] {
-        switch errors {
-        case .none: return []
-        case .some(let file):
+        var bytes: [UInt8] = []
+        errors.use { file in
             lseek(file.raw, 0, SEEK_SET)
-            return (try? file.readAll(limit: 64 << 10)) ?? []
+            // It only explains a failure that is told in any case.
+            bytes = (try? file.readAll(limit: 64 << 10)) ?? []
         }
+        return bytes
     }
 }
 

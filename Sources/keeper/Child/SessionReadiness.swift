@@ -72,7 +72,7 @@ extension Session {
         switch readyPipe {
         case .some(let pipe):
             poller.remove(pipe)
-            resilience?.forget(.ready)
+            resilience.forget(.ready)
         case .none: break
         }
         readyPipe = nil

@@ -48,7 +48,7 @@ extension Session {
         } catch {
             return cannotStart(error)
         }
-        resilience?.keepChild(self)
+        resilience.keepChild(self)
         recordChild()
         happen(.started)
         answerRestarts()

@@ -32,7 +32,7 @@ extension Session {
     }
 
     func childHasEnded(_ end: ProcessEnd) {
-        resilience?.note(end)
+        resilience.note(end)
         takeLastWords()
         child = nil
         input.stdin.peer = nil
@@ -165,7 +165,7 @@ extension Session {
 
     /// Takes the session's names away, once nobody needs its files any more.
     func removeNames() {
-        resilience?.page[.isOver] = 1 + Int64(exitStatus)
+        resilience.noteOver(exitStatus: exitStatus)
         place.removeSocket()
         acceptWaiting()
         input.end("the session has ended")
@@ -173,7 +173,7 @@ extension Session {
         place.removeChildSidecar()
         if settings.removesFiles { place.removeFiles() }
         place.removeSidecar()
-        resilience?.forgetAll()
+        resilience.forgetAll()
         answerStops(survivors: [])
     }
 

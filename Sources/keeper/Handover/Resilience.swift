@@ -3,30 +3,66 @@ import KeeperShared
 
 /// What lets another keeper go on with the session should this one be killed: what is open, in the service manager's
 /// store, and in a shared page what can't be found out from the files.
+///
+/// Without a page, in a session that ends with its keeper, it does nothing.
 final class Resilience {
-    let page: SharedPage
+    private let page: SharedPage?
     private let log: KeeperLog
     private let queue: ManagerQueue
     /// What belongs to the session is in the store, or on its way there.
     private var isKept: Bool
     private var hasFailed = false
 
-    convenience init(_ log: KeeperLog, _ queue: ManagerQueue) throws(SystemError) {
-        self.init(log, queue, try SharedPage())
-    }
-
-    /// Goes on with what another keeper, or another binary of this one, made.
-    init(_ log: KeeperLog, _ queue: ManagerQueue, _ page: SharedPage) {
+    /// - Parameter page: a new one, or the one that another keeper, or another binary of this one, made.
+    init(_ log: KeeperLog, _ queue: ManagerQueue, _ page: SharedPage?) {
         self.page = page
         self.log = log
         self.queue = queue
-        isKept = page[.isStored] != 0
+        isKept = page.map { $0[.isStored] != 0 } ?? false
         // A cycle, for as long as the process.
         queue.whenStoreFails = { error in self.complain(error) }
     }
 
+    /// Whether the session outlives its keeper.
+    var isOn: Bool { page != nil }
+    /// The page's descriptor; -1 without one.
+    var number: Int32 { page?.file.raw ?? -1 }
+    /// Notes what becomes of lines; nil where nobody would ask.
+    var lineGuard: LineGuard? { page.map { LineGuard($0) } }
+    /// A line of input may have been torn.
+    var lineIsOpen: Bool { page.map { $0[.lineIsOpen] != 0 } ?? false }
+    /// When the keeper last did something, on the monotonic clock; nil when that is not known.
+    var lastTurn: Int64? {
+        guard let time = page?[.lastTurn], time > 0 else { return nil }
+        return time
+    }
+
+    /// Where output survives the keeper; nil where it needs not.
+    func makeStage(_ stream: StreamName) throws(SystemError) -> OutputStage? {
+        guard let page else { return nil }
+        return try OutputStage(stream, page, self)
+    }
+
+    /// The same with what another keeper, or another binary of this one, made.
+    func restoreStage(_ stream: StreamName, owning number: Int32) throws(SystemError) -> OutputStage? {
+        guard let page, number >= 0 else { return nil }
+        return try OutputStage(stream, page, self, owning: number)
+    }
+
+    /// Another keeper could go on from here: between two turns of the loop.
+    func secure(_ session: Session) {
+        guard let page else { return }
+        page[.lastTurn] = monotonicNow()
+        if session.recorder.hasChanged { checkpoint(session) }
+        session.recorder.hasChanged = false
+    }
+
+    /// The session's end is recorded.
+    func noteOver(exitStatus: Int32) { page?[.isOver] = 1 + Int64(exitStatus) }
+
     /// Stores what belongs to the session, and then its child's. From here on the session survives.
     func keep(_ session: Session) {
+        guard let page else { return }
         isKept = true
         let place = session.place
         keep(page.file.raw, .page)
@@ -38,11 +74,12 @@ final class Resilience {
         }
         if let notes = session.notes { keep(notes.socket.raw, .notes) }
         keepChild(session)
-        queue.mark(.isStored) { [page] in page[.isStored] = 1 }
+        queue.mark(.isStored) { page[.isStored] = 1 }
     }
 
     /// A child is about to be started: what belongs to the one before is let go.
     func childWillStart() {
+        guard let page else { return }
         queue.cancelMark(.hasChild)
         page[.hasChild] = 0
         var time = timespec()
@@ -55,6 +92,7 @@ final class Resilience {
 
     /// Stores what belongs to the new child.
     func keepChild(_ session: Session) {
+        guard let page else { return }
         keep(session.input.stdin.raw, .stdin)
         for stream in session.outputs { keep(stream.pipeNumber, stream.name == .stdout ? .stdout : .stderr) }
         keep(session.readyPipe.raw, .ready)
@@ -68,11 +106,12 @@ final class Resilience {
         page[.childPID] = Int64(session.childPID ?? 0)
         page[.childStartTime] = Int64(bitPattern: session.recorder.status.child?.identity.startTime ?? 0)
         checkpoint(session)
-        queue.mark(.hasChild) { [page] in page[.hasChild] = 1 }
+        queue.mark(.hasChild) { page[.hasChild] = 1 }
     }
 
     /// Stores the state as it is now.
     func checkpoint(_ session: Session) {
+        guard let page else { return }
         var state = session.save(isCheckpoint: true)
         var coder = StateCoder()
         state.code(&coder)
@@ -81,6 +120,7 @@ final class Resilience {
 
     /// Why the child is being ended: before anything is done about it.
     func note(_ cause: Life.Cause) {
+        guard let page else { return }
         switch cause {
         case .none: page[.cause] = 0
         case .stop: page[.cause] = 1
@@ -91,7 +131,7 @@ final class Resilience {
 
     /// Why the child was being ended.
     var cause: Life.Cause {
-        switch page[.cause] {
+        switch page?[.cause] ?? 0 {
         case 1: .stop
         case 2: .restart
         case 3: .limit(endsSession: false)
@@ -102,6 +142,7 @@ final class Resilience {
 
     /// How the child ended, which only its parent gets to know.
     func note(_ end: ProcessEnd) {
+        guard let page else { return }
         switch end {
         case .exited(let code): page[.childEnd] = 1 << 32 | Int64(code)
         case .signalled(let signal): page[.childEnd] = 2 << 32 | Int64(signal)
@@ -111,6 +152,7 @@ final class Resilience {
 
     /// How the child that the page speaks of ended; nil when nobody had learned of it.
     var childEnd: ProcessEnd? {
+        guard let page else { return nil }
         let value = Int32(truncatingIfNeeded: page[.childEnd])
         switch page[.childEnd] >> 32 {
         case 0: return nil
@@ -122,10 +164,10 @@ final class Resilience {
 
     // MARK: The store
 
-    func forget(_ name: DescriptorStore.Name) { DescriptorStore.remove(name, through: queue) }
+    func forget(_ name: DescriptorStore.Name) { if isOn { DescriptorStore.remove(name, through: queue) } }
 
     /// The session is over: nothing is left to go on with.
-    func forgetAll() { DescriptorStore.removeAll(through: queue) }
+    func forgetAll() { if isOn { DescriptorStore.removeAll(through: queue) } }
 
     private func keep(_ number: Int32, _ name: DescriptorStore.Name) {
         if number < 0 { return }

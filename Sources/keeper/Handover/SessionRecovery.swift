@@ -3,19 +3,15 @@ import KeeperShared
 
 // What a keeper does first that goes on with another one's session.
 extension Session {
-    /// Owns the shared page, where there is one.
-    func adoptResilience(_ state: SavedState) throws(SystemError) {
-        if state.page >= 0 {
-            resilience = Resilience(log, recorder.manager.queue, try SharedPage(owning: state.page))
-        }
+    /// Watches a child that another keeper started.
+    func inheritChild(_ state: SavedState) throws(SystemError) {
         run.isAdopted = state.isAdopted
         if run.isAdopted { try watchAdoptedChild() }
     }
 
     func adoptStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
-        guard let resilience, state.stage >= 0 else { return nil }
         do throws(SystemError) {
-            return try OutputStage(state.isStderr ? .stderr : .stdout, resilience, owning: state.stage)
+            return try resilience.restoreStage(state.isStderr ? .stderr : .stdout, owning: state.stage)
         } catch {
             problem = error
             return nil
@@ -32,7 +28,7 @@ extension Session {
         recorder.status.keeper.version = "\(keeperVersion)"
         if isNewChild { recordChild() }
         // A child that is being ended doesn't become ready, whatever it has written.
-        life.restore(resilience?.cause ?? .none)
+        life.restore(resilience.cause)
         // Output first: what is in the stages came before all that is recorded now.
         for stream in outputs { try recoverStage(stream) }
         resumeReadiness()
@@ -44,7 +40,7 @@ extension Session {
         log.line(
             "goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
         var lastTurn: Timestamp?
-        if let last = resilience?.page[.lastTurn], last > 0 {
+        if let last = resilience.lastTurn {
             lastTurn = Timestamp(nanoseconds: now.nanoseconds - (monotonicNow() - last))
         }
         recorder.record(
@@ -61,7 +57,7 @@ extension Session {
         if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
         scheduleRetry()
         deadlines.setIfUnset(.idle, in: .milliseconds(100))
-        resilience?.checkpoint(self)
+        resilience.checkpoint(self)
         recorder.manager.tell(recorder.status, isStarted: true)
         resumeRun()
     }
@@ -93,7 +89,7 @@ extension Session {
     /// A line that was torn is ended: the child gets it as it is, and what follows is not part of it.
     private func resumeInput() {
         input.hold(recorder.status.state == .paused)
-        guard let resilience, resilience.page[.lineIsOpen] != 0, input.stdin.isOpen else { return }
+        guard resilience.lineIsOpen, input.stdin.isOpen else { return }
         log.line("a line of input may have been torn")
         recorder.record(.torn)
         // Its input is open, as has just been looked at.
@@ -107,7 +103,7 @@ extension Session {
             recorder.status.state = life.state
             return
         }
-        var end = recorder.status.exit?.end ?? resilience?.childEnd
+        var end = recorder.status.exit?.end ?? resilience.childEnd
         // It is gone, and so is the descriptor that would tell.
         if child == nil { end = end ?? .unknown }
         if let end {

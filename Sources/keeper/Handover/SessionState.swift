@@ -46,7 +46,7 @@ extension Session {
         state.lastOutputWasStderr = lastOutput == .stderr
         state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
         if !isCheckpoint { control.save(into: &state) }
-        state.page = resilience?.page.file.raw ?? -1
+        state.page = resilience.number
         state.isAdopted = run.isAdopted
         return state
     }
@@ -75,7 +75,7 @@ extension Session {
             if let kind = DeadlineKind(rawValue: deadline.kind) { deadlines.set(kind, at: deadline.time) }
         }
         do throws(SystemError) {
-            try adoptResilience(state)
+            try inheritChild(state)
         } catch {
             problem = error
         }

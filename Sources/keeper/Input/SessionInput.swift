@@ -13,7 +13,7 @@ extension Session {
             log.line("refused input after \(delivered) lines: \(error.message)")
         case .closingStdin:
             // The child must see the end, though the service manager holds it too.
-            resilience?.forget(.stdin)
+            resilience.forget(.stdin)
             recorder.hasChanged = true
         case .closed(let replies, let failure):
             for reply in replies {
@@ -77,7 +77,7 @@ extension Session {
             if let key {
                 replies += keys.end(key, isDelivered: failure == nil)
                 // Before anybody is told.
-                resilience?.checkpoint(self)
+                resilience.checkpoint(self)
             }
             for (index, reply) in replies.enumerated() {
                 if let failure {

@@ -25,10 +25,7 @@ final class Session {
     var readyPipe: FileDescriptor?
     var keys = DeliveredKeys()
     var upgrade: UpgradeRequest?
-    /// nil in a session that ends with its keeper.
-    var resilience: Resilience? {
-        didSet { input.lineGuard = resilience.map { LineGuard($0.page) } }
-    }
+    let resilience: Resilience
     /// Processes that an adopted child left behind.
     var watched: [WatchedProcess] = []
     var ending = Ending()
@@ -51,7 +48,7 @@ final class Session {
 
     init(
         settings: Settings, place: SessionPlace, log: KeeperLog, report: SpawnReport,
-        recorder: SessionRecorder, poller: Poller, signals: consuming SignalReader,
+        recorder: SessionRecorder, resilience: Resilience, poller: Poller, signals: consuming SignalReader,
         childDirectory: consuming FileDescriptor, childMask: mode_t
     ) {
         self.childDirectory = childDirectory
@@ -61,6 +58,7 @@ final class Session {
         self.log = log
         self.report = report
         self.recorder = recorder
+        self.resilience = resilience
         self.poller = poller
         self.signals = signals
         var leavesLeftovers = false
@@ -73,6 +71,7 @@ final class Session {
         maximumConnections = max(4, Int(min(limit.rlim_cur, 1 << 20)) - 40)
         input = InputRouter(
             poller: poller, maximumLine: settings.maximumLine, maximumPending: settings.maximumPending)
+        input.lineGuard = resilience.lineGuard
         control = ControlServer(poller: poller)
         if let size = settings.terminalSize {
             // What it was changed to outlives an upgrade with the status; older keepers have none there.
@@ -103,7 +102,7 @@ final class Session {
     func runLoop() {
         feedServiceWatchdog()
         while !life.isOver {
-            if let resilience { secure(with: resilience) }
+            resilience.secure(self)
             turnTime = 0
             input.process()
             if life.isOver { break }
@@ -119,13 +118,6 @@ final class Session {
             while let due = deadlines.takeDue() { handle(due) }
             if upgrade != nil { continueUpgrade() }
         }
-    }
-
-    /// Another keeper could go on from here.
-    private func secure(with resilience: Resilience) {
-        resilience.page[.lastTurn] = monotonicNow()
-        if recorder.hasChanged { resilience.checkpoint(self) }
-        recorder.hasChanged = false
     }
 
     private func handle(_ token: UInt64, _ readiness: Readiness) {

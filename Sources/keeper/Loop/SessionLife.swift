@@ -12,7 +12,7 @@ extension Session {
         case .record(let event, let state): recordChange(event, to: state)
         case .recordStart: recordStart()
         case .becomeReady(let isFirst): becomeReady(isFirst: isFirst)
-        case .noteCause: resilience?.note(life.cause)
+        case .noteCause: resilience.note(life.cause)
         case .set(let kind, let delay): deadlines.set(kind, in: delay)
         case .setIfUnset(let kind, let delay): deadlines.setIfUnset(kind, in: delay)
         case .clear(let kind): deadlines.clear(kind)

@@ -12,7 +12,7 @@ final class OutputStage {
     /// What is copied goes through here: a pipe's bytes can't be read without taking them.
     private let copying: Pipe
     private let resilience: Resilience
-    private var page: SharedPage { resilience.page }
+    private let page: SharedPage
     private let position: SharedPage.Slot
     private let taken: SharedPage.Slot
     private let child: DescriptorStore.Name
@@ -23,18 +23,21 @@ final class OutputStage {
     private static let noWait = UInt32(SPLICE_F_NONBLOCK)
 
     /// Makes a new one.
-    convenience init(_ stream: StreamName, _ resilience: Resilience) throws(SystemError) {
+    convenience init(_ stream: StreamName, _ page: SharedPage, _ resilience: Resilience) throws(SystemError) {
         let pipe = try makePipe()
         // One descriptor for both ends.
         let both = try FileDescriptor.open("/proc/self/fd/\(pipe.reading.raw)", O_RDWR | O_NONBLOCK)
-        try self.init(stream, resilience, owning: both.raw)
+        try self.init(stream, page, resilience, owning: both.raw)
         _ = both.release()
     }
 
     /// Goes on with one that another keeper, or another binary of this one, made.
     ///
     /// - Parameter number: its descriptor, which this owns unless it throws.
-    init(_ stream: StreamName, _ resilience: Resilience, owning number: Int32) throws(SystemError) {
+    init(_ stream: StreamName, _ page: SharedPage, _ resilience: Resilience, owning number: Int32)
+        throws(SystemError)
+    {
+        self.page = page
         self.resilience = resilience
         switch stream {
         case .stdout: (position, taken, child) = (.stdoutPosition, .stdoutCount, .stdout)

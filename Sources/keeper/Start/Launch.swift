@@ -133,7 +133,7 @@ struct Launch {
             throw LaunchError(error)
         }
         openLog(place.names, in: place.directory)
-        session.resilience?.keep(session)
+        session.resilience.keep(session)
         report.started()
         // What the starter need not wait for.
         log.flush()

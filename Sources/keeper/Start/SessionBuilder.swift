@@ -32,11 +32,12 @@ struct SessionBuilder: ~Copyable {
     ) throws(SystemError) -> Session {
         let recorder = SessionRecorder(status, in: place.folder)
         recorder.prepareEvents()
+        let page = settings.isResilient ? try SharedPage() : nil
         let session = Session(
-            settings: settings, place: place, log: log, report: report, recorder: recorder, poller: poller,
+            settings: settings, place: place, log: log, report: report, recorder: recorder,
+            resilience: Resilience(log, recorder.manager.queue, page), poller: poller,
             signals: signals, childDirectory: childDirectory, childMask: callersMask)
         try session.watch()
-        if settings.isResilient { session.resilience = try Resilience(log, recorder.manager.queue) }
         return session
     }
 
@@ -46,10 +47,15 @@ struct SessionBuilder: ~Copyable {
         _ state: SavedState, _ status: SessionStatus, _ problem: inout SystemError?
     ) -> Session {
         let place = SessionPlace(SessionNames(settings.id), restoring: state)
+        let recorder = SessionRecorder(status, in: place.folder, restoring: state)
+        var page: SharedPage?
+        if state.page >= 0 {
+            do throws(SystemError) { page = try SharedPage(owning: state.page) } catch { problem = error }
+        }
         let session = Session(
             settings: settings, place: place, log: log,
             report: SpawnReport(FileDescriptor(owningIfOpen: state.report), isSilent: true),
-            recorder: SessionRecorder(status, in: place.folder, restoring: state), poller: poller,
+            recorder: recorder, resilience: Resilience(log, recorder.manager.queue, page), poller: poller,
             signals: signals, childDirectory: FileDescriptor(owning: state.childDirectory),
             childMask: mode_t(state.childMask))
         session.restore(state, &problem)

@@ -96,10 +96,10 @@ extension Session {
         request.limits = settings.resourceLimits
         request.directory = childDirectory.raw
         // Where a keeper may be followed by another one, its child outlives it.
-        if resilience == nil { request.deathSignal = SIGTERM }
+        if !resilience.isOn { request.deathSignal = SIGTERM }
         let entrance = childGroup?.openEntrance()
         request.controlGroup = entrance.raw
-        resilience?.childWillStart()
+        resilience.childWillStart()
         request.takesTerminal = settings.terminalSize != nil
         let handle: ProcessHandle
         do throws(SystemError) {
@@ -174,10 +174,7 @@ extension Session {
             sink = .journal(journal)
         case .log, .discard: sink = .log
         }
-        var stage: OutputStage?
-        if let resilience {
-            stage = try system { () throws(SystemError) in try OutputStage(name, resilience) }
-        }
+        let stage = try system { () throws(SystemError) in try resilience.makeStage(name) }
         let stream = OutputStream(name, sink: sink, stage: stage, poller: poller)
         outputs.append(stream)
         return stream

@@ -21,6 +21,11 @@ import Testing
                 $0.put(7); $0.put(0)
             } == "70")
         #expect(line(room: 19) { $0.put(Int.max) } == "9223372036854775807")
+        var random = SplitMix64.announced("RawLineTests.pieces")
+        for _ in 0..<1000 {
+            let number = Int(random.next() >> random.next() % 63 >> 1)
+            #expect(line(room: 19) { $0.put(number) } == String(number))
+        }
     }
 
     @Test func texts() {

@@ -90,9 +90,15 @@ package struct CommandName: Sendable {
 /// would take longer than most commands do.
 package struct CommandEntry: Sendable {
     package let name: CommandName
+    /// Neither shown nor suggested.
+    package let isHidden: Bool
     private let makeSpec: @Sendable (CommandName) -> CommandSpec
 
-    package init(_ name: CommandName, _ makeSpec: @escaping @Sendable (CommandName) -> CommandSpec) {
+    package init(
+        _ name: CommandName, isHidden: Bool = false,
+        _ makeSpec: @escaping @Sendable (CommandName) -> CommandSpec
+    ) {
+        self.isHidden = isHidden
         self.name = name
         self.makeSpec = makeSpec
     }
@@ -179,8 +185,8 @@ package final class ProgramSpec: Sendable {
         exitStatuses = root.exitStatuses
     }
 
-    /// The specifications of all commands, made for this call.
-    package var commands: [CommandSpec] { entries.map { $0.spec } }
+    /// The specifications of all commands that are shown, made for this call.
+    package var commands: [CommandSpec] { entries.filter { !$0.isHidden }.map { $0.spec } }
 
     /// The specification of the command of this name or alias.
     package func command(called text: [UInt8]) -> CommandSpec? {

@@ -237,7 +237,7 @@ struct OptionParser {
 
     private func unknownCommand(_ word: Argument) -> UsageError {
         var names: [String] = []
-        for entry in program.entries { names += [entry.name.name] + entry.name.aliases }
+        for entry in program.entries where !entry.isHidden { names += [entry.name.name] + entry.name.aliases }
         let suggestion = didYouMean(Suggestion.closest(to: word.bytes, among: names))
         return UsageError(
             .unknownCommand,

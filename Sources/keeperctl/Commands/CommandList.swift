@@ -8,7 +8,7 @@ private var allCommands: [Command] {
         .attach, .sendKeys, .resize,
         .discover, .status, .wait, .logs, .follow, .peek, .stats, .top, .metrics,
         .list, .inspect, .events, .label, .prune,
-        .exec, .doctor, .version, .help,
+        .exec, .doctor, .completion, .version, .help, .complete,
     ]
 }
 

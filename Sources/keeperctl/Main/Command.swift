@@ -11,10 +11,10 @@ struct Command: Sendable {
     let run: Body
 
     init(
-        _ name: String, aliases: [String] = [], run: @escaping Body,
+        _ name: String, aliases: [String] = [], isHidden: Bool = false, run: @escaping Body,
         _ makeSpec: @escaping @Sendable (CommandName) -> CommandSpec
     ) {
-        entry = CommandEntry(CommandName(name, aliases: aliases), makeSpec)
+        entry = CommandEntry(CommandName(name, aliases: aliases), isHidden: isHidden, makeSpec)
         self.run = run
     }
 }

@@ -54,6 +54,13 @@ import Testing
         #expect(fileStatus(trap) == nil)
     }
 
+    @Test(arguments: ["bash", "zsh", "fish"]) func theProgramPrintsTheScript(_ shell: String) throws {
+        let sandbox = try Sandbox()
+        let outcome = try sandbox.run([Executables.keeperctl, "completion", shell])
+        let name = shell == "zsh" ? "_keeperctl" : "keeperctl.\(shell)"
+        #expect(readFile("\(folder)/\(name)") == Array(outcome.out.utf8))
+    }
+
     /// Readline takes what is behind `=` and `:` for a word of its own.
     @Test(requires("bash")) func bashCompletesPartsOfWords() throws {
         let sandbox = try Sandbox()
@@ -68,10 +75,8 @@ import Testing
 
     @Test(requires("shellcheck")) func bashScriptsAreClean() throws {
         let sandbox = try Sandbox()
-        for name in ["keeper", "keeperctl"] {
-            let outcome = try sandbox.run(["shellcheck", "\(folder)/\(name).bash"])
-            #expect(outcome.status == 0, outcome.why)
-        }
+        let outcome = try sandbox.run(["shellcheck", "\(folder)/keeperctl.bash"])
+        #expect(outcome.status == 0, outcome.why)
     }
 
     // MARK: How the shells are asked
@@ -94,7 +99,7 @@ import Testing
 
     /// Calls the function as readline does, with the words broken as readline breaks them.
     private static let bash = #"""
-        source "$1/keeperctl.bash" && source "$1/keeper.bash" || exit
+        source "$1/keeperctl.bash" || exit
         COMP_LINE=$2 COMP_POINT=${#2} COMP_WORDS=() rest=$2
         while [[ -n $rest ]]; do
             case $rest in
@@ -137,7 +142,7 @@ import Testing
         """#
 
     private static let fish = #"""
-        source $argv[1]/keeperctl.fish; and source $argv[1]/keeper.fish
+        source $argv[1]/keeperctl.fish
         complete -C $argv[2]
         true
         """#

@@ -80,7 +80,7 @@ struct ManPage {
     private mutating func synopsis(of command: CommandSpec) {
         page.macro("Sh", "SYNOPSIS")
         page.macro("Nm", program.invocation(of: command))
-        for option in command.visibleOptions { synopsis(of: option) }
+        for option in command.groups.filter({ !$0.isHidden }).flatMap(\.options) { synopsis(of: option) }
         for operand in command.operands {
             let alternative = operand.unless.map { ["|", "Fl", "-" + $0] } ?? []
             switch operand.count {

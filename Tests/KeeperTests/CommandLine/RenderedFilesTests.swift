@@ -3,20 +3,17 @@ import Testing
 import keeper
 import keeperctl
 
-/// The files under `contrib/` that are rendered from the tables of commands.
+/// The files under `contrib/` that are rendered from the tables of commands, or that the program prints.
 enum RenderedFiles {
     static let programs = [keeperctlTable, keeperTable]
 
     /// Path below the repository, and content.
-    static let all: [(path: String, text: String)] = programs.flatMap { program in
-        let name = program.name
-        let completions = [
-            ("contrib/completions/\(name).bash", CompletionBash.render(program)),
-            ("contrib/completions/_\(name)", CompletionZsh.render(program)),
-            ("contrib/completions/\(name).fish", CompletionFish.render(program)),
-        ]
-        return completions + ManPage.all(of: program).map { ("contrib/man/\($0.name)", $0.text) }
-    }
+    static let all: [(path: String, text: String)] =
+        programs.flatMap { ManPage.all(of: $0).map { ("contrib/man/\($0.name)", $0.text) } }
+        + CompletionScript.shells.map { shell in
+            let name = shell == "zsh" ? "_keeperctl" : "keeperctl.\(shell)"
+            return ("contrib/completions/\(name)", CompletionScript.text(for: shell))
+        }
 
     /// Pages that are written by hand.
     static let written = ["contrib/man/keeper-sessions.5"]

@@ -33,7 +33,7 @@ enum EventsOptions {
 
 /// Prints what happened to sessions, and what happens.
 func runEvents(_ context: Context) throws(CommandFailure) -> Int32 {
-    let ids = try context.sessionIDs()
+    let ids = try context.distinctSessionIDs()
     let follows = context.arguments[EventsOptions.follow]
     let since = context.arguments[EventsOptions.since]?.time(at: Timestamp.now()) ?? Int64.min
     let batch = EventBatch(since: since, isJSON: context.arguments[Shared.json])
@@ -76,8 +76,6 @@ private final class EventPrinter: FollowPurpose {
         self.output = output
     }
 
-    var deadline: Int64 { Int64.max }
-
     func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? {
         BatchReader(id, batch)
     }
@@ -87,5 +85,10 @@ private final class EventPrinter: FollowPurpose {
         printError(CommandFailure(concat("events of ", id.string), error).text)
     }
 
-    func flush(_ roster: SessionRoster) { batch.write(to: output) }
+    func flush(_ roster: SessionRoster) -> Bool {
+        batch.write(to: output)
+        return true
+    }
+
+    func prepare(_ set: PollSet) {}
 }

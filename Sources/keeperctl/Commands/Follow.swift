@@ -63,7 +63,8 @@ private final class FollowEvents: FollowPurpose {
     private let request: FollowRequest
     private let sink: StreamSink
     private var sampler: SessionSampler?
-    private(set) var deadline = Int64.max
+    /// When to tell figures, on the monotonic clock.
+    private var deadline = Int64.max
 
     init(
         _ directory: borrowing FileDescriptor, _ request: FollowRequest, _ sink: StreamSink
@@ -110,9 +111,14 @@ private final class FollowEvents: FollowPurpose {
 
     func report(_ id: SessionID, _ error: SystemError) { sink.report(id, error) }
 
-    func flush(_ roster: SessionRoster) throws(FollowFailure) {
+    func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool {
         if monotonicNow() >= deadline { try tellFigures(roster) }
         try sink.flush()
+        return true
+    }
+
+    func prepare(_ set: PollSet) {
+        if deadline != Int64.max { set.limit(deadline: deadline) }
     }
 
     private func tellFigures(_ roster: SessionRoster) throws(FollowFailure) {

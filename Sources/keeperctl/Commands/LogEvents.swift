@@ -8,7 +8,7 @@ func runLogEvents(_ context: Context) throws(CommandFailure) -> Int32 {
         streams: context.arguments[LogsOptions.stderr] ? [.stderr] : [.stdout, .stderr],
         follows: context.arguments[LogsOptions.follow], places: LogPlaces(range))
     let isOfPrevious = context.arguments[LogsOptions.previous]
-    let ids = try context.sessionIDs()
+    let ids = try context.distinctSessionIDs()
     let directory = try context.directory(of: ids[0])
     let sink: StreamSink
     let roster: SessionRoster
@@ -53,13 +53,16 @@ private final class LogEvents: FollowPurpose {
 
     init(_ sink: StreamSink) { self.sink = sink }
 
-    var deadline: Int64 { Int64.max }
-
     func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
 
     func report(_ id: SessionID, _ error: SystemError) { sink.report(id, error) }
 
-    func flush(_ roster: SessionRoster) throws(FollowFailure) { try sink.flush() }
+    func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool {
+        try sink.flush()
+        return !roster.isEmpty
+    }
+
+    func prepare(_ set: PollSet) {}
 }
 
 /// Where `logs` starts and stops.

@@ -117,7 +117,7 @@ private final class LogRequest: FollowPurpose {
 
     init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
-        ids = try context.sessionIDs()
+        ids = try context.distinctSessionIDs()
         range = try LogRange(context)
         follows = arguments[LogsOptions.follow]
         isOfPrevious = arguments[LogsOptions.previous]
@@ -141,7 +141,6 @@ private final class LogRequest: FollowPurpose {
     // MARK: FollowPurpose
 
     private(set) var hasFailed = false
-    var deadline: Int64 { Int64.max }
 
     func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
 
@@ -150,7 +149,9 @@ private final class LogRequest: FollowPurpose {
         printError(CommandFailure(concat("logs of ", id.string), error).text)
     }
 
-    func flush(_ roster: SessionRoster) {}
+    func flush(_ roster: SessionRoster) -> Bool { !roster.isEmpty }
+
+    func prepare(_ set: PollSet) {}
 
     // MARK: Sessions
 

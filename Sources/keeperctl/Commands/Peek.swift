@@ -62,9 +62,7 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
 extension SessionStatus {
     /// How large the session's terminal is, by the status in an open folder; nil when it has none.
     static func screenSize(in folder: borrowing FileDescriptor) -> (columns: Int, rows: Int)? {
-        guard let bytes = try? folder.contents(of: SessionNames.status),
-            let status = SessionStatus(bytes: bytes), status.isTerminal
-        else { return nil }
+        guard let status = read(in: folder), status.isTerminal else { return nil }
         let size = status.terminalSize ?? TerminalSize.standard
         return (size.columns, size.rows)
     }

@@ -57,8 +57,7 @@ final class LogRange {
             streams[0].position = decimal(from.bytes) ?? 0
             return true
         }
-        let bytes = try? folder.contents(of: SessionNames.status)
-        if let bytes, let status = SessionStatus(bytes: bytes), !equalUTF8(status.instance, cursor.instance) {
+        if let status = SessionStatus.read(in: folder), !equalUTF8(status.instance, cursor.instance) {
             return false
         }
         for stream in streams { stream.position = cursor.position(of: stream.name) }

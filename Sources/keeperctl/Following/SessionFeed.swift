@@ -108,7 +108,7 @@ final class SessionFeed: SessionReader {
         if instance != nil && !states.hasNewLabels { return }
         if session.isStarting && states.instance == nil { return }
         states.hasNewLabels = false
-        let status = SessionFeed.status(in: folder)
+        let status = SessionStatus.read(in: folder)
         guard let instance = status?.instance ?? states.instance else { return }
         self.instance = instance
         if !request.places.chooses(status) { return }
@@ -152,12 +152,6 @@ final class SessionFeed: SessionReader {
         restedDeadline = Int64.max
     }
 
-    private static func status(in folder: borrowing FileDescriptor) -> SessionStatus? {
-        // Without one, events tell what there is to know.
-        guard let bytes = try? folder.contents(of: SessionNames.status) else { return nil }
-        return SessionStatus(bytes: bytes)
-    }
-
     private static func change(of status: SessionStatus) -> SessionStates.Change {
         SessionStates.Change(
             status.state, status.exit?.end, status.exit?.at.nanoseconds ?? Timestamp.now().nanoseconds)
@@ -168,7 +162,7 @@ final class SessionFeed: SessionReader {
         let told = states.present
         if let told, told.state.isFinal { return told }
         // A full disk may have taken the status and not the event.
-        let status = SessionFeed.status(in: folder)
+        let status = SessionStatus.read(in: folder)
         if let present = status.map({ SessionFeed.change(of: $0) }) ?? told, present.state.isFinal || !isGone
         {
             return present

@@ -10,9 +10,11 @@ protocol FollowPurpose: AnyObject {
     /// A session can't be read.
     func report(_ id: SessionID, _ error: SystemError)
     /// All have had their turn: passes on what they read.
-    func flush(_ roster: SessionRoster) throws(FollowFailure)
-    /// When ``flush(_:)`` is to be called even if nothing changes, on the monotonic clock.
-    var deadline: Int64 { get }
+    ///
+    /// - Returns: false when nothing more is wanted.
+    func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool
+    /// Adds what else is waited for to a turn.
+    func prepare(_ set: PollSet)
 }
 
 /// The sessions of a directory that are followed, noticed as they come, end, and come again under the same id.
@@ -31,6 +33,7 @@ final class SessionRoster {
     /// How many of them may have files open.
     private let most: Int
     private var isStarting = true
+    private var isWanted = true
     private let startedAt = Timestamp.now()
 
     /// What a session needs at most while it is read: its folder, events, and for each stream a segment and two indexes.
@@ -90,6 +93,12 @@ final class SessionRoster {
     /// Whether the id has a folder.
     func knows(_ id: SessionID) -> Bool { !(known.entry(of: id)?.folder.isNone ?? true) }
 
+    /// Whether no session is followed.
+    var isEmpty: Bool { known.count == 0 }
+
+    /// The ids of those that are followed.
+    var followedIDs: [SessionID] { known.ids.filter { !sessions(of: $0).isEmpty } }
+
     /// Those that are followed under an id.
     func sessions(of id: SessionID) -> [FollowedSession] { known.entry(of: id)?.sessions ?? [] }
 
@@ -101,7 +110,7 @@ final class SessionRoster {
         while true {
             set.clear()
             if try turn() { set.limit(milliseconds: 0) }
-            if known.count == 0 && !finds { break }
+            if !isWanted { break }
             for target in targets { target.waitForHangUp(in: set) }
             do throws(SystemError) { try wait(set) } catch { throw .journal(error) }
             for target in targets where target.readerHasGone(in: set) {
@@ -144,8 +153,8 @@ final class SessionRoster {
                 open -= 1
             }
         }
-        try purpose.flush(self)
         settle(now)
+        isWanted = try purpose.flush(self)
         return hasMore || (hasFinished && isBlocked)
     }
 
@@ -182,8 +191,8 @@ final class SessionRoster {
         for session in before {
             if session.reader.isThrough { session.rest() }
             // What is being removed may still be found under its new name.
-            if session.reader.isThrough && (session.isOver || !finds)
-                && (!session.isLeaving || session.watch < 0)
+            if session.reader.isThrough
+                && (!finds || (session.isOver && (!session.isLeaving || session.watch < 0)))
             {
                 forget(session)
                 continue
@@ -211,7 +220,7 @@ final class SessionRoster {
                 set.limit(deadline: session.readAt + SessionRoster.restTime)
             }
         }
-        if purpose.deadline != Int64.max { set.limit(deadline: purpose.deadline) }
+        purpose.prepare(set)
         changes.prepare(set, hasSessions: known.count > 0)
         try set.wait()
         if changes.take(set, in: directory, self) {

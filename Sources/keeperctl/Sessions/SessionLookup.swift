@@ -38,6 +38,12 @@ enum SessionLookup {
 }
 
 extension SessionStatus {
+    /// The status in a session's open folder; nil when there is none, or none that can be understood.
+    @inline(never) static func read(in folder: borrowing FileDescriptor) -> SessionStatus? {
+        guard let bytes = try? folder.contents(of: SessionNames.status) else { return nil }
+        return SessionStatus(bytes: bytes)
+    }
+
     /// The status as it reads when there is no keeper any more: what was not over is lost.
     var withoutKeeper: SessionStatus {
         if state.isFinal { return self }
@@ -52,6 +58,13 @@ extension Context {
     func sessionIDs() throws(CommandFailure) -> [SessionID] {
         var ids: [SessionID] = []
         for operand in arguments.operands { ids.append(try sessionID(operand)) }
+        return ids
+    }
+
+    /// The same, each once.
+    func distinctSessionIDs() throws(CommandFailure) -> [SessionID] {
+        var ids: [SessionID] = []
+        for id in try sessionIDs() where !ids.contains(where: { $0 == id }) { ids.append(id) }
         return ids
     }
 

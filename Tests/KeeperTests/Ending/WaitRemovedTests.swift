@@ -6,14 +6,15 @@ struct WaitRemovedTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
-    /// A wait that has begun: it holds the events of so many sessions.
+    /// A wait that has begun: it watches so many sessions.
     private func startWait(_ arguments: String..., holding count: Int = 1) throws -> Running {
         let wait = try box.start([Executables.keeperctl, "wait"] + arguments)
         try eventually("wait to begin") {
-            let folder = "/proc/\(wait.pid)/fd"
-            let links = directoryEntries(folder).compactMap { readLink("\(folder)/\($0)") }
-            return links.filter { $0.hasSuffix("/events.jsonl") }.count == count
-                && links.filter { $0.contains("pidfd") }.count >= count
+            let folder = "/proc/\(wait.pid)/fdinfo"
+            let lines = directoryEntries(folder).compactMap { readFile("\(folder)/\($0)") }
+                .flatMap { $0.split(separator: 10) }
+            // Of the directory, of what leaves it, and of the sessions.
+            return lines.filter { $0.starts(with: "inotify wd:".utf8) }.count == count + 2
         }
         return wait
     }
@@ -40,7 +41,9 @@ struct WaitRemovedTests {
         let wait = try startWait("a")
         kill(wait.pid, SIGSTOP)
         try box.ctl("write", "a", "7")
-        try eventually("the files to be gone") { directoryEntries(box.sessions) == [".lock"] }
+        try eventually("the files to be gone") {
+            Set(directoryEntries(box.sessions)) == [".lock", ".removed"]
+        }
         if hasFollower { try spawn("a") }
         kill(wait.pid, SIGCONT)
         #expect(try wait.readLine() == "a 7")
@@ -55,7 +58,9 @@ struct WaitRemovedTests {
         try box.ctl("write", "a", "1")
         try eventually("ready") { box.state("a") == "running" }
         try box.ctl("write", "a", "1")
-        try eventually("the files to be gone") { directoryEntries(box.sessions) == [".lock"] }
+        try eventually("the files to be gone") {
+            Set(directoryEntries(box.sessions)) == [".lock", ".removed"]
+        }
         kill(wait.pid, SIGCONT)
         #expect(try wait.wait() == .exited(0), "\(wait.errorText)")
     }

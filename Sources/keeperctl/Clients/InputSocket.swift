@@ -34,6 +34,7 @@ private func unreachable(
     _ names: SessionNames, _ directory: borrowing SessionsDirectory, _ code: Int32, _ what: String
 ) -> CommandFailure {
     var live: pid_t?
+    // Only for the text: who can't be found is left out.
     let sidecar = try? SidecarState.read(names.sidecar, in: directory.descriptor)
     if case .live(let pid) = sidecar { live = pid }
     if code == EAGAIN {

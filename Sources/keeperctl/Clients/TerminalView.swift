@@ -195,6 +195,7 @@ final class TerminalView {
             sizeDue = monotonicNow() + .milliseconds(100)
         }
         guard let parameters = TerminalSize(columns: columns, rows: rows)?.parameters else { return }
+        // A keeper that is gone or stopped is told of no size; the next change tries again.
         if let client = resizing, (try? client.send("resize", parameters)) != nil { return client.discard() }
         resizing = try? ControlClient(request.names.id, in: directory, "resize", parameters: parameters)
     }

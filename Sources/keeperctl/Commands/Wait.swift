@@ -58,7 +58,12 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     var missing = ids
     while true {
         var rest: [SessionID] = []
-        for id in missing where !(try waiting.find(id, in: directory, roster)) { rest.append(id) }
+        do throws(CommandFailure) {
+            for id in missing where !(try waiting.find(id, in: directory, roster)) { rest.append(id) }
+        } catch {
+            roster.end()
+            throw error
+        }
         if rest.isEmpty { break }
         missing = rest
         if let deadline, monotonicNow() >= deadline { throw ControlFailure.timedOut.commandFailure(rest[0]) }

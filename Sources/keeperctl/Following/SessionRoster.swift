@@ -114,12 +114,15 @@ final class SessionRoster {
             for target in targets { target.waitForHangUp(in: set) }
             do throws(SystemError) { try wait(set) } catch { throw .journal(error) }
             for target in targets where target.readerHasGone(in: set) {
-                changes.end(in: directory)
+                end()
                 throw .readerGone
             }
         }
-        changes.end(in: directory)
+        end()
     }
+
+    /// Gives up what followers have in the directory, as it is done at the end of ``follow(_:)``.
+    func end() { changes.end(in: directory) }
 
     /// Gives each session its turn.
     ///

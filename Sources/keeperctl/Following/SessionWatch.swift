@@ -26,10 +26,10 @@ final class SessionWatch {
         self.directory = try directory.descriptor.duplicate()
         // Before the first look, so that nothing is missed between the two.
         files = FolderWatch.open(folder)
-        readStatus(in: folder)
+        try readStatus(in: folder)
         if !isOver { try findKeeper() }
         // A keeper that ended in between has left its last words.
-        if isOver { readStatus(in: folder) }
+        if isOver { try readStatus(in: folder) }
     }
 
     /// Adds what this waits for to a turn.
@@ -66,16 +66,19 @@ final class SessionWatch {
             keeper = nil
             try findKeeper()
         }
-        if changed || isOver { readStatus(in: folder) }
+        if changed || isOver { try readStatus(in: folder) }
     }
 
-    private func readStatus(in folder: borrowing FileDescriptor) {
+    private func readStatus(in folder: borrowing FileDescriptor) throws(SystemError) {
         do throws(SystemError) {
             let bytes = try folder.contents(of: SessionNames.status)
             guard let status = SessionStatus(bytes: bytes) else { return }
             self.status = status
             if status.state.isFinal { isOver = true }
-        } catch {}
+        } catch {
+            // A session that is over may have removed it.
+            if error.code != ENOENT { throw error }
+        }
     }
 
     /// Looks for the keeper by its lock, and then for a descriptor that tells of its end.
@@ -90,11 +93,12 @@ final class SessionWatch {
         }
         if !owner.isNamed(by: pid) {
             // The id has a new owner, and this folder is of the session before; unless that keeper has just taken over.
+            // A folder that can't be opened is not this session's.
             guard !again, let folder = try? directory.openDirectory(names.folder),
                 let now = SessionStatus.read(names.folder, in: directory),
                 equalUTF8(now.instance, status?.instance ?? "")
             else { return isOver = true }
-            readStatus(in: folder)
+            try readStatus(in: folder)
             return try findKeeper(again: true)
         }
         // PIDs of another namespace mean nothing here; its lock does, and is looked at again and again.

@@ -24,6 +24,7 @@ final class IndexFile {
     private let file: FileDescriptor
 
     /// Nil when there is none that can be read.
+    // An index is a hint: without it, times are those of whole segments.
     init?(_ stream: StreamName, base: Int, in folder: borrowing FileDescriptor) {
         guard let file = try? folder.open(stream.indexName(base: base), O_RDONLY),
             let size = try? file.metadata().size

@@ -90,6 +90,7 @@ final class SessionList {
     private func currentSize(_ id: SessionID) -> Int {
         switch directory {
         case .some(let directory):
+            // A session that removes its files just then has none.
             guard let folder = try? directory.openDirectory(SessionNames(id).folder),
                 let stdout = try? JournalReader(.stdout).journalEnd(in: folder),
                 let stderr = try? JournalReader(.stderr).journalEnd(in: folder)
@@ -105,6 +106,7 @@ final class SessionList {
         switch directory {
         case .some(let directory):
             let names = SessionNames(id)
+            // What it has removed meanwhile, or never had, is left out.
             if let bytes = try? directory.contents(of: names.childSidecar, limit: 16) {
                 row.child = parsePID(bytes)
             }

@@ -40,6 +40,7 @@ enum SessionLookup {
 extension SessionStatus {
     /// The status in a session's open folder; nil when there is none, or none that can be understood.
     @inline(never) static func read(in folder: borrowing FileDescriptor) -> SessionStatus? {
+        // Mostly it is only not there; what can't be read is as good as that, and events and files tell the rest.
         guard let bytes = try? folder.contents(of: SessionNames.status) else { return nil }
         return SessionStatus(bytes: bytes)
     }

@@ -98,6 +98,7 @@ final class SessionSampler {
         case .foreign(let pid), .unsettled(let pid):
             sample.state = .running
             sample.keeper = pid
+            // It may just have ended: then its age is unknown.
             if let metadata = try? directory.metadata(of: names.sidecar) {
                 sample.startedAt = Timestamp(nanoseconds: .seconds(Int64(metadata.modified)))
             }
@@ -126,7 +127,9 @@ final class SessionSampler {
             let folder = try directory.openDirectory(names.folder)
             sample.stdout = try JournalReader(.stdout).journalEnd(in: folder)
             sample.stderr = try JournalReader(.stderr).journalEnd(in: folder)
-        } catch {}
+        } catch {
+            // It has ended meanwhile, and removed its files.
+        }
     }
 
     private func measure(_ sample: SessionSample) {

@@ -25,7 +25,7 @@ struct ChildEnvironment: ~Copyable {
         add("KEEPER_SOCKET=\(directoryPath)/\(settings.id.string).rpc.sock")
         add("KEEPER_INSTANCE=\(instance)")
         if settings.isDropIn { add("PI_DASHBOARD_SPAWNED=1") }
-        // Nobody knows who will look at the terminal; this is what they all understand.
+        // Nothing is known of the terminals that will show it; all of them understand this.
         if settings.terminalSize != nil, getenv("TERM") == nil { add("TERM=xterm") }
         if let notes { add("NOTIFY_SOCKET=\(notes)") }
         if let watchdog = settings.limits.watchdog { add("WATCHDOG_USEC=\(watchdog / 1000)") }

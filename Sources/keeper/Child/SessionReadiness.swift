@@ -94,11 +94,11 @@ extension Session {
         // More than ever wait: the system's bound is net.unix.max_dgram_qlen.
         for _ in 0..<(areLast ? 1024 : 64) {
             guard let note = notes?.next() else { return }
-            // A child that is gone has nothing to say; somebody of its processes may still.
+            // The child is gone; one of its other processes wrote this.
             if child == nil { continue }
             if let status = note.status {
                 recorder.status.note = status.isEmpty ? nil : status
-                // Whoever says it often is written down four times a second.
+                // However often it comes, it is written four times a second at most.
                 deadlines.setIfUnset(.note, in: .milliseconds(250))
             }
             if note.isStopping { log.line("the child says that it is stopping") }
@@ -120,7 +120,7 @@ extension Session {
         clearReason()
         log.line("keeper ready: \(settings.id.string)")
         recorder.transition(to: life.state, .ready)
-        // Behind the record: whoever waits for it looks there next. Said once: the reader may have stopped reading.
+        // After the record: the starter looks there next. Said once: the reader may have stopped reading.
         if isFirst { report.ready() }
         supervision.lastWatchdog = now
         if let watchdog = settings.limits.watchdog { deadlines.set(.watchdog, in: watchdog) }

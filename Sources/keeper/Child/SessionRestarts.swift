@@ -41,7 +41,7 @@ extension Session {
     /// Starts the next child.
     func startAgain() {
         deadlines.clear(.restart)
-        // Of whoever was there before.
+        // Notes of the child before.
         readNotes()
         do throws(LaunchError) {
             try startChild()
@@ -65,8 +65,9 @@ extension Session {
         do throws(SystemError) {
             if let pid = childPID { try place.recordChild(pid) }
         } catch {
-            // Whoever finds this session dead finds the child in its status. The child before must not be found there.
-            place.removeChildSidecar()
+            // The status names the child as well. The sidecar must not name the one before; if it can't be removed either,
+            // its reader finds that PID gone.
+            try? place.removeChildSidecar()
             log.line("cannot record the child's PID: \(error.text)")
         }
     }
@@ -135,7 +136,7 @@ extension Session {
     /// Stops all of the child's processes where they are; its input waits.
     func pause(_ reply: Reply) throws(ControlError) {
         guard life.state.after(.paused) != nil else { throw .wrongState(life.state, wanted: "running") }
-        // It has ended, and what it left behind is being ended.
+        // It has ended, and its leftovers are being ended.
         if child == nil { throw .childAway }
         do throws(SystemError) { try signalChild(SIGSTOP, pauseScope) } catch { throw .failed(error) }
         input.hold(true)

@@ -1,7 +1,7 @@
 import CSystem
 import KeeperShared
 
-// What the child leaves behind.
+// Leftovers: processes that are there after the child's end.
 extension Session {
     /// The session's processes besides the child: its descendants, which become ours as their parents end.
     ///

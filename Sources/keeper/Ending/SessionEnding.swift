@@ -11,7 +11,7 @@ extension Session {
         while true {
             var record = csys_ended()
             if csys_waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &record) < 0 {
-                // Somebody else has reaped our child: how it ended can't be known.
+                // Another process has reaped the child: how it ended can't be known.
                 if csys_errno() == ECHILD, child != nil, !run.isAdopted { childHasEnded(.unknown) }
                 break
             }
@@ -19,7 +19,7 @@ extension Session {
             let isChild = record.pid == childPID
             if isChild, case .end = settings.leftovers {
                 // Before it is reaped its PID, and so the group's number, can't mean anybody else.
-                // There may be nobody else in it.
+                // A failure means that the group is empty.
                 try? signalGroup(record.pid, life.leftoverGrace == 0 ? SIGKILL : SIGTERM)
                 try? signalGroup(record.pid, SIGCONT)
             }
@@ -166,15 +166,20 @@ extension Session {
     /// Takes the session's names away, once nobody needs its files any more.
     func removeNames() {
         resilience.noteOver(exitStatus: exitStatus)
-        place.removeSocket()
+        orLog { () throws(SystemError) in try place.removeSocket() }
         acceptWaiting()
         input.end("the session has ended")
-        place.removeControlSocket()
-        place.removeChildSidecar()
-        if settings.removesFiles { place.removeFiles() }
+        orLog { () throws(SystemError) in try place.removeControlSocket() }
+        orLog { () throws(SystemError) in try place.removeChildSidecar() }
+        if settings.removesFiles { orLog { () throws(SystemError) in try place.removeFiles() } }
         place.removeSidecar()
         resilience.forgetAll()
         answerStops(survivors: [])
+    }
+
+    /// A name that can't be removed stays, until another start clears it away.
+    private func orLog(_ remove: () throws(SystemError) -> Void) {
+        do throws(SystemError) { try remove() } catch { log.line("a name stays: \(error.text)") }
     }
 
     /// The reader has read all it wants.

@@ -3,7 +3,7 @@ import KeeperShared
 
 /// What a session's end leaves to be said, and how a keeper ends that is told to.
 struct Ending {
-    /// What was lost because the disk took no more and somebody said to end all the same.
+    /// What was lost because the disk took no more and the session was to end all the same.
     var lost: String?
     /// Requests that are answered at the end.
     var replies: [Reply] = []
@@ -46,7 +46,7 @@ extension Session {
         }
     }
 
-    /// Whom pausing stops: all of the group at least, whoever is told to end.
+    /// Which processes pausing stops: all of the group at least, whichever the stop steps signal.
     var pauseScope: KillScope {
         switch settings.killScope {
         case .group, .process: .group

@@ -10,7 +10,7 @@ enum DeadlineKind: Int, CaseIterable {
     case stopStep
     /// Leftover processes have had their time.
     case leftovers
-    /// Whoever holds the output pipes has had its time.
+    /// Processes that still hold the output pipes have had their time.
     case drain
     /// A full disk is tried again.
     case disk

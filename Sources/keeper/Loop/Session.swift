@@ -227,6 +227,7 @@ final class Session {
 
     /// Takes all that wait at the input socket.
     func acceptWaiting() {
+        // What can't be accepted now is closed with the listener, or accepted in the loop.
         while let socket = try? place.inputListener.accept() { take(socket, inputs: true) }
     }
 
@@ -253,7 +254,7 @@ final class Session {
     ) -> Int {
         outputHasCome()
         let count = put(bytes, of: stream, &failure)
-        // Whoever waits for it finds it in the journal.
+        // After the journal: clients that wait for it look there.
         lookForReadiness(UnsafeRawBufferPointer(rebasing: bytes[..<count]), of: stream.name)
         return count
     }

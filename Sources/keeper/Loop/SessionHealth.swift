@@ -14,7 +14,7 @@ struct HealthRecord {
 // Memory and processor time of all the session's processes, looked at only when somebody set a limit.
 extension Session {
     static var sampleInterval: Int64 { .seconds(5) }
-    /// So many looks in a row are more than a passing peak.
+    /// This many looks in a row are more than a passing peak.
     private static var patience: Int { 3 }
 
     /// One look.
@@ -35,7 +35,7 @@ extension Session {
             let before = supervision.health
             supervision.health.processorTime = usage.processorTime
             supervision.health.lookedAt = now
-            // A process that was reaped by somebody else takes its time along: such a look says nothing.
+            // The time of a process that its own parent has reaped is not counted here: such a look says nothing.
             if before.lookedAt != 0, usage.processorTime >= before.processorTime, now > before.lookedAt {
                 let percent = Int(
                     (usage.processorTime - before.processorTime) * 100 / (now - before.lookedAt))

@@ -58,10 +58,7 @@ final class KeeperLog {
 
     // The log is for people: a disk that takes no more stops nothing.
     private func write(_ lines: [UInt8]) {
-        switch file {
-        case .some(let file): try? file.writeAll(lines, "log")
-        case .none: break
-        }
+        file.use { file in try? file.writeAll(lines, "log") }
         sinceCheck += lines.count
         if sinceCheck > min(bound, KeeperLog.checkInterval) { checkSize() }
     }
@@ -86,10 +83,9 @@ final class KeeperLog {
     /// Cuts the file in place when it is over its bound.
     func checkSize() {
         sinceCheck = 0
-        switch file {
-        case .some(let file):
+        file.use { file in
+            // A size that can't be told is looked at again later.
             if let size = try? file.metadata().size, size > bound { _ = ftruncate(file.raw, 0) }
-        case .none: break
         }
     }
 }

@@ -63,6 +63,7 @@ final class SessionPlace {
             }
         } catch { failure = error }
         guard failure == nil, let bound, let control, let newFolder else {
+            // What can't be taken back is cleared away by the next start; the caller hears of the first failure.
             if metadata != nil { try? directory.remove(names.newSocket) }
             try? directory.removeTree(names.newFolder)
             sidecar.removeName(names, in: directory)
@@ -120,6 +121,7 @@ final class SessionPlace {
             childSidecar = try file.metadata()
             try directory.rename(names.newChildSidecar, to: names.childSidecar)
         } catch {
+            // Nobody reads that name; the caller hears of the first failure.
             try? directory.remove(names.newChildSidecar)
             throw error
         }
@@ -139,54 +141,61 @@ final class SessionPlace {
                     names.newFolder, to: names.previousFolder, in: directory,
                     flags: hasPrevious ? exchange : 0)
             } catch {
+                // The caller hears of the first failure.
                 try? directory.rename(names.newFolder, to: names.folder, in: directory, flags: exchange)
                 throw error
             }
+            // The next start removes it.
             try? directory.removeTree(names.newFolder)
         }
         folderIsInstalled = true
+        // The next start removes it.
         if replacedSocket { try? directory.remove(names.newSocket) }
         replacedSocket = false
     }
 
-    /// Takes back a start that failed: what was there before is there again.
+    /// Takes back a start that failed: what was there before is there again. What can't be taken back is cleared away by
+    /// the next start; the caller hears of the failure before.
     func withdraw() {
         if replacedSocket {
             try? directory.rename(names.newSocket, to: names.socket)
         } else {
-            removeSocket()
+            try? removeSocket()
         }
-        removeChildSidecar()
+        try? removeChildSidecar()
         if !folderIsInstalled { try? directory.removeTree(names.newFolder) }
         sidecar.removeName(names, in: directory)
     }
 
     /// Removes the input socket's name: no writer can connect from here on.
-    func removeSocket() { remove(names.socket, ifSameAs: socketFile) }
+    func removeSocket() throws(SystemError) { try remove(names.socket, ifSameAs: socketFile) }
 
-    func removeControlSocket() { try? folder.descriptor.remove(SessionNames.controlSocket) }
+    func removeControlSocket() throws(SystemError) {
+        try folder.descriptor.remove(SessionNames.controlSocket)
+    }
 
     /// Whether the child's PID is beside the keeper's.
     var hasChildSidecar: Bool { childSidecar != nil }
 
-    func removeChildSidecar() {
-        remove(names.childSidecar, ifSameAs: childSidecar)
+    func removeChildSidecar() throws(SystemError) {
+        let file = childSidecar
         childSidecar = nil
+        try remove(names.childSidecar, ifSameAs: file)
     }
 
     /// Removes everything that an ended session leaves for readers.
-    func removeFiles() {
+    func removeFiles() throws(SystemError) {
         RemovedFolders.remove(names, in: directory)
-        try? directory.remove(names.log)
+        try directory.remove(names.log)
     }
 
     /// Removes the sidecar's name; after this no name is touched any more. The lock stays until the process ends.
     func removeSidecar() { sidecar.removeName(names, in: directory) }
 
-    private func remove(_ name: String, ifSameAs file: FileMetadata?) {
-        guard let file, let there = try? directory.metadata(of: name), there.isSameFile(as: file) else {
+    private func remove(_ name: String, ifSameAs file: FileMetadata?) throws(SystemError) {
+        guard let file, let there = try directory.metadata(of: name), there.isSameFile(as: file) else {
             return
         }
-        try? directory.remove(name)
+        try directory.remove(name)
     }
 }

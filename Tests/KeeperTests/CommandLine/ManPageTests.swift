@@ -132,7 +132,9 @@ import Testing
                     names.formUnion(literals(behind: call, in: text))
                 }
                 // The names of the events.
-                let cases = text.split(separator: "\n").filter { $0.contains(" case .") }
+                let cases = text.split(separator: "\n").filter {
+                    $0.contains(" case .") && !$0.contains("json")
+                }
                 if file == "SessionEvent.swift" {
                     for line in cases { names.formUnion(literals(behind: ": \"", in: String(line))) }
                 }

@@ -1,4 +1,5 @@
 // swift-tools-version: 6.1
+import Glibc
 import PackageDescription
 
 // Release executables are Embedded Swift, fully static: an idle keeper then has about 35 KiB of
@@ -6,36 +7,51 @@ import PackageDescription
 // regular Swift from the same sources. `.enableExperimentalFeature` would leak into debug links,
 // hence the flags.
 let release = BuildSettingCondition.when(platforms: [.linux], configuration: .release)
+
+// Release builds link musl where it is installed (Debian: apt-get install musl-dev), else static glibc, which makes
+// executables twice as large and starts twice as slow (README). KEEPER_LIBC=musl or glibc decides by name.
+#if arch(x86_64)
+    let machine = "x86_64"
+#else
+    let machine = "aarch64"
+#endif
+let headers = "/usr/include/\(machine)-linux-musl"
+let library = "/usr/lib/\(machine)-linux-musl"
+let hasMusl =
+    switch Context.environment["KEEPER_LIBC"] {
+    case "musl": true
+    case "glibc": false
+    default: access("\(headers)/stdio.h", R_OK) == 0 && access("\(library)/libc.a", R_OK) == 0
+    }
+let muslHeaders = hasMusl ? ["-isystem", headers, "-DKEEPER_MUSL"] : []
+
+let cSettings: [CSetting] = [.unsafeFlags(["-ffunction-sections", "-fdata-sections"] + muslHeaders, release)]
 let swiftSettings: [SwiftSetting] = [
     .unsafeFlags(
         [
             "-enable-experimental-feature", "Embedded", "-wmo", "-Osize",
             // With gc-sections below: without it the linker drops nothing of a module.
             "-Xfrontend", "-function-sections",
-            "-Xcc", "-Wno-nullability-completeness",
-        ], release)
+        ] + (["-Wno-nullability-completeness"] + muslHeaders).flatMap { ["-Xcc", $0] }, release)
 ]
-#if arch(x86_64)
-    // In place of the system's C library, which is 650 KB of a static executable: CSystem/standalone.
-    let cSettings: [CSetting] = [
-        .define("KEEPER_STANDALONE", release),
-        .unsafeFlags(["-ffunction-sections", "-fdata-sections"], release),
-    ]
-    let library =
-        ["-static", "-nostdlib", "-Wno-unused-command-line-argument"].flatMap { ["-Xclang-linker", $0] }
-        // For characters and the order of strings; found relative to a folder where the compiler looks for libraries.
-        + ["-l:../embedded/x86_64-unknown-linux-gnu/libswiftUnicodeDataTables.a"]
-#else
-    let cSettings: [CSetting] = []
-    let library = ["-static-executable"]
-#endif
 let linkerSettings: [LinkerSetting] = [
     .unsafeFlags(
-        library + [
-            "-enable-experimental-feature", "Embedded", "-use-ld=lld",
-            // Debug information would double the size.
-            "-Xlinker", "-s", "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all",
-        ], release)
+        (hasMusl
+            ? ["-static", "-nostdlib", "-Wno-unused-command-line-argument"].flatMap {
+                ["-Xclang-linker", $0]
+            }
+                + [
+                    "\(library)/crt1.o", "\(library)/crti.o", "\(library)/libc.a", "\(library)/crtn.o",
+                    // For characters and the order of strings; found relative to a folder where the compiler looks
+                    // for libraries.
+                    "-l:../embedded/\(machine)-unknown-linux-gnu/libswiftUnicodeDataTables.a",
+                ]
+            : ["-static-executable"])
+            + [
+                "-enable-experimental-feature", "Embedded", "-use-ld=lld",
+                // Debug information would double the size.
+                "-Xlinker", "-s", "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all",
+            ], release)
 ]
 
 let package = Package(

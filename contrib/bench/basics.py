@@ -18,7 +18,19 @@ CROWD = 100
 
 
 def beside_dtach(bench, what, times, bound):
-    return paired_row(what, times[bench.keeper], times.get(bench.dtach), bench.peer_name, bound=bound)
+    for keeper in bench.keepers:
+        yield paired_row(
+            label(bench, what, keeper), times[keeper], times.get(bench.dtach), bench.peer_name, bound=own(bench, keeper, bound)
+        )
+
+
+def label(bench, what, keeper):
+    return what if len(bench.keepers) == 1 else f"{what}, {keeper.library}"
+
+
+def own(bench, keeper, bound):
+    """Targets are those of the first."""
+    return bound if keeper is bench.keeper else None
 
 
 @measurement("start")
@@ -26,12 +38,12 @@ def measure_start(bench):
     program = shutil.which("true")
     bare = statistics.median(run_timed([program], os.environ) for _ in range(bench.runs))
     yield Row("`true`, whole command, for comparison", "µs", bare / 1000)
-    yield start_row(bench, "start, whole command", bench.root)
+    yield from start_rows(bench, "start, whole command", bench.root)
     # What the disk's file system makes of ten new files is a good part of the row above.
-    yield start_row(bench, "start, whole command, files in memory", bench.fast)
+    yield from start_rows(bench, "start, whole command, files in memory", bench.fast)
 
 
-def start_row(bench, what, root):
+def start_rows(bench, what, root):
     with ExitStack() as started:
         # Ended only when all is measured: ext4 is slow to create files just after it has removed some.
         def once(side):
@@ -40,8 +52,8 @@ def start_row(bench, what, root):
             place.take(side, "s")
             return spent
 
-        times = pairs(bench.sides, once, bench.runs)
-    return beside_dtach(bench, what, times, 1.0)
+        times = pairs(bench.keepers + bench.peers, once, bench.runs)
+    yield from beside_dtach(bench, what, times, 1.0)
 
 
 @measurement("write")
@@ -49,19 +61,20 @@ def measure_write(bench):
     line_file = Path(bench.root, "line")
     line_file.write_text("The quick brown fox jumps over the lazy dog.\n")
     with fresh_place(bench.root) as place:
-        for side in bench.sides:
+        sides = bench.keepers + bench.peers
+        for side in sides:
             side.start(place, side.name, ["sh", "-c", "exec cat >/dev/null"])
             place.take(side, side.name)
         settle()
-        times = pairs(bench.sides, lambda side: side.write(place, side.name, str(line_file)), bench.runs * 2)
-    yield beside_dtach(bench, "one-line write, whole command", times, 0.9)
+        times = pairs(sides, lambda side: side.write(place, side.name, str(line_file)), bench.runs * 2)
+    yield from beside_dtach(bench, "one-line write, whole command", times, 0.75)
 
 
 @measurement("memory")
 def measure_memory(bench):
     sums = {}
     with fresh_place(bench.root) as place:
-        for side in bench.sides:
+        for side in bench.keepers + bench.peers:
             pids = []
             for number in range(CROWD):
                 side.start(place, f"{side.name}{number}", ["cat"])
@@ -70,13 +83,16 @@ def measure_memory(bench):
         settle()
         means = {side: [mean_of(pids, key) for key in ("Private_Dirty", "Pss")] for side, pids in sums.items()}
         threads = len(os.listdir(f"/proc/{sums[bench.keeper][0]}/task"))
-    for index, (what, bound) in enumerate((("private dirty memory", 0.55), ("Pss", None))):
-        own = means[bench.keeper][index]
-        row = Row(f"{what}, one of {CROWD} idle", "KiB", own, peer_name=bench.peer_name, bound=bound, digits=1)
-        if bench.dtach in means:
-            row.peer = means[bench.dtach][index]
-            row.ratio = row.value / row.peer
-        yield row
+    for index, (what, bound) in enumerate((("private dirty memory", 0.45), ("Pss", None))):
+        for keeper in bench.keepers:
+            row = Row(
+                label(bench, f"{what}, one of {CROWD} idle", keeper), "KiB", means[keeper][index],
+                peer_name=bench.peer_name, bound=own(bench, keeper, bound), digits=1,
+            )
+            if bench.dtach in means:
+                row.peer = means[bench.dtach][index]
+                row.ratio = row.value / row.peer
+            yield row
     yield Row("threads", "", threads, bound=1)
 
 
@@ -121,5 +137,7 @@ def calls_in(summary):
 
 @measurement("size")
 def measure_size(bench):
-    for path in (bench.keeper.keeper, bench.keeper.ctl):
-        yield Row(f"executable {Path(path).name}", "MB", os.stat(path).st_size / 1e6, bound=1.2, digits=2)
+    for keeper in bench.keepers:
+        for path in (keeper.keeper, keeper.ctl):
+            what = label(bench, f"executable {Path(path).name}", keeper)
+            yield Row(what, "MB", os.stat(path).st_size / 1e6, bound=own(bench, keeper, 1.2), digits=2)

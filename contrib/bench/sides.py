@@ -10,14 +10,15 @@ from running import run_timed, wait_for
 
 
 class Keeper:
-    name = "keeper"
-
-    def __init__(self, folder):
+    def __init__(self, folder, name="keeper"):
+        self.name = name
         self.keeper, self.ctl = str(folder / "keeper"), str(folder / "keeperctl")
         for path in (self.keeper, self.ctl):
             if not os.access(path, os.X_OK):
                 raise SystemExit(f"bench: no executable {path}; first: swift build -c release")
         self.version = subprocess.run([self.keeper, "--version"], capture_output=True, text=True).stdout.split()[-1]
+        # Names of settings that every static glibc has.
+        self.library = "glibc" if b"glibc." in Path(self.keeper).read_bytes() else "musl"
 
     def start(self, place, name, command, *options):
         return run_timed([self.ctl, "spawn", name, *options, "--", *command], place.environment)

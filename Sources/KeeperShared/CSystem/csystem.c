@@ -1,14 +1,36 @@
 #include "csystem.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 static int saved_argc;
 static char **saved_argv;
 
+#ifdef KEEPER_MUSL
+// musl's constructors get no arguments. On the stack, as the kernel leaves it: argc, argv, NULL, environment, NULL.
+__attribute__((constructor)) static void save_arguments(void) {
+    saved_argv = environ - 1;
+    while (((intptr_t *)saved_argv)[-1] != saved_argc) {
+        saved_argv--;
+        saved_argc++;
+    }
+}
+
+// What Swift seeds its hash tables with.
+void arc4random_buf(void *bytes, size_t count) {
+    if (getentropy(bytes, count) < 0) // 256 bytes at most, which is plenty
+        abort();
+}
+
+int malloc_trim(size_t kept);
+#else
+#include <malloc.h>
+
 __attribute__((constructor)) static void save_arguments(int argc, char **argv) {
     saved_argc = argc;
     saved_argv = argv;
 }
+#endif
 
 int csys_argc(void) { return saved_argc; }
 const char *csys_argv(int i) { return i >= 0 && i < saved_argc ? saved_argv[i] : NULL; }
@@ -23,10 +45,13 @@ void csys_fill_standard_streams(void) {
 
 void csys_release_memory(void) {
     malloc_trim(0);
-    // The stack below this frame and that of madvise.
-    const uintptr_t page = 4096, deepest = 256 * 1024;
-    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
-    madvise((void *)(end - deepest), deepest, MADV_DONTNEED);
+    // The stack below this frame and that of madvise, down to where the kernel begins it: 128 KiB below the arguments.
+    // No keeper goes deeper; a range that isn't all there would be an error.
+    const uintptr_t page = (uintptr_t)getpagesize(), start = 128 * 1024;
+    const uintptr_t lowest = ((uintptr_t)saved_argv - start + page) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
+    if (lowest < end)
+        madvise((void *)lowest, end - lowest, MADV_DONTNEED);
 }
 
 static int unix_address(struct sockaddr_un *address, const char *path) {
@@ -206,7 +231,7 @@ static int child_main(void *argument) {
     }
     for (int i = 0; i < spawn->limit_count; i++) {
         const struct rlimit limit = {spawn->limits[i].soft, spawn->limits[i].hard};
-        if (setrlimit((__rlimit_resource_t)spawn->limits[i].resource, &limit) < 0)
+        if (csys_set_limit(spawn->limits[i].resource, &limit) < 0)
             FAIL("limit");
     }
     // Move everything out of the way first, so that no dup2 overwrites a source.

@@ -55,7 +55,7 @@ extension FileDescriptor {
         if let code = Faults.next("rename", new) { throw SystemError("rename", new, code) }
         let target = other.raw
         try systemCall("rename", new) {
-            flags == 0 ? renameat(raw, old, target, new) : renameat2(raw, old, target, new, flags)
+            flags == 0 ? renameat(raw, old, target, new) : csys_renameat2(raw, old, target, new, flags)
         }
     }
 
@@ -138,7 +138,7 @@ extension FileDescriptor {
         while true {
             let count: Int
             do throws(SystemError) {
-                count = try systemCall("getdents") { getdents64(number, &buffer, 2048 * 8) }
+                count = try systemCall("getdents") { csys_getdents(number, &buffer, 2048 * 8) }
             } catch {
                 // A directory that was removed in the meantime is empty.
                 if error.code == ENOENT { return }

@@ -5,15 +5,16 @@ package struct Readiness: OptionSet, Sendable {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    package static let input = Readiness(rawValue: EPOLLIN.rawValue)
-    package static let output = Readiness(rawValue: EPOLLOUT.rawValue)
+    // The bits of epoll are those of poll, which have one type in every C library.
+    package static let input = Readiness(rawValue: UInt32(POLLIN))
+    package static let output = Readiness(rawValue: UInt32(POLLOUT))
     /// The peer will send no more.
-    package static let peerHalfClosed = Readiness(rawValue: EPOLLRDHUP.rawValue)
+    package static let peerHalfClosed = Readiness(rawValue: UInt32(POLLRDHUP))
     /// Both directions are closed: the peer is gone.
-    package static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue)
-    package static let error = Readiness(rawValue: EPOLLERR.rawValue)
+    package static let hangUp = Readiness(rawValue: UInt32(POLLHUP))
+    package static let error = Readiness(rawValue: UInt32(POLLERR))
     /// Report a change once instead of as long as it lasts.
-    package static let edge = Readiness(rawValue: EPOLLET.rawValue)
+    package static let edge = Readiness(rawValue: 1 << 31)
 }
 
 /// An epoll set whose entries carry a token of the owner's choice.

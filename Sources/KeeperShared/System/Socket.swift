@@ -3,8 +3,7 @@ import CSystem
 /// Unix stream sockets, by names short enough for an address or relative to a directory descriptor.
 extension FileDescriptor {
     private static func unixSocket(nonBlocking: Bool) throws(SystemError) -> FileDescriptor {
-        let type = Int32(
-            SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (nonBlocking ? SOCK_NONBLOCK.rawValue : 0))
+        let type = csys_stream | (nonBlocking ? O_NONBLOCK : 0)
         return FileDescriptor(owning: try systemCall("socket") { socket(AF_UNIX, type, 0) })
     }
 
@@ -123,7 +122,7 @@ extension FileDescriptor {
 /// A socket whose peer has said nothing and is gone.
 package func endedSocket() throws(SystemError) -> FileDescriptor {
     var pair: (Int32, Int32) = (-1, -1)
-    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    let type = csys_stream | O_NONBLOCK
     let result = withUnsafeMutablePointer(to: &pair) {
         $0.withMemoryRebound(to: Int32.self, capacity: 2) { socketpair(AF_UNIX, type, 0, $0) }
     }

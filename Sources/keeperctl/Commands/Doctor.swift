@@ -112,7 +112,7 @@ private final class Doctor {
 
     func lookAtLimits() {
         var limit = rlimit()
-        _ = csys_get_limit(Int32(RLIMIT_NOFILE.rawValue), &limit)
+        _ = getrlimit(RLIMIT_NOFILE, &limit)
         let text = concat("a process may have ", String(Int(min(limit.rlim_cur, 1 << 62))), " descriptors")
         if limit.rlim_cur < 256 {
             say(.wrong, "descriptors", text, "raise it: 'ulimit -n 1024', or LimitNOFILE=1024 in the unit")

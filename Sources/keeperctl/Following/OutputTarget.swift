@@ -20,7 +20,7 @@ final class OutputTarget {
     ///   others may share them.
     init(_ number: Int32, waiting: Bool) throws(SystemError) {
         // Opened once more below, a file that the caller gave for reading would take what is written.
-        if csys_fcntl(number, F_GETFL, 0) & O_ACCMODE == O_RDONLY {
+        if csys_fcntl(number, F_GETFL, 0) & (O_WRONLY | O_RDWR) == O_RDONLY {
             throw SystemError("write", "output", EBADF)
         }
         let given = try FileDescriptor.duplicate(ofNumber: number)
@@ -39,7 +39,6 @@ final class OutputTarget {
         descriptor = given
     }
 
-    /// nil for what can't be opened once more, such as another user's terminal.
     private static func reopened(_ number: Int32) -> FileDescriptor? {
         try? FileDescriptor.open(concat("/proc/self/fd/", String(number)), O_WRONLY | O_NONBLOCK | O_NOCTTY)
     }

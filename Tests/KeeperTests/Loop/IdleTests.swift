@@ -6,6 +6,25 @@ struct IdleTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
+    /// The range was larger than the stack: ENOMEM at each rest.
+    @Test("what a rest gives back is there: no madvise fails", requires("strace"))
+    func givenBack() throws {
+        try box.spawn("--wait", "ready", "a", "--", "cat")
+        let report = box.root + "/calls"
+        let keeper = try box.keeperPID("a")
+        _ = try box.start(["strace", "-e", "trace=madvise", "-o", report, "-p", "\(keeper)"])
+        try eventually("the tracer") { Proc.value(keeper, "status", "TracerPid") != 0 }
+        func calls() -> [Substring] {
+            String(decoding: readFile(report) ?? [], as: UTF8.self).split(separator: "\n")
+        }
+        for _ in 1...3 {
+            let before = calls().count
+            #expect(try box.ctl("write", "a", "line").status == 0)
+            try eventually("a rest") { calls().count > before }
+        }
+        #expect(calls().allSatisfy { $0.contains("= 0") }, "\(calls())")
+    }
+
     @Test(
         "no system call in 10 s, whatever clients and children have left half done",
         requires("strace", "timeout"))

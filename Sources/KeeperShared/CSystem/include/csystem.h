@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -39,6 +38,18 @@
 #include <time.h>
 #include <unistd.h>
 
+// What musl's headers or musl itself lack.
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
+#endif
+static inline int csys_renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
+    return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
+static inline ssize_t csys_getdents(int fd, void *bytes, size_t count) {
+    return syscall(SYS_getdents64, fd, bytes, count);
+}
+
 // Arguments and environment, taken in a constructor: Embedded Swift has no CommandLine.
 int csys_argc(void);
 const char *csys_argv(int i);
@@ -59,6 +70,9 @@ static inline int csys_fcntl(int fd, int command, long argument) { return fcntl(
 static inline int csys_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
 static inline void csys_ignore(int number) { signal(number, SIG_IGN); }
 static inline void csys_restore(int number) { signal(number, SIG_DFL); }
+
+// The type of a stream socket, an enumeration in glibc and an integer in musl. SOCK_NONBLOCK is O_NONBLOCK.
+static const int csys_stream = SOCK_STREAM | SOCK_CLOEXEC;
 
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
@@ -111,7 +125,7 @@ static inline int csys_pidfd_signal(int pidfd, int signal) {
 void csys_become(const char *file, char *const *argv, char *const *envp);
 // Executes the program that a descriptor is open on, in this process.
 static inline int csys_execute(int fd, char *const *argv, char *const *envp) {
-    return execveat(fd, "", argv, envp, AT_EMPTY_PATH);
+    return (int)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 // A file in memory that can be sealed, and its seals.
 static inline int csys_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING); }
@@ -174,5 +188,15 @@ struct csys_spawn {
 };
 // Returns the PID, or -1 with errno. With `error` set the process is already gone and reaped.
 pid_t csys_spawn(struct csys_spawn *spawn);
+
+#ifndef KEEPER_MUSL
+// heap.c as debug builds hold it, for its test.
+void *csys_own_malloc(size_t count);
+void *csys_own_calloc(size_t count, size_t size);
+void *csys_own_realloc(void *bytes, size_t count);
+void csys_own_free(void *bytes);
+int csys_own_posix_memalign(void **result, size_t alignment, size_t count);
+int csys_own_malloc_trim(size_t kept);
+#endif
 
 #endif

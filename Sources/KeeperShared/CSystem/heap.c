@@ -1,9 +1,24 @@
-// malloc for one thread. Blocks lie one behind the other in the memory between the end of the program and the "break";
-// what is free is kept in 64 lists by size, joined with free neighbours, and the smallest list that has something to
-// offer serves. Blocks from 128 KiB on are mappings of their own and go back to the system when they are freed.
-#include "standalone.h"
+// malloc for one thread, in place of musl's in release builds.
+//
+// musl's own is made for safety and many threads: with it a keeper takes 1.2 times as long to start and a `write` 1.4
+// times (200 pairs each, x86-64), and an idle keeper has 47 KiB of private memory instead of 39. Debug builds hold it
+// under other names for its test.
+//
+// Blocks lie one after the other in the memory between the end of the program and the "break"; what is free is kept in
+// 64 lists by size, joined with free neighbours, and the smallest list that has something to offer serves. Blocks from
+// 128 KiB on are mappings of their own and go back to the system when they are freed.
+#include "csystem.h"
 
-#ifdef __x86_64__
+#include <stdint.h>
+
+#ifdef KEEPER_MUSL
+#define OWN(name) name
+#else
+#define OWN(name) csys_own_##name
+#endif
+
+// The compiler must not take malloc and memset in the body of calloc for a call of calloc.
+#define PLAIN __attribute__((no_builtin))
 
 // The size counts the header (8 bytes) and is a multiple of 16. A free block has links and, in its last 8 bytes, its
 // size once more, where the next block finds it.
@@ -174,6 +189,33 @@ PLAIN void OWN(free)(void *bytes) {
     insert(block);
 }
 
+PLAIN void *OWN(calloc)(size_t count, size_t size) {
+    size_t whole;
+    if (__builtin_mul_overflow(count, size, &whole)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *bytes = OWN(malloc)(whole);
+    // A mapping is empty.
+    return bytes && !(((struct block *)((char *)bytes - header))->size & is_mapped) ? memset(bytes, 0, whole) : bytes;
+}
+
+PLAIN void *OWN(realloc)(void *bytes, size_t count) {
+    if (!bytes)
+        return OWN(malloc)(count);
+    struct block *block = (struct block *)((char *)bytes - header);
+    const size_t held = block->size & is_mapped ? ((size_t *)bytes)[-2] - (block->size & ~(size_t)flags)
+                                                : size_of(block) - header;
+    if (count <= held && count >= held / 2)
+        return bytes;
+    void *other = OWN(malloc)(count);
+    if (!other)
+        return NULL;
+    memcpy(other, bytes, count < held ? count : held);
+    OWN(free)(bytes);
+    return other;
+}
+
 PLAIN int OWN(posix_memalign)(void **result, size_t alignment, size_t count) {
     if (alignment < sizeof(void *) || (alignment & (alignment - 1)) || alignment > page)
         return EINVAL;
@@ -186,7 +228,7 @@ PLAIN int OWN(posix_memalign)(void **result, size_t alignment, size_t count) {
 
 // Gives whole pages that are free back to the system. What the program may use stays as large.
 PLAIN int OWN(malloc_trim)(size_t kept) {
-    const uintptr_t mask = ~(uintptr_t)(page - 1);
+    const uintptr_t page = (uintptr_t)getpagesize(), mask = ~(page - 1);
     if (top) {
         uintptr_t from = ((uintptr_t)top + kept + page - 1) & mask;
         if (from < (uintptr_t)limit)
@@ -202,11 +244,11 @@ PLAIN int OWN(malloc_trim)(size_t kept) {
     return 1;
 }
 
-#ifdef KEEPER_STANDALONE
-// The new break, or the old one if it could not be moved. Not -1: the kernel's own way.
-static char *system_break(char *wanted) { return (char *)CALL(SYS_brk, wanted); }
+#ifdef KEEPER_MUSL
+// The new break, or the old one if it could not be moved. musl's own brk always fails.
+static char *system_break(char *wanted) { return (char *)syscall(SYS_brk, wanted); }
 #else
-// The tests' heap is an array: the system's C library owns the break.
+// The test's heap is an array: the system's C library owns the break.
 static char *system_break(char *wanted) {
     static _Alignas(16) char array[8 * 1024 * 1024];
     static char *now = array;
@@ -214,5 +256,4 @@ static char *system_break(char *wanted) {
         now = wanted;
     return now;
 }
-#endif
 #endif

@@ -4,14 +4,9 @@ package func appendEventHeader(
     json: inout JSONWriter, seq: Int, time: Timestamp, instance: String, event: StaticString
 ) {
     json.beginObject()
-    json.key("format")
-    json.integer(1)
-    json.key("seq")
-    json.integer(seq)
-    json.key("time")
-    json.string(time.rfc3339)
-    json.key("instance")
-    json.string(instance)
-    json.key("event")
-    json.string("\(event)")
+    json.member("format", 1)
+    json.member("seq", seq)
+    json.member("time", time.rfc3339)
+    json.member("instance", instance)
+    json.member("event", "\(event)")
 }

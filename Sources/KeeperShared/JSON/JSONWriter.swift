@@ -157,6 +157,24 @@ package struct JSONWriter {
         needsComma = true
     }
 
+    /// A member of the open object, from bytes that may not be UTF-8: what isn't becomes U+FFFD.
+    @inline(never) package mutating func member(_ name: StaticString, utf8 text: [UInt8]) {
+        key(name)
+        string(utf8: text)
+    }
+
+    /// A member of the open object.
+    @inline(never) package mutating func member(_ name: StaticString, _ flag: Bool) {
+        key(name)
+        bool(flag)
+    }
+
+    /// A member of the open object.
+    package mutating func member(_ name: StaticString, _ number: some FixedWidthInteger) {
+        key(name)
+        integer(number)
+    }
+
     /// A member of the open object; null for nil.
     @inline(never) package mutating func member(_ name: StaticString, _ number: Int?) {
         key(name)

@@ -29,10 +29,8 @@ private func appendLossEvent(
     var json = JSONWriter(appendingTo: line)
     appendEventHeader(
         json: &json, seq: end.sequence + 1, time: time, instance: status.instance, event: "lost")
-    json.key("from")
-    json.string("\(status.state.name)")
-    json.key("to")
-    json.string("lost")
+    json.member("from", "\(status.state.name)")
+    json.member("to", "lost")
     json.endObject()
     json.endLine()
     try end.file.writeAll(json.bytes, SessionNames.events)

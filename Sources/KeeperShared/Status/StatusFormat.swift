@@ -14,8 +14,7 @@ extension SessionStatus {
             json.member("reason", reason)
         }
         if let note {
-            json.key("note")
-            json.string(utf8: note)
+            json.member("note", utf8: note)
         }
         if let nextStartAt { write("nextStartAt", nextStartAt, to: &json) }
         json.key("keeper")
@@ -44,12 +43,10 @@ extension SessionStatus {
         json.beginArray()
         for argument in command { json.string(utf8: argument) }
         json.endArray()
-        json.key("cwd")
-        json.string(utf8: workingDirectory)
+        json.member("cwd", utf8: workingDirectory)
         json.key("labels")
         labels.write(to: &json)
-        json.key("tty")
-        json.bool(isTerminal)
+        json.member("tty", isTerminal)
         if let terminalSize {
             json.key("terminal")
             json.beginObject()
@@ -70,8 +67,7 @@ extension SessionStatus {
         write("stderr", stderr, to: &json)
         json.endObject()
         if let stderrTail {
-            json.key("stderrTail")
-            json.string(utf8: stderrTail)
+            json.member("stderrTail", utf8: stderrTail)
         }
         json.endObject()
     }
@@ -84,8 +80,7 @@ extension SessionStatus {
 
     private func write(_ identity: ProcessIdentity, to json: inout JSONWriter) {
         json.member("pid", Int(identity.pid))
-        json.key("startTime")
-        json.integer(identity.startTime)
+        json.member("startTime", identity.startTime)
     }
 
     private func write(_ name: StaticString, _ extent: StreamExtent, to json: inout JSONWriter) {
@@ -174,8 +169,7 @@ extension ProcessEnd {
         case .signalled(let signal):
             json.member("signal", signalName(signal))
         case .unknown:
-            json.key("unknown")
-            json.bool(true)
+            json.member("unknown", true)
         }
     }
 }

@@ -120,8 +120,7 @@ extension Session {
             recorder.record(.upgraded(previousVersion: state.version))
             control.answer(state.request.reply) { json in
                 json.beginObject()
-                json.key("version")
-                json.string("\(keeperVersion)")
+                json.member("version", "\(keeperVersion)")
                 json.endObject()
             }
         }

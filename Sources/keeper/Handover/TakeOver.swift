@@ -7,32 +7,17 @@ enum TakeOver {
     static let consent = "keeper can take over"
 
     /// This process's arguments for the next binary: the same, and where the state is.
-    static func arguments(
-        state: Int32, failure: String?
-    ) -> UnsafePointer<UnsafeMutablePointer<CChar>?> {
-        var list = ["keeper", "--take-over=\(state)"]
+    static func arguments(state: Int32, failure: String?) -> ArgumentList {
+        var list = ArgumentList(["keeper", "--take-over=\(state)"])
         if let failure { list.append("--take-over-failure=\(failure)") }
-        let own = csys_arguments()!
-        let added = ChildCommand(list)
-        let count = Int(csys_argc())
-        let result = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: count + 4)
-        var filled = 0
-        while let argument = added.pointer[filled] {
-            result[filled] = argument
-            filled += 1
-        }
-        var index = 1
+        var index: Int32 = 1
         // Those of the upgrade before come first.
-        while index < count, let argument = own[index], strncmp(argument, "--take-over", 11) == 0 {
+        while let argument = csys_argv(index), hasName(argument, "--take-over") { index += 1 }
+        while let argument = csys_argv(index) {
+            list.append(borrowing: UnsafeMutablePointer(mutating: argument))
             index += 1
         }
-        while index < count {
-            result[filled] = own[index]
-            filled += 1
-            index += 1
-        }
-        result[filled] = nil
-        return UnsafePointer(result)
+        return list
     }
 
     /// Reads a state from a sealed file in memory.
@@ -124,6 +109,8 @@ enum TakeOver {
         if hasFailedBefore || state.binary < 0 { return }
         let text = "\(keeperVersion) failed to take over: \(error.text)"
         setClosedOnExec(false, descriptors)
-        csys_execute(state.binary, arguments(state: descriptors.last!, failure: text), csys_environ())
+        arguments(state: descriptors.last!, failure: text).withPointer {
+            csys_execute(state.binary, $0, csys_environ())
+        }
     }
 }

@@ -41,14 +41,14 @@ final class UpgradeRequest {
 
     /// Lets a process of the new binary read a state.
     fileprivate func startHelper(_ memory: borrowing FileDescriptor) throws(SystemError) {
-        let arguments = ChildCommand(["keeper", "--check-state"])
-        defer { arguments.free() }
-        var process = SpawnRequest(
-            file: arguments.file, arguments: arguments.pointer, environment: csys_environ(), mask: 0o077)
         let pipe = try makePipe()
-        process.descriptors = (memory.raw, pipe.writing.raw, pipe.writing.raw, binary.raw)
-        process.executesExtra = true
-        helper = try spawn(process)
+        helper = try ArgumentList(["keeper", "--check-state"]).withPointer { arguments throws(SystemError) in
+            var process = SpawnRequest(
+                file: arguments[0]!, arguments: arguments, environment: csys_environ(), mask: 0o077)
+            process.descriptors = (memory.raw, pipe.writing.raw, pipe.writing.raw, binary.raw)
+            process.executesExtra = true
+            return try spawn(process)
+        }
         let reading = pipe.takeReading()
         try reading.setNonBlocking()
         answers = consume reading
@@ -156,8 +156,9 @@ extension Session {
         log.line("going on as \(request.path)")
         // Only these cross over; everything else is closed by exec.
         setClosedOnExec(false, descriptors + [memory.raw])
-        let arguments = TakeOver.arguments(state: memory.raw, failure: nil)
-        csys_execute(request.binary.raw, arguments, csys_environ())
+        TakeOver.arguments(state: memory.raw, failure: nil).withPointer {
+            csys_execute(request.binary.raw, $0, csys_environ())
+        }
         let code = csys_errno()
         setClosedOnExec(true, descriptors + [memory.raw])
         throw .failed(SystemError("exec", request.path, code))

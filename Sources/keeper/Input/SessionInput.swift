@@ -92,8 +92,7 @@ extension Session {
     private func answer(_ reply: Reply, isDuplicate: Bool) {
         control.answer(reply) { json in
             json.beginObject()
-            json.key("duplicate")
-            json.bool(isDuplicate)
+            json.member("duplicate", isDuplicate)
             json.endObject()
         }
     }

@@ -42,7 +42,7 @@ enum StartFile {
         for argument in arguments { append(argument, to: &bytes) }
         var next = csys_environ()
         while let place = next, let entry = place.pointee {
-            if !isOfUnit(entry) { append(entry, to: &bytes) }
+            if !ManagerVariables.isOfUnit(entry) { append(entry, to: &bytes) }
             next = place + 1
         }
         return bytes
@@ -50,17 +50,5 @@ enum StartFile {
 
     private static func append(_ string: UnsafePointer<CChar>, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: UnsafeRawBufferPointer(start: string, count: strlen(string) + 1))
-    }
-
-    /// Whether a variable is between a service manager and one unit: another unit's keeper must not have it.
-    static func isOfUnit(_ entry: UnsafePointer<CChar>) -> Bool {
-        for name in [
-            "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "INVOCATION_ID=", "SYSTEMD_EXEC_PID=", "MANAGERPID",
-            "JOURNAL_STREAM=", "MEMORY_PRESSURE_", "CREDENTIALS_DIRECTORY=",
-        ] as [StaticString] {
-            let start = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
-            if strncmp(entry, start, name.utf8CodeUnitCount) == 0 { return true }
-        }
-        return false
     }
 }

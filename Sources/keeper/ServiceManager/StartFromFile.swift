@@ -52,7 +52,7 @@ private func execute(_ path: String) throws(SystemError) -> String {
 
     var next = csys_environ()
     while let place = next, let entry = place.pointee {
-        if StartFile.isOfUnit(entry) { environment.insert(entry, at: 0) }
+        if ManagerVariables.isOfUnit(entry) { environment.insert(entry, at: 0) }
         next = place + 1
     }
     arguments.withUnsafeBufferPointer { arguments in

@@ -100,13 +100,9 @@ struct UnitStart {
     }
 
     private func isForUnit(_ argument: UnsafePointer<CChar>) -> Bool {
-        for option in [
-            "--isolate=", "--memory-max=", "--cpu-quota=", "--tasks-max=", "--property=", "--handover-fd=",
-        ] as [StaticString] {
-            let start = UnsafeRawPointer(option.utf8Start).assumingMemoryBound(to: CChar.self)
-            if strncmp(argument, start, option.utf8CodeUnitCount) == 0 { return true }
-        }
-        return false
+        hasName(argument, "--isolate=") || hasName(argument, "--memory-max=")
+            || hasName(argument, "--cpu-quota=") || hasName(argument, "--tasks-max=")
+            || hasName(argument, "--property=") || hasName(argument, "--handover-fd=")
     }
 
     private func run(
@@ -135,12 +131,12 @@ struct UnitStart {
         // For systemd-run alone: the session's environment is in the file by now.
         setenv("XDG_RUNTIME_DIR", manager.runtimeDirectory, 0)
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
-        let command = ChildCommand(words)
-        var request = SpawnRequest(
-            file: command.file, arguments: command.pointer, environment: UnsafePointer(csys_environ()!),
-            mask: 0o077)
-        request.descriptors = (null.raw, null.raw, errors.raw, -1)
-        return try spawn(request)
+        return try ArgumentList(words).withPointer { words throws(SystemError) in
+            var request = SpawnRequest(
+                file: words[0]!, arguments: words, environment: UnsafePointer(csys_environ()!), mask: 0o077)
+            request.descriptors = (null.raw, null.raw, errors.raw, -1)
+            return try spawn(request)
+        }
     }
 
     /// A service manager takes `$` for the beginning of a variable's name.

@@ -85,8 +85,8 @@ extension Session {
             null = try system { () throws(SystemError) in try FileDescriptor.open("/dev/null", O_WRONLY) }
         }
         var request = SpawnRequest(
-            file: settings.command.file, arguments: settings.command.pointer,
-            environment: environment.pointer, mask: childMask)
+            file: settings.command.file, arguments: settings.command.pointer, environment: csys_environ()!,
+            mask: childMask)
         let standardOutput = max(stdoutEnd.raw, null.raw)
         request.descriptors = (
             stdin.reading.raw, standardOutput, stderrEnd == nil ? standardOutput : stderrEnd.raw,
@@ -103,7 +103,10 @@ extension Session {
         request.takesTerminal = settings.terminalSize != nil
         let handle: ProcessHandle
         do throws(SystemError) {
-            handle = try spawn(request)
+            handle = try environment.list.withPointer { environment throws(SystemError) in
+                request.environment = environment
+                return try spawn(request)
+            }
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
         }

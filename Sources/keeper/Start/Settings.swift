@@ -73,22 +73,8 @@ struct ChildCommand {
         pointer = UnsafePointer(csys_arguments()! + (Int(csys_argc()) - count))
     }
 
-    /// Copies of strings; ``free()`` frees them.
-    init(_ strings: [String]) {
-        let copies = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
-        for (index, string) in strings.enumerated() { copies[index] = string.withCString { strdup($0) } }
-        copies[strings.count] = nil
-        pointer = UnsafePointer(copies)
-    }
-
-    func free() {
-        var index = 0
-        while let argument = pointer[index] {
-            CSystem.free(argument)
-            index += 1
-        }
-        UnsafeMutablePointer(mutating: pointer).deallocate()
-    }
+    /// Strings that are kept as long as the process.
+    init(_ strings: [String]) { pointer = ArgumentList(strings).leak() }
 
     /// What is executed.
     var file: UnsafePointer<CChar> { UnsafePointer(pointer[0]!) }

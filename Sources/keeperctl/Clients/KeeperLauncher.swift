@@ -1,30 +1,6 @@
 import CSystem
 import KeeperShared
 
-/// C strings for a new process: arguments or an environment, ended by nil.
-struct CStringList: ~Copyable {
-    private var strings: [UnsafeMutablePointer<CChar>?] = []
-
-    mutating func append(_ text: String) { append(Array(text.utf8)) }
-
-    /// Appends bytes, which hold no NUL.
-    mutating func append(_ bytes: [UInt8]) {
-        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
-        for (index, byte) in bytes.enumerated() { copy[index] = CChar(bitPattern: byte) }
-        copy[bytes.count] = 0
-        strings.append(copy)
-    }
-
-    /// Calls `body` with the list as exec takes it.
-    mutating func withPointer<Result>(
-        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-    ) -> Result {
-        strings.append(nil)
-        defer { strings.removeLast() }
-        return strings.withUnsafeBufferPointer { body($0.baseAddress!) }
-    }
-}
-
 /// What a new keeper says on its report pipe.
 enum KeeperReport {
     case started
@@ -192,9 +168,9 @@ struct KeeperLauncher {
     /// - Returns: why it can't.
     func execute(_ id: SessionID, isResilient: Bool) -> CommandFailure {
         let program = keeperPath()
-        var arguments = makeArguments(id, isExecuted: true, isResilient: isResilient)
+        let arguments = makeArguments(id, isExecuted: true, isResilient: isResilient)
         do throws(SystemError) {
-            var environment = try makeEnvironment(isExecuted: true)
+            let environment = try makeEnvironment(isExecuted: true)
             let code = arguments.withPointer { arguments in
                 environment.withPointer { environment -> Int32 in
                     csys_become(program, arguments, environment)
@@ -211,30 +187,25 @@ struct KeeperLauncher {
         _ id: SessionID, descriptors: (Int32, Int32, Int32, Int32), mask: mode_t
     ) throws(SystemError) -> ProcessHandle {
         let program = keeperPath()
-        var arguments = makeArguments(id)
-        var environment = try makeEnvironment()
-        var result: ProcessHandle?
-        var failure: SystemError?
-        program.withCString { file in
-            arguments.withPointer { argumentList in
-                environment.withPointer { environmentList in
+        let arguments = makeArguments(id)
+        let environment = try makeEnvironment()
+        return try ArgumentList([program]).withPointer { file throws(SystemError) in
+            try arguments.withPointer { arguments throws(SystemError) in
+                try environment.withPointer { environment throws(SystemError) in
                     var request = SpawnRequest(
-                        file: file, arguments: argumentList, environment: environmentList, mask: mask)
+                        file: file[0]!, arguments: arguments, environment: environment, mask: mask)
                     request.descriptors = descriptors
-                    do throws(SystemError) { result = try spawn(request) } catch { failure = error }
+                    return try spawn(request)
                 }
             }
         }
-        if let failure { throw failure }
-        guard let process = result.take() else { throw SystemError("exec", program, ENOENT) }
-        return process
     }
 
     private func makeArguments(
         _ id: SessionID, isExecuted: Bool = false, isResilient: Bool = false
-    ) -> CStringList {
+    ) -> ArgumentList {
         let given = context.arguments
-        var list = CStringList()
+        var list = ArgumentList()
         list.append("keeper")
         list.append("--sessions-dir")
         list.append(directoryPath)
@@ -275,16 +246,14 @@ struct KeeperLauncher {
     }
 
     /// This process's environment, or none, with what files and options set. The last one to set a name wins.
-    private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> CStringList {
+    private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> ArgumentList {
         var entries: [[UInt8]] = []
         let isCleared = context.arguments[EnvironmentOptions.isCleared]
         var next = csys_environ()
         while let place = next, let entry = place.pointee {
             next = place + 1
             // Between a service manager and this process: another keeper never gets it, this one always.
-            let isOwn =
-                strncmp(entry, "NOTIFY_SOCKET=", 14) == 0 || strncmp(entry, "WATCHDOG_", 9) == 0
-                || strncmp(entry, "SYSTEMD_EXEC_PID=", 17) == 0 || strncmp(entry, "LISTEN_", 7) == 0
+            let isOwn = ManagerVariables.isOfProcess(entry)
             if isOwn ? isExecuted : !isCleared {
                 entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
             }
@@ -299,7 +268,7 @@ struct KeeperLauncher {
             entries.removeAll { $0.starts(with: name) }
             entries.append(change)
         }
-        var list = CStringList()
+        var list = ArgumentList()
         for entry in entries { list.append(entry) }
         return list
     }

@@ -70,8 +70,7 @@ final class OneShot {
             json.member("sessionId", names.id.string)
             if let instance = status?.instance { json.member("instance", instance) }
             (status?.exit?.end ?? .unknown).write(codeKey: "exitCode", to: &json)
-            json.key("timedOut")
-            json.bool(hasTimedOut)
+            json.member("timedOut", hasTimedOut)
             json.member("durationMs", Int((monotonicNow() - startedAt) / .milliseconds(1)))
             if !survivors.isEmpty {
                 json.key("survivors")

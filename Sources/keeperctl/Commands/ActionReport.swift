@@ -44,23 +44,17 @@ final class ActionReport {
     ) {
         var json = JSONWriter()
         json.beginObject()
-        json.key("time")
-        json.string(Timestamp.now().rfc3339)
-        json.key("sessionId")
-        json.string(id.string)
-        json.key("event")
-        json.string(event)
+        json.member("time", Timestamp.now().rfc3339)
+        json.member("sessionId", id.string)
+        json.member("event", event)
         if let path {
-            json.key("path")
-            json.string(utf8: path)
+            json.member("path", utf8: path)
         }
         if isDry {
-            json.key("dryRun")
-            json.bool(true)
+            json.member("dryRun", true)
         }
         if let error {
-            json.key("error")
-            json.string(error)
+            json.member("error", error)
         }
         json.endObject()
         json.endLine()

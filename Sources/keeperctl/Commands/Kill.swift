@@ -192,11 +192,9 @@ final class Killing {
         do throws(ControlFailure) {
             return try ControlClient(id, in: directory.descriptor, "stop") { json in
                 if isNow {
-                    json.key("now")
-                    json.bool(true)
+                    json.member("now", true)
                 } else if let steps {
-                    json.key("steps")
-                    json.string(concat(inTerminal ? "HUP" : "eof", steps))
+                    json.member("steps", concat(inTerminal ? "HUP" : "eof", steps))
                 }
             }
         } catch {
@@ -280,10 +278,8 @@ final class Killing {
     private func send(_ signal: Int32, to id: SessionID) throws(CommandFailure) {
         do throws(ControlFailure) {
             let client = try ControlClient(id, in: directory.descriptor, "signal") { json in
-                json.key("name")
-                json.string(signalName(signal))
-                json.key("to")
-                json.string("process")
+                json.member("name", signalName(signal))
+                json.member("to", "process")
             }
             _ = try client.result()
         } catch {

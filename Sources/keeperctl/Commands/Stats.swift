@@ -164,8 +164,7 @@ private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
     }
     var json = JSONWriter()
     json.beginObject()
-    json.key("total")
-    json.bool(true)
+    json.member("total", true)
     json.member("sessions", sessions.count)
     let total = total(of: sessions)
     endSample(&json, time, total.cpu, total.usage)

@@ -81,22 +81,17 @@ private struct StatusCard {
         }
         var json = JSONWriter()
         json.beginObject()
-        json.key("format")
-        json.integer(1)
-        json.key("sessionId")
-        json.string(id.string)
-        json.key("state")
-        json.string(state)
+        json.member("format", 1)
+        json.member("sessionId", id.string)
+        json.member("state", state)
         if let keeper {
             json.key("keeper")
             json.beginObject()
-            json.key("pid")
-            json.integer(keeper)
+            json.member("pid", keeper)
             json.endObject()
         }
         if isForeign {
-            json.key("foreign")
-            json.bool(true)
+            json.member("foreign", true)
         }
         json.endObject()
         json.endLine()

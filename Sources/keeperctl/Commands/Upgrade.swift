@@ -47,8 +47,7 @@ func runUpgrade(_ context: Context) throws(CommandFailure) -> Int32 {
     }
     var json = JSONWriter()
     json.beginObject()
-    json.key("path")
-    json.string(utf8: path)
+    json.member("path", utf8: path)
     json.endObject()
     return try changeSessions(
         "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: json.bytes

@@ -1,22 +1,10 @@
 import KeeperShared
 
-/// A size for people, in at most four characters and a unit: `512`, `9.8K`, `120M`.
+/// A size for people, as in all tables: `512`, `9.8K`, `120M`; `-` for nil.
 func sizeText(_ bytes: Int?) -> String {
     guard let bytes else { return "-" }
-    let units: StaticString = "KMGTP"
-    var unit = -1
-    var whole = max(0, bytes)
-    var tenths = 0
-    while whole >= 1000, unit < 4 {
-        tenths = whole % 1024 * 10 / 1024
-        whole /= 1024
-        unit += 1
-    }
-    var text = [UInt8](String(whole).utf8)
-    if unit >= 0 {
-        if whole < 10 { text += [UInt8(ascii: "."), UInt8(ascii: "0") + UInt8(tenths)] }
-        text.append(units.utf8Start[unit])
-    }
+    var text: [UInt8] = []
+    text.appendRoundedSize(bytes)
     return String(decoding: text, as: UTF8.self)
 }
 

@@ -171,21 +171,17 @@ final class SessionList {
         for row in rows {
             var json = JSONWriter()
             json.beginObject()
-            json.key("sessionId")
-            json.string(row.id.string)
-            json.key("state")
-            json.string("\(row.state.name)")
+            json.member("sessionId", row.id.string)
+            json.member("state", "\(row.state.name)")
             json.key("keeperPid")
             if let pid = row.keeper { json.integer(pid) } else { json.null() }
             json.key("childPid")
             if let pid = row.child { json.integer(pid) } else { json.null() }
-            json.key("sockPath")
-            json.string(concat(path, "/", SessionNames(row.id).socket))
+            json.member("sockPath", concat(path, "/", SessionNames(row.id).socket))
             json.key("startedAt")
             if let time = row.startedAt { json.string(time.rfc3339) } else { json.null() }
             if row.isForeign {
-                json.key("foreign")
-                json.bool(true)
+                json.member("foreign", true)
             }
             if let end = row.end, end != .unknown { end.write(codeKey: "exitCode", to: &json) }
             json.key("labels")

@@ -24,7 +24,7 @@ package enum Faults {
                 let parts = line.split(separator: ":", omittingEmptySubsequences: false)
                 guard parts.count == 5, let first = Int(parts[2]), let count = Int(parts[3]),
                     let code = Int32(parts[4])
-                else { fatalError("KEEPER_FAULTS: no rule: \(line)") }
+                else { Faults.fail("KEEPER_FAULTS: no rule: \(line)\n") }
                 (self.line, call, text) = (line, parts[0], parts[1])
                 (self.first, self.count, self.code) = (first, count, code)
             }
@@ -40,12 +40,25 @@ package enum Faults {
             return String(cString: text).split(separator: ",").map { Rule($0) }
         }()
 
+        private static let pace: Int64 = {
+            guard let text = getenv("KEEPER_TEST_PACE") else { return 1 }
+            guard let pace = Int64(String(cString: text)), pace > 0 else {
+                fail("KEEPER_TEST_PACE: no number\n")
+            }
+            return pace
+        }()
+
+        private static func fail(_ message: String) -> Never {
+            _ = write(2, message, message.utf8.count)
+            _exit(70)
+        }
+
         private static func report(_ rule: Rule) {
             guard let path = getenv("KEEPER_FAULTS_MET") else { return }
             let file = csys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
             let line = [UInt8](rule.line.utf8) + [10]
             guard file >= 0, write(file, line, line.count) == line.count, close(file) == 0 else {
-                fatalError("KEEPER_FAULTS_MET: errno \(csys_errno())")
+                fail("KEEPER_FAULTS_MET: \(errorText(csys_errno()))\n")
             }
         }
     #endif
@@ -67,6 +80,16 @@ package enum Faults {
             }
         #endif
         return nil
+    }
+
+    /// A wait of the keeper's own, in ns, that a test has no time for: `KEEPER_TEST_PACE` divides it in a debug build.
+    @inline(__always)
+    package static func paced(_ duration: Int64) -> Int64 {
+        #if DEBUG
+            return duration / pace
+        #else
+            return duration
+        #endif
     }
 
     /// Waits where a test wants a race to have its chance.

@@ -18,7 +18,7 @@ struct Ending {
     }
 
     /// How long output is awaited after the child's end while other processes hold it, in ns.
-    static var drainTime: Int64 { .seconds(2) }
+    static var drainTime: Int64 { Faults.paced(.seconds(2)) }
 }
 
 // Ending a child by steps, and the session with it.

@@ -29,7 +29,7 @@ struct Life {
     private(set) var leftoverGrace = Life.usualGrace
     private var actions: [Action] = []
 
-    private static var usualGrace: Int64 { .seconds(2) }
+    private static var usualGrace: Int64 { Faults.paced(.seconds(2)) }
 
     init(stopSteps: [StopStep], policy: RestartPolicy, leavesLeftovers: Bool, state: SessionState) {
         self.stopSteps = stopSteps
@@ -151,7 +151,7 @@ struct Life {
         case .survived(let processes): becomeStuck(processes)
         case .stuckDue:
             guard state == .stuck, !isOver else { return }
-            add(.set(.stuck, in: .seconds(5)), .strikeSurvivors)
+            add(.set(.stuck, in: Faults.paced(.seconds(5))), .strikeSurvivors)
         case .output(let isDrained, let isBlocked, let isRemoved): drain(isDrained, isBlocked, isRemoved)
         case .restartCounted(let givenUp):
             self.givenUp = givenUp
@@ -273,7 +273,7 @@ struct Life {
     private mutating func becomeStuck(_ survivors: [pid_t]) {
         // Told to end once more, with the child gone, it is what it was.
         if change(.stuck) { add(.record(.stuck(survivors: survivors), state)) }
-        add(.answerStops(survivors: survivors), .refuseRestarts, .set(.stuck, in: .seconds(5)))
+        add(.answerStops(survivors: survivors), .refuseRestarts, .set(.stuck, in: Faults.paced(.seconds(5))))
         // Told to end, the keeper has done what it can; a service manager would only kill it.
         if urgency == .termination { add(.leave) }
     }
@@ -305,7 +305,7 @@ struct Life {
         case (.found(let processes), .told):
             if !isDue { return }
             phase = .clearing(.killed)
-            add(.killLeftovers(processes), .set(.leftovers, in: .seconds(2)))
+            add(.killLeftovers(processes), .set(.leftovers, in: Faults.paced(.seconds(2))))
         case (.found(let processes), .killed):
             // Processes that have appeared since then get the same.
             if isDue { becomeStuck(processes) } else { add(.killLeftovers(processes)) }
@@ -316,7 +316,7 @@ struct Life {
         case (.hidden, _) where !isDue: break
         case (.hidden, .told):
             phase = .clearing(.killed)
-            add(.killGroup, .set(.leftovers, in: .seconds(2)))
+            add(.killGroup, .set(.leftovers, in: Faults.paced(.seconds(2))))
         case (.hidden, .killed):
             // What can't be known keeps no session alive.
             add(.leaveHidden)

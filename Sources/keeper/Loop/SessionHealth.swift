@@ -13,7 +13,7 @@ struct HealthRecord {
 
 // Memory and processor time of all the session's processes, looked at only when somebody set a limit.
 extension Session {
-    static var sampleInterval: Int64 { .seconds(5) }
+    static var sampleInterval: Int64 { Faults.paced(.seconds(5)) }
     /// This many looks in a row are more than a passing peak.
     private static var patience: Int { 3 }
 

@@ -224,7 +224,7 @@ struct CallTests {
         #expect(try box.ctl("call", "--timeout", "200ms", "echoes", "x").status == 4)
     }
 
-    // MARK: Who is called
+    // MARK: Which session is called
 
     @Test("ID.METHOD: ids and methods may have dots, and the longest id of a live session counts")
     func dottedNames() throws {

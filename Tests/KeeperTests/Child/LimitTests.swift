@@ -50,7 +50,7 @@ struct LimitTests {
         try box.transitions("a")
     }
 
-    @Test("who has something to say or to hear is neither idle nor silent")
+    @Test("a child with output or input is neither idle nor silent")
     func busy() throws {
         try box.supervise(
             "idle", ["--wait", "ready", "--ready", "output", "--idle-timeout", "3s"], LimitTests.talker)

@@ -74,7 +74,7 @@ struct PauseTests {
             try eventually("all to go on") { ![child, inside, outside].contains { isStopped($0) } }
             #expect(try box.call(scope, "pause")["result"] != nil)
             #expect(try box.ctl("kill", scope).status == 0)
-            try eventually("nobody is left") { ![child, inside, outside].contains { Proc.alive($0) } }
+            try eventually("no process to be left") { ![child, inside, outside].contains { Proc.alive($0) } }
         }
     }
 

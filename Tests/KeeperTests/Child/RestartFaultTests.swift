@@ -92,7 +92,7 @@ struct RestartDropInTests {
         try box.transitions("a")
     }
 
-    /// It used to wait for output that nobody reads.
+    /// It used to wait for output that is not read.
     @Test("readiness by output needs output that is captured", arguments: ["output", "line:x"])
     func discarded(condition: String) throws {
         box.environment["PI_KEEPER_PI_ARGS"] = "[\"echo up; cat\"]"

@@ -45,7 +45,7 @@ extension Sandbox {
         _ id: String, _ state: String, timeout: Double = 20, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         do {
-            // The event is written behind the status.
+            // The event is written after the status.
             try eventually("\(id) to be \(state)", timeout: timeout) {
                 try self.state(id) == state && events(id).last { $0["to"] != nil }?["to"]?.string == state
             }

@@ -43,7 +43,7 @@ import keeperctl
         #expect(parse("-fx", table).error?.message == "unknown option '-x'; see 'tool --help'")
     }
 
-    @Test func globalOptionsMayStandBeforeAndBehindTheCommand() throws {
+    @Test func globalOptionsMayStandBeforeAndAfterTheCommand() throws {
         for line in ["--sessions-dir /d discover", "discover --sessions-dir=/d"] {
             #expect(try #require(parse(line).parsed).value("sessions-dir")?.text == "/d")
         }

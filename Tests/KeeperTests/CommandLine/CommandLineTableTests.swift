@@ -61,7 +61,7 @@ import keeperctl
             let operands = command.operands
             for (operand, next) in zip(operands, operands.dropFirst()) {
                 switch (operand.count, next.count) {
-                // What may be missing stands behind what may not.
+                // Optional operands come after required ones.
                 case (.one, _), (.optional, .optional): continue
                 default: break
                 }
@@ -83,7 +83,7 @@ import keeperctl
         }
     }
 
-    /// The words behind the program's name, up to what belongs to the shell. Knows single quotes.
+    /// The words after the program's name, up to what belongs to the shell. Knows single quotes.
     private func shellWords(of line: String, after name: String) -> [String]? {
         var words: [String] = []
         var word: String?

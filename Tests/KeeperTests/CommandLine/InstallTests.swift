@@ -88,7 +88,7 @@ import Testing
             }
         }
         #expect(units.contains("opt/a b/lib/sysusers.d/keeper.conf"))
-        // Installed anew they stay, though nobody says so again.
+        // Installed again they stay, without being asked for again.
         #expect(try installed([]).status == 0)
         #expect(tree(root) == (before + units).sorted())
         let removed = try sandbox.run(

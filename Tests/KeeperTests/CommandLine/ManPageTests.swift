@@ -129,14 +129,14 @@ import Testing
             for file in directoryEntries(path) where file.hasSuffix(".swift") {
                 let text = String(decoding: try #require(readFile("\(path)/\(file)")), as: UTF8.self)
                 for call in ["json.key(\"", "json.member(\"", "codeKey: \"", "event: \""] {
-                    names.formUnion(literals(behind: call, in: text))
+                    names.formUnion(literals(after: call, in: text))
                 }
                 // The names of the events.
                 let cases = text.split(separator: "\n").filter {
                     $0.contains(" case .") && !$0.contains("json")
                 }
                 if file == "SessionEvent.swift" {
-                    for line in cases { names.formUnion(literals(behind: ": \"", in: String(line))) }
+                    for line in cases { names.formUnion(literals(after: ": \"", in: String(line))) }
                 }
             }
         }
@@ -144,7 +144,7 @@ import Testing
         try expectNamed(names)
     }
 
-    private func literals(behind mark: String, in text: String) -> [String] {
+    private func literals(after mark: String, in text: String) -> [String] {
         var rest = text[...]
         var found: [String] = []
         while let place = rest.range(of: mark) {

@@ -88,7 +88,7 @@ struct ControlTests {
         #expect(try box.status("a")["exit"]?["code"]?.int == 0)
     }
 
-    @Test("a client that stalls, vanishes or sends rubbish disturbs nobody")
+    @Test("a client that stalls, vanishes or sends rubbish disturbs no other")
     func rubbish() throws {
         let stalled = try control()
         try stalled.send("{\"jsonrpc\":")

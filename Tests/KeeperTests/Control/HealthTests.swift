@@ -1,11 +1,15 @@
 import Glibc
 import Testing
 
-/// Memory and processor time of all of a session's processes. They are looked at every five seconds.
+/// Memory and processor time of all of a session's processes. They are looked at every five seconds, here
+/// by debug executables every half.
 @Suite("Health", requires(Programs.python))
 struct HealthTests {
     let box: Sandbox
-    init() throws { box = try Sandbox() }
+    init() throws {
+        box = try Sandbox()
+        box.hurry()
+    }
 
     /// A child whose own child takes up so much memory, and which says so when it has.
     private func hog(_ bytes: Int) -> [String] {

@@ -40,7 +40,7 @@ final class SessionsFixture {
         utimensat(directory.raw, name, &times, AT_SYMLINK_NOFOLLOW)
     }
 
-    /// A socket at a name; nobody listens once what is returned has gone.
+    /// A socket at a name; it is closed with what is returned.
     func listen(_ name: String) throws -> FileDescriptor {
         try FileDescriptor.listening(at: "\(path)/\(name)")
     }

@@ -18,6 +18,7 @@ struct LeftoverTests {
 
     @Test("what forked away into its own session is ended with the session", arguments: ["kill", "natural"])
     func ended(how: String) throws {
+        box.hurry()
         let file = box.root + "/pid"
         try box.spawn("--wait", "ready", "--env", "PIDFILE=\(file)", "a", "--", "sh", "-c", "\(escape)\ncat")
         let pid = try escaped(file)
@@ -43,6 +44,7 @@ struct LeftoverTests {
 
     @Test("a grandchild that holds the pipes does not keep the session open")
     func holdsPipes() throws {
+        box.hurry()
         try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "sleep 1000 & echo said; read x; exit 3")
         box.mayLeaveProcesses = true
         #expect(try box.ctl("write", "a", "go").status == 0)
@@ -65,6 +67,7 @@ struct LeftoverTests {
 
     @Test("the end of reading what leftovers hold is in the log and the events")
     func leftSilent() throws {
+        box.hurry()
         box.mayLeaveProcesses = true
         try box.spawn("--leftovers", "leave", "a", "--", "sh", "-c", "sleep 1000 2>/dev/null & echo said")
         #expect(try box.ctl("wait", "a").out == "a 0\n")
@@ -151,6 +154,7 @@ struct LeftoverTests {
         "what can't be found without /proc keeps no session alive, and the log says so", requiresRoot(),
         requires("unshare"), arguments: [[], ["--now"]])
     func hiddenLeftovers(options: [String]) throws {
+        box.hurry()
         // One in the child's group, deaf to SIGTERM, and one that has left it.
         let file = box.root + "/pid"
         box.environment["PIDFILE"] = file

@@ -131,7 +131,7 @@ struct RegressionEndTests {
     @Test("a session with --rm whose reader was slow could take its files away before all was read")
     func slowReader() throws {
         let running = try box.startCtl("run", "--rm", "a", "--", "sh", "-c", "seq 200000; exit 5")
-        // run writes into a pipe that nobody reads, so it can't have read the journal to its end.
+        // run writes into a pipe that is not read, so it can't have read the journal to its end.
         try eventually("the end of the session") { box.state("a") == "exited" || box.state("a") == "failed" }
         #expect(box.exists("a.d") && !running.hasEnded)
         let output = try running.readToEnd()

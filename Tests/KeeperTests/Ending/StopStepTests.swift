@@ -83,14 +83,14 @@ struct StopStepTests {
     }
 
     @Test(
-        "signals go to the group, to all descendants, or to the child alone; in the end nobody is left",
+        "signals go to the group, to all descendants, or to the child alone; in the end no process is left",
         requires(Programs.python),
         arguments: [("group", "child inside"), ("tree", "child inside outside"), ("process", "child")])
     func scope(scope: String, reached: String) throws {
         let pids = try spawnFamily("a", ["--kill", scope])
         let before = box.journal("a").count
         #expect(try box.ctl("kill", "a").status == 0)
-        // Until the child was killed; the leftovers get theirs behind that.
+        // Until the child was killed; the leftovers get theirs after that.
         let log = box.log("a")
         let end = try #require(log.range(of: "the child ended"))
         #expect(!log[..<end.lowerBound].contains("left behind"))

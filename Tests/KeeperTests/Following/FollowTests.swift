@@ -145,7 +145,7 @@ struct FollowTests {
         #expect((last.data?["processes"]?.int ?? 0) >= 1)
     }
 
-    @Test("a follower that stops holds up nobody, and then has everything or its count")
+    @Test("a follower that stops holds up no session, and then has everything or its count")
     func stopped() throws {
         try box.spawn(
             "--journal-size", "256K", "a", "--", "sh", "-c", "read x; seq 400000; read y; echo over")
@@ -167,11 +167,11 @@ struct FollowTests {
         }
     }
 
-    @Test("killing followers harms nobody")
+    @Test("killing followers harms no session")
     func killed() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let keeper = try box.keeperPID("a")
-        // The first line opens files that stay open, and the report of the start is closed behind it.
+        // The first line opens files that stay open, and the report of the start is closed after it.
         try box.ctl("write", "a", "first")
         try eventually("the first line") { box.journalText("a") == "first\n" }
         try eventually("its index") { box.exists("a.d/stdout.00000000000000000000.idx") }
@@ -215,7 +215,7 @@ struct FollowTests {
         }
     }
 
-    @Test("events of many sessions are whole lines, whoever writes")
+    @Test("events of many sessions are whole lines, whichever session writes")
     func many() throws {
         let ids = (0..<12).map { "s\($0)" }
         let reader = try box.startCtl("follow", "--all")

@@ -135,7 +135,7 @@ struct ResumeTests {
         let new = try #require(seen.last)
         #expect(new.seq == 0 && new.instance != old[0].instance)
 
-        // One that nobody has any more is an error, and the present one is told whole.
+        // One that no session has any more is an error, and the present one is told whole.
         let lost = try box.startCtl("follow", "a", "--from", "0123456789abcdef:7:0")
         let told = try lost.readEvents("the new one") { $0.content == "new" }
         #expect(told.first?.type == "error" && told.first?.data?["code"]?.string == "otherSession")

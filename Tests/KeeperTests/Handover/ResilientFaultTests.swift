@@ -7,7 +7,7 @@ struct ResilientFaultTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }
 
-    /// A directory where a file is to be made: that fails, whoever tries.
+    /// A directory where a file is to be made: that fails, also for root.
     private func block(_ name: String) { #expect(mkdir(box.path(name), 0o700) == 0) }
 
     private func unblock(_ name: String) { #expect(rmdir(box.path(name)) == 0) }

@@ -206,7 +206,7 @@ struct ResilientTests {
         try box.ctl("write", "a", "hello")
         try eventually("the answer") { box.journalText("a") == "hello\n" }
         #expect(try box.childPID("a") == second && Proc.alive(second))
-        // Away, and the keeper dies: it comes back all the same.
+        // While the child is away its keeper dies: the child still comes back.
         kill(pid_t(second), SIGKILL)
         try eventually("backoff") { box.state("a") == "backoff" }
         try manager.replaceKeeper()
@@ -219,7 +219,7 @@ struct ResilientTests {
         #expect(box.journalText("a") == "hello\nend\n")
     }
 
-    @Test("keepers that are killed while children come and go leave one child, and none that nobody knows")
+    @Test("keepers that are killed while children come and go leave one child, and none that no keeper knows")
     func storm() throws {
         var random = SplitMix64.announced("resilientStorm")
         let manager = try StandInManager(
@@ -249,7 +249,7 @@ struct ResilientTests {
         #expect(try manager.waitForEnd() == 0)
     }
 
-    @Test("what an adopted child leaves behind is ended with it; a session below it is not")
+    @Test("what an inherited child leaves behind is ended with it; a session below it is not")
     func leftovers() throws {
         let manager = try StandInManager(
             box, "a", "--", "sh", "-c",

@@ -301,7 +301,7 @@ struct UpgradeCommandTests {
         #expect(try box.ctl("upgrade", "--all").status == 0)
     }
 
-    @Test("what can't be done is one line that says what and why; others are upgraded all the same")
+    @Test("what can't be done is one line that says what and why; others are upgraded nevertheless")
     func errors() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let missing = try box.ctl("upgrade", "a", "--path", "no/such/keeper")

@@ -149,7 +149,7 @@ struct AwayInputTests {
         #expect(try box.ctl("eof", "a").status == 0)
         try eventually("the second child") { box.restarts("a") == 1 && box.state("a") == "running" }
         #expect(try box.ctl("write", "a", "after exit 0").status == 0)
-        // Fails with its stdin closed; asked for while it is away, the third child has an open one all the same.
+        // Fails with its stdin closed; asked for while it is away, the third child still has an open one.
         #expect(try box.ctl("eof", "a").status == 0)
         try box.awaitState("a", "backoff")
         #expect(try box.call("a", "restart")["result"] != nil)
@@ -166,7 +166,7 @@ struct AwayInputTests {
         #expect(try box.ctl("kill", "a").status == 0)
     }
 
-    @Test("eof while the child is away closes the next one's stdin behind the lines that wait")
+    @Test("eof while the child is away closes the next one's stdin after the lines that wait")
     func eofWhileAway() throws {
         try spawnReaders("a", policy: "on-failure", first: "read x; exit 1")
         #expect(try box.ctl("write", "a", "end").status == 0)
@@ -182,7 +182,7 @@ struct AwayInputTests {
     }
 
     /// They used to vanish without a word when stdin had been closed before.
-    @Test("bytes that a child left unread behind a closed stdin are counted as well")
+    @Test("bytes that a child left unread in a closed stdin are counted as well")
     func unreadBehindEnd() throws {
         try spawnReaders("a", policy: "on-failure", first: "exec sleep 1000")
         #expect(try box.ctl("write", "a", "12345", "678").status == 0)

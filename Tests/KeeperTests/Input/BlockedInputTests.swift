@@ -68,7 +68,7 @@ struct BlockedInputTests {
         try eventually("the line without receipt") { box.journalText("a").hasSuffix("\ny\n") }
     }
 
-    @Test("a client that vanishes behind a full stdin: its complete lines arrive, its partial line does not")
+    @Test("a client that vanishes while stdin is full: its complete lines arrive, its partial line does not")
     func vanished() throws {
         let filler = try blocked("a")
         let gone = try UnixClient(box.socket("a"))

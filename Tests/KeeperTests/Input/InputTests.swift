@@ -142,7 +142,7 @@ struct InputTests {
         #expect(box.log("a").contains("dropped 4 bytes of a line whose writer is gone\n"), "\(box.log("a"))")
     }
 
-    @Test("a client that stalls in mid-line holds up nobody")
+    @Test("a client that stalls in mid-line holds up no other")
     func stalled() throws {
         try box.spawn("a", "--", "cat")
         let slow = try (0..<10).map { _ in try UnixClient(box.socket("a")) }

@@ -48,7 +48,7 @@ struct EventsTests {
         #expect(missing.status == 3 && missing.out.contains("exited"), missing.why)
     }
 
-    @Test("--json adds the session's id behind the line as it is") func json() throws {
+    @Test("--json adds the session's id at the end of the line as it is") func json() throws {
         try fill()
         let wanted = line(2, 3, "ready").dropLast(2) + ",\"sessionId\":\"b\"}\n"
         #expect(try events("--json", "b").out.hasSuffix(wanted))

@@ -28,7 +28,7 @@ final class TestJournal {
 
     deinit { try? FileDescriptor.open("/tmp", O_RDONLY | O_DIRECTORY).removeTree(String(path.dropFirst(5))) }
 
-    /// Writes so many milliseconds after the last bytes.
+    /// Writes this many milliseconds after the last bytes.
     func write(_ bytes: [UInt8], to stream: Int = 0, after milliseconds: Int64 = 0) throws {
         now += .milliseconds(milliseconds) + 1
         var failure: SystemError?
@@ -135,7 +135,7 @@ private func step(
         collected.expectToMatch(journal.written[0])
     }
 
-    @Test("A segment that is removed while it is read is read to its end, and the gap behind it is exact")
+    @Test("A segment that is removed while it is read is read to its end, and the gap after it is exact")
     func removedWhileRead() throws {
         let journal = try TestJournal(bound: 400)
         try journal.write([UInt8](repeating: 1, count: 50))

@@ -103,6 +103,9 @@ struct JournalTests {
         try box.spawn("--merge-stderr", "b", "--", "sh", "-c", "echo 1; echo 2 >&2; echo 3; exec cat")
         try eventually("b's lines") { box.journalText("b") == "1\n2\n3\n" }
         #expect(box.journal("b", "stderr") == [])
+        // All of it has been read once this is another program.
+        let child = try box.childPID("a")
+        try eventually("a's output") { Proc.arguments(child) == ["cat"] }
         #expect(try UnixClient(box.socket("a")).deliver("x\n").isReceipt)
         #expect(box.journal("a") == [])
         #expect(box.journal("a", "stderr") == [])

@@ -134,7 +134,7 @@ extension TestJournal {
         }
     }
 
-    @Test("Where a segment is missing, or goes while lines are looked for, a line begins behind it")
+    @Test("Where a segment is missing, or is removed while lines are looked for, a line begins after it")
     func missingSegment() throws {
         var random = SplitMix64(state: 3)
         let journal = try TestJournal(bound: 4000)
@@ -174,7 +174,7 @@ extension TestJournal {
             let before = records.last { $0.time < time - .milliseconds(20) }?.position ?? kept.start
             #expect(start >= kept.lineStart(at: before))
             #expect(kept.lineStarts.contains(start) || start == kept.end)
-            // Until: every line that began by then is in it, and nothing behind the next record's line.
+            // Until: every line that began by then is in it, and nothing after the next record's line.
             let end = try timeline.end(until: time, in: journal.folder)
             if let last = chunks.last(where: { $0.time <= time }) {
                 #expect(end >= kept.lineEnd(at: last.position))
@@ -209,7 +209,7 @@ extension TestJournal {
             let end = try timeline.end(until: chunk.time, in: journal.folder)
             #expect(end >= kept.lineEnd(at: chunk.position))
         }
-        // What the segments' own times tell holds all the same.
+        // What the segments' own times say still holds.
         #expect(try timeline.start(since: journal.now + .seconds(2), in: journal.folder) == kept.end)
     }
 

@@ -28,7 +28,7 @@ struct InjectionTests {
         try eventually("the output") { box.journalText("a") == "one\ntwo\n" }
         #expect(try box.ctl("logs", "a").out == "one\ntwo\n")
         if fault.contains("status") {
-            // The end can't be recorded either: the keeper stays until it is told to go all the same.
+            // The end can't be recorded either: the keeper stays until it is told to go without.
             #expect(try box.ctl("eof", "a").status == 0)
             let child = try box.childPID("a")
             try eventually("the child's end") { !Proc.alive(child) }

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@Suite("Programs that nobody here wrote")
+@Suite("Foreign programs")
 struct RealProgramTests {
     let box: Sandbox
     init() throws { box = try Sandbox() }

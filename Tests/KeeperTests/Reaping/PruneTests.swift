@@ -19,7 +19,7 @@ struct PruneTests {
         outcome.out.split(separator: "\n").map { String($0.split(separator: " ")[0]) }
     }
 
-    /// A session that ended so many seconds ago.
+    /// A session that ended this many seconds ago.
     private func ended(_ id: String, ago: Int64) throws {
         var status = fixture.status(id, keeper: unusedPID(), state: .exited)
         let end = Timestamp(nanoseconds: Timestamp.now().nanoseconds - .seconds(ago))
@@ -87,7 +87,7 @@ struct PruneTests {
         _ = lock.raw
     }
 
-    @Test("waits for whoever changes the id's names") func lock() throws {
+    @Test("waits for the holder of the id's lock") func lock() throws {
         try ended("a", ago: 1)
         let lock = try IDLock.take(SessionID("a"), in: fixture.directory)
         let pruning = try box.start([Executables.keeperctl, "--sessions-dir", fixture.path, "prune"])

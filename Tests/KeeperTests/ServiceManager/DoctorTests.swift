@@ -91,7 +91,7 @@ import Testing
         #expect(found.first?["remedy"]?.string == "keeperctl upgrade a")
     }
 
-    @Test("what a start through a service manager has left is cleared away once nobody can come for it")
+    @Test("what a start through a service manager has left is cleared away once no keeper can come for it")
     func unitStarts() throws {
         try box.spawn("a", "--", "cat")
         let names = [".0123456789abcdef.start", ".0123456789abcdef.report", ".fedcba9876543210.start"]
@@ -104,7 +104,7 @@ import Testing
     }
 }
 
-@Test("users are known by their numbers; one that nobody knows has no name")
+@Test("users are known by their numbers; an unknown one has no name")
 func namesOfUsers() {
     #expect(userName(0) == "root")
     #expect(userName(1) == "daemon")

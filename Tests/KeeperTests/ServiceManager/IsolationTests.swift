@@ -145,7 +145,7 @@ struct IsolationTests {
             """#)
     }
 
-    @Test("where no unit can be had the session starts all the same, and says what will become of it")
+    @Test("where no unit can be had the session still starts, and says what will become of it")
     func fallback() throws {
         try ServiceManager.user.run(
             box,

@@ -9,7 +9,7 @@ struct NotifyTests {
 
     /// Sends each line that it reads, `;` standing for a line feed; echoes it afterwards. Two are more than one
     /// message, sent by the child itself, so that the machine's load can't come between them: `beat` is five seconds of
-    /// being alive from READY=1 on, `hang` a READY=1 with a WATCHDOG=trigger behind it.
+    /// being alive from READY=1 on, `hang` a READY=1 with a WATCHDOG=trigger after it.
     private static let sender = [
         Programs.python, "-u", "-c",
         """
@@ -103,7 +103,7 @@ struct NotifyTests {
         ]
         let sent = try box.run(stranger + ["READY=1\nSTATUS=evil"])
         try #require(sent.status == 0, sent.why)
-        // Behind theirs in the queue.
+        // After theirs in the queue.
         try say("STATUS=good")
         try eventually("the note") { try box.status("a")["note"]?.string == "good" }
         #expect(try box.stateNow("a") == "starting")

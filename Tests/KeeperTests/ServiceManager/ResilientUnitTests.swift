@@ -43,7 +43,7 @@ struct ResilientUnitTests {
             for i in {1..10}; do
                 echo >"$BOX/tick" &
                 must keeperctl write a "line $i"
-                # Live all the time, whoever looks.
+                # Live at each look.
                 ( for _ in {1..20}; do keeperctl discover --json; done >"$BOX/seen.$i" ) &
                 looking=$!
                 replace

@@ -127,7 +127,7 @@ import Testing
         #expect(second.count("WATCHDOG=1") == 0)
     }
 
-    @Test("a socket with an abstract name works, and one that nobody reads harms nobody")
+    @Test("a socket with an abstract name works, and one without a reader does no harm")
     func otherSockets() throws {
         let name = "keeper-test-\(getpid())-\(box.root.suffix(6))"
         let manager = try Manager(name, abstract: true)

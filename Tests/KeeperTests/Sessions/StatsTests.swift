@@ -122,7 +122,7 @@ struct StatsTests {
         #expect(lines.last?["processes"]?.int == (isElsewhere ? 1 : 3))
     }
 
-    @Test("a keeper of other make is measured as well, one that has died is not")
+    @Test("a foreign keeper is measured as well, one that has died is not")
     func others() throws {
         mkdir(box.sessions, 0o700)
         let keeper = try box.start(["sh", "-c", "cat; true"])
@@ -140,7 +140,7 @@ struct StatsTests {
         #expect(line["rss"]?.isNull == true && line["cpuPercent"]?.isNull == true)
     }
 
-    @Test("streams every second until its sessions are over, or nobody reads")
+    @Test("streams every second until its sessions are over, or its output is closed")
     func streams() throws {
         try box.spawn("--wait", "ready", "a", "--", "cat")
         let named = try box.startCtl("stats", "--json", "a")

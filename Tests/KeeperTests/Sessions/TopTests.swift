@@ -176,7 +176,7 @@ struct TopTests {
         let before = terminal.modes
         let top = try start()
         try showing("the session") { order($0) == ["a"] }
-        // Nobody reads the other end: fill it up.
+        // The other end is not read: fill it up.
         let flags = fcntl(terminal.slave, F_GETFL)
         _ = fcntl(terminal.slave, F_SETFL, flags | O_NONBLOCK)
         let block = [UInt8](repeating: 120, count: 4096)

@@ -165,8 +165,8 @@ struct RunTests {
         #expect(Proc.alive(try box.childPID("a")))
     }
 
-    /// Used to run on with nobody to read it.
-    @Test("a session without a name whose output nobody reads ends, though it ignores SIGPIPE")
+    /// It used to run on with no reader.
+    @Test("a session without a name whose output is not read ends, though it ignores SIGPIPE")
     func unread() throws {
         let script = "trap '' PIPE; while :; do echo x; sleep 0.05; done"
         let outcome = try box.run(

@@ -85,7 +85,7 @@ private final class Subject {
 
     private func observed() throws -> (state: String, restarts: Int)? {
         guard let status = try? box.status(id), let state = status["state"]?.string,
-            // The event is written behind the status.
+            // The event is written after the status.
             try box.events(id).last(where: { $0["to"] != nil })?["to"]?.string == state
         else { return nil }
         return (state, status["child"]?["restarts"]?.int ?? 0)
@@ -244,7 +244,7 @@ private final class Subject {
 
 @Suite("Random operations against a model")
 struct ModelTests {
-    /// So many seconds are enough to have tried everything in most orders.
+    /// Seconds; enough to have tried everything in most orders.
     private static let patience = 25.0
 
     @Test("whatever is done to a session in whatever order, it does what the model says")

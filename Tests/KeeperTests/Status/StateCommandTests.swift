@@ -41,7 +41,7 @@ struct StateCommandTests {
         #expect(late.err == "keeperctl: a: can't resume: the session is running, not paused\n", late.why)
     }
 
-    @Test("each failure is a line; the others are done all the same", arguments: ["restart", "pause"])
+    @Test("each failure is a line; the other sessions are still done", arguments: ["restart", "pause"])
     func failures(command: String) throws {
         for id in ["a", "over", "b"] { try box.spawn("--wait", "ready", id, "--", "cat") }
         try box.ctl("kill", "over")

@@ -55,7 +55,7 @@ import Testing
         var unlimited = Backoff()
         let all = (0..<5000).map { _ in unlimited.count(now: 1, limit: nil) }
         #expect(all.allSatisfy { $0 })
-        #expect(unlimited.times.isEmpty, "nothing is remembered for nobody")
+        #expect(unlimited.times.isEmpty, "nothing is remembered without a limit")
     }
 
     private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -178,7 +178,7 @@ import Testing
         #expect(halves[1].withUnsafeBytes { match.see($0, of: .stdout) })
     }
 
-    @Test func anAnswerIsALineOnStdoutBehindTheQuestion() {
+    @Test func anAnswerIsALineOnStdoutAfterTheQuestion() {
         var match = OutputMatch.answer
         func see(_ text: String, _ stream: StreamName = .stdout) -> Bool {
             bytes(text).withUnsafeBytes { match.see($0, of: stream) }

@@ -116,8 +116,9 @@ struct TransitionTests {
 
         init(_ box: Sandbox) throws {
             self.box = box
+            box.hurry()
             box.environment.merge(box.faults("kill:=9:1:0:0")) { $1 }
-            defer { box.environment["KEEPER_FAULTS"] = nil }
+            defer { for name in ["KEEPER_FAULTS", "KEEPER_TEST_PACE"] { box.environment[name] = nil } }
             // What is left behind ignores SIGTERM, outside of the group.
             func leaving(_ id: String, _ script: String) -> [String] {
                 let left = "setsid sh -c 'trap \"\" TERM; exec sleep 1000' & echo $! > '\(box.root)/\(id)'"
@@ -164,6 +165,7 @@ struct TransitionTests {
         "what survived SIGKILL once is looked at again by itself",
         requiresFaults())
     func again() throws {
+        box.hurry()
         box.environment.merge(box.faults("kill:=9:1:1:0")) { $1 }
         try box.supervise("a", ["--wait", "ready", "--stop-steps", "KILL:100ms"], ["sleep", "1000"])
         #expect(try box.call("a", "stop")["result"]?["state"]?.string == "stuck")

@@ -22,6 +22,10 @@ extension Sandbox {
         return ["KEEPER_FAULTS": rules, "KEEPER_FAULTS_MET": root + "/faults-met"]
     }
 
+    /// Has debug executables wait a tenth of the time for leftovers, for output that is held, and between looks at what
+    /// a session uses. Release executables take their time.
+    func hurry() { environment["KEEPER_TEST_PACE"] = "10" }
+
     func checkFaults() {
         let met = String(decoding: readFile(root + "/faults-met") ?? [], as: UTF8.self).split(separator: "\n")
         for (rule, sourceLocation) in expectedFaults where !met.contains(Substring(rule)) {

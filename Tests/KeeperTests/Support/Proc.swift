@@ -65,7 +65,7 @@ enum Proc {
     static func privateDirty(_ pid: Int) -> Int? { value(pid, "smaps_rollup", "Private_Dirty") }
     static func contextSwitches(_ pid: Int) -> Int? { value(pid, "status", "voluntary_ctxt_switches") }
 
-    /// The system calls that processes make in so many seconds, each with its PID in front. Watching is
+    /// The system calls that processes make in a number of seconds, each with its PID in front. Watching is
     /// the one wait that the tests can't do without. An interrupted call that strace itself caused does
     /// not count, and neither does the one in which a process is blocked.
     static func systemCalls(_ pids: [Int], seconds: Int, in box: Sandbox) throws -> [String] {

@@ -20,7 +20,7 @@ final class PseudoTerminal {
 
     deinit { hangUp() }
 
-    /// Takes the terminal away from whoever uses it.
+    /// Takes the terminal away from the programs that use it.
     func hangUp() {
         for descriptor in [master, slave] where descriptor >= 0 { close(descriptor) }
         (master, slave) = (-1, -1)

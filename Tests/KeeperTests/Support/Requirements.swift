@@ -5,7 +5,7 @@ struct MissingProgram: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Programs that nobody here wrote. Found once, in the PATH of the test run.
+/// Foreign programs, found once in the PATH of the test run.
 enum Programs {
     /// The real interpreter rather than a version manager's shim, which needs the true `$HOME`.
     static let python: String = find("/usr/bin/python3") ?? find("python3") ?? "python3"

@@ -55,7 +55,7 @@ final class Running {
         }
     }
 
-    /// So many bytes of its stdout.
+    /// A number of bytes of its stdout.
     func read(_ count: Int, timeout: Double = 20) throws -> String {
         let deadline = monotonicNow() + timeout
         while buffer.count < count, try fill(until: deadline) {}

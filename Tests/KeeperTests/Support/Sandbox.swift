@@ -7,12 +7,16 @@ final class Sandbox {
     let root: String
     var sessions: String
     var environment: [String: String]
-    /// A test that leaves a process behind on purpose says so; it is ended all the same.
+    /// A test that leaves a process behind on purpose says so; it is ended nevertheless.
     var mayLeaveProcesses = false
     /// How long what was told to end may take, in seconds.
     var patience = 10.0
     private var started: [Running] = []
     private var errorFiles = 0
+    /// With `KEEPER_TEST_TIMES=1` each sandbox says how long it was there. What the runner says has the time in it that
+    /// a test waited for its turn.
+    private let beginning = monotonicNow()
+    private let owner = Test.current.map { "\($0.id)" } ?? "no test"
 
     init() throws {
         _ = brokenPipesAreErrors
@@ -42,7 +46,7 @@ final class Sandbox {
     }
 
     /// Runs any program to its end in the sandbox's environment. What takes too long is killed and fails
-    /// the test, with the keepers' logs; so does whoever keeps the pipes open after the end.
+    /// the test, with the keepers' logs; so does a process that keeps the pipes open after the end.
     @discardableResult
     func run(
         _ argv: [String], input: [UInt8] = [], setting changes: [String: String?] = [:],
@@ -217,6 +221,9 @@ final class Sandbox {
         for running in started { _ = try? running.wait(timeout: 5) }
         checkFaults()
         if environmentValue("KEEPER_TEST_KEEP") != "1" { removeTree(root) }
+        if environmentValue("KEEPER_TEST_TIMES") == "1" {
+            print("took \(Int((monotonicNow() - beginning) * 1000)) ms: \(owner)")
+        }
     }
 
     private func endKeepers(_ signal: Int32) {

@@ -97,6 +97,6 @@ extension Running {
             events.append(event)
             if isLast(event) { return events }
         }
-        throw TimedOut(what: "\(what): end-of-file behind \(events.map(\.json))")
+        throw TimedOut(what: "\(what): end-of-file after \(events.map(\.json))")
     }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-/// A terminal emulator that nobody here wrote, with one pane: what is typed goes to a real shell in it, and what a
+/// A foreign terminal emulator with one pane: what is typed goes to a real shell in it, and what a
 /// user would see can be read.
 final class Tmux {
     private let box: Sandbox

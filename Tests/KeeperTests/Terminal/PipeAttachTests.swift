@@ -70,7 +70,7 @@ struct PipeAttachTests {
         #expect(try attached.wait() == .exited(0))
     }
 
-    @Test("a killed attach harms nobody", arguments: [SIGKILL, SIGTERM])
+    @Test("a killed attach harms no session", arguments: [SIGKILL, SIGTERM])
     func killed(signal: Int32) throws {
         try box.spawn("a", "--", "cat")
         let attached = try box.startCtl("attach", "a")

@@ -19,7 +19,7 @@ struct RandomOutput {
         (self.columns, self.rows, self.kind, self.random) = (columns, rows, kind, random)
     }
 
-    /// A stream of so many parts.
+    /// A stream of this many parts.
     mutating func make(_ count: Int) -> String {
         text = ""
         for _ in 0..<count { addPart() }
@@ -42,7 +42,7 @@ struct RandomOutput {
         switch random.below(100) {
         case ..<35: addText()
         case ..<45:
-            // tmux moves back into a line that goes on, other terminals don't: behind a character there is no doubt.
+            // tmux moves back into a line that goes on, other terminals don't: after a character there is no doubt.
             let back = kind == .wide ? "\r" : "b\u{8}"
             text += random.pick(["\r\n", "\n", "\r", back, "\t", "\u{B}", "\r\n\r\n"])
         case ..<60:

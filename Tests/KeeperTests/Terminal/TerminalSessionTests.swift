@@ -35,7 +35,7 @@ struct TerminalSessionTests {
         #expect(try box.ctl("wait", "a").out == "a 0\n")
     }
 
-    @Test("eof behind a begun line hands that over and then ends the input")
+    @Test("eof after an unfinished line hands that over and then ends the input")
     func pendingLine() throws {
         try box.spawn("--tty", "a", "--", "cat")
         #expect(try box.ctl("send-keys", "a", "half a line").status == 0)

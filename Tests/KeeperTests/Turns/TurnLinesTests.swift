@@ -18,7 +18,7 @@ struct TurnLinesTests {
             "echo before; echo DONE 1; echo ' DONE'; printf 'DONE\\r\\n'; echo after", until: "DONE")
         #expect(outcome.out == "before\nDONE 1\n DONE\n", outcome.why)
         #expect(outcome.status == 0)
-        // What came behind the end belongs to nobody.
+        // What came after the end belongs to no turn.
         #expect(try turn("echo more\necho DONE", until: "DONE").out == "more\n")
         #expect(try turn("echo one; echo; echo two", until: "").out == "one\n")
     }

@@ -81,7 +81,7 @@ struct TurnLockTests {
         #expect(String(decoding: try next.readToEnd(), as: UTF8.self) == "right\n")
     }
 
-    @Test("what an agent says behind an error that was not its end is not the next one's")
+    @Test("what an agent says after an error that did not end its turn is not part of the next turn")
     func lateAfterError() throws {
         let failed = try box.ctl("turn", "a", "one error=retrying await=\(box.root)/go WRONG")
         #expect(failed.status == 9, failed.why)
@@ -110,7 +110,7 @@ struct TurnLockTests {
         #expect(next.out == "right\n" && next.status == 0, next.why)
     }
 
-    @Test("whoever waits learns of the session's end")
+    @Test("callers that wait learn of the session's end")
     func endWhileWaiting() throws {
         let first = try blocked("never", "one")
         let waiting = try box.startCtl("turn", "--wait", "a", "two")
@@ -152,7 +152,7 @@ struct TurnLockTests {
         }
     }
 
-    @Test("SIGKILL of callers at any moment harms nobody", arguments: 0..<4)
+    @Test("SIGKILL of a caller at any moment harms no other caller", arguments: 0..<4)
     func randomKills(round: Int) throws {
         var random = SplitMix64.announced("randomKills")
         for _ in 0..<round { random = SplitMix64(state: random.next()) }

@@ -143,7 +143,7 @@ struct TurnTests {
     @Test("an error event, and a result that is an error")
     func agentErrors() throws {
         try expectError("agentError", 9, "a", "one error=overloaded", says: "'overloaded'")
-        // The turn came to its end all the same, so the next one has its own answer.
+        // The turn ended nevertheless, so the next one has its own answer.
         #expect(try box.ctl("turn", "a", "next").out == "next\n")
         try expectError("agentError", 9, "a", "one failed", says: "'too many turns'")
         let outcome = try box.ctl("turn", "--json", "a", "one failed")

@@ -152,7 +152,7 @@ struct SyncTests {
         let outcome = try sync("w")
         #expect(outcome.status == 1 && outcome.out == "started linked\n", outcome.why)
         #expect(outcome.err.contains("'\(box.root)/w/two words': its name is no session id"), outcome.why)
-        // One that can't be started stops nobody.
+        // One that can't be started stops no other.
         try box.put("w/bad", "#!/no/such/interpreter\n", mode: 0o755)
         try box.put("w/zed", worker, mode: 0o755)
         let second = try sync("w")
@@ -167,7 +167,7 @@ struct SyncTests {
             missing.why)
     }
 
-    @Test("an ended worker is started by the next pass, whoever ended it")
+    @Test("an ended worker is started by the next pass, however it was ended")
     func ended() throws {
         #expect(try sync("w").status == 0)
         try box.ctl("kill", "a")

@@ -39,7 +39,7 @@ struct WatchTests {
         #expect(box.restarts("a") == 2)
     }
 
-    @Test("changes that never rest restart now and then all the same")
+    @Test("changes that never rest still restart now and then")
     func endless() throws {
         try box.put("src/a")
         try box.spawnTeller("a")
@@ -64,7 +64,7 @@ struct WatchTests {
         #expect(watcher.errorText == "")
     }
 
-    @Test("a session that is over or unknown is reported, and watched for all the same")
+    @Test("a session that is over or unknown is reported, and still watched for")
     func comesBack() throws {
         try box.put("src/a")
         try box.spawnTeller("a")

@@ -103,7 +103,7 @@ struct UpgradeTests {
         let line = String(repeating: "x", count: 999) + "\n"
         // More than the pipe and one buffer take.
         let sending = try box.startCtl("write", "a")
-        for _ in 0..<400 { sending.write(line) }
+        for _ in 0..<250 { sending.write(line) }
         sending.closeInput()
         try filler.send("half")
         let waiting = try UnixClient(box.socket("a"))
@@ -117,12 +117,12 @@ struct UpgradeTests {
         #expect(try waiting.readToEnd().isReceipt)
         filler.halfClose()
         #expect(try filler.readToEnd().isReceipt)
-        let wanted = 400 * line.utf8.count + "whole\n".utf8.count + "half and half\n".utf8.count
+        let wanted = 250 * line.utf8.count + "whole\n".utf8.count + "half and half\n".utf8.count
         try eventually("all of it") { box.journal("a").count == wanted }
         let lines = box.journalText("a").split(separator: "\n")
         #expect(lines.filter { $0 == "half and half" }.count == 1)
         #expect(lines.filter { $0 == "whole" }.count == 1)
-        #expect(lines.filter { $0.utf8.count == 999 }.count == 400)
+        #expect(lines.filter { $0.utf8.count == 999 }.count == 250)
     }
 
     @Test("a request of the control socket that comes in the same write, or half of one, is answered")

@@ -17,21 +17,7 @@ final class JournalWriter {
     private var log: FileDescriptor?
     /// A line's end came within the last tenth; the next byte starts a new segment.
     private var segmentHasEnded = false
-
-    private var index: FileDescriptor?
-    /// A record could not be written whole; those after it would not lie on 16-byte steps.
-    private var indexIsBroken = false
-    private var indexRecords = 0
-    /// Records not written yet: while output keeps coming they go out together.
-    private var pendingRecords: [UInt8] = []
-    private var lastRecordPosition = -1
-    private var lastChunkTime: Int64 = 0
-
-    private static let maximumRecords = 65_536
-    /// A record precedes a chunk after this much silence, …
-    private static let silence: Int64 = .milliseconds(10)
-    /// … and after this many bytes.
-    private static let interval = 64 << 10
+    private var index: JournalIndexWriter
 
     /// What the next binary of the same keeper needs to go on.
     struct State {
@@ -58,12 +44,8 @@ final class JournalWriter {
         state.size = size
         state.closed = closed
         state.segmentHasEnded = segmentHasEnded
-        state.indexIsBroken = indexIsBroken
-        state.indexRecords = indexRecords
-        state.lastRecordPosition = lastRecordPosition
-        state.lastChunkTime = lastChunkTime
         state.log = log.raw
-        state.index = index.raw
+        index.save(into: &state)
         return state
     }
 
@@ -74,12 +56,8 @@ final class JournalWriter {
         size = state.size
         closed = state.closed
         segmentHasEnded = state.segmentHasEnded
-        indexIsBroken = state.indexIsBroken
-        indexRecords = state.indexRecords
-        lastRecordPosition = state.lastRecordPosition
-        lastChunkTime = state.lastChunkTime
         log = FileDescriptor(owningIfOpen: state.log)
-        index = FileDescriptor(owningIfOpen: state.index)
+        index.restore(state)
     }
 
     init(_ stream: StreamName, bound: Int, in folder: SessionFolder) {
@@ -87,6 +65,7 @@ final class JournalWriter {
         self.folder = folder
         self.bound = bound
         segmentLimit = max(1, bound / 4)
+        index = JournalIndexWriter(stream, in: folder)
     }
 
     /// The positions that are kept.
@@ -111,12 +90,8 @@ final class JournalWriter {
         var written = 0
         do throws(SystemError) {
             while written < bytes.count {
-                if log == nil || segmentHasEnded || size >= segmentLimit
-                    || indexRecords >= JournalWriter.maximumRecords
-                {
-                    try openSegment()
-                }
-                note(time: time, interrupted: interrupted && written == 0)
+                if log == nil || segmentHasEnded || size >= segmentLimit || index.isFull { try openSegment() }
+                index.note(position: base + size, time: time, interrupted: interrupted && written == 0)
                 let part = partForSegment(UnsafeRawBufferPointer(rebasing: bytes[written...]))
                 var offset = 0
                 while offset < part.bytes.count {
@@ -176,11 +151,7 @@ final class JournalWriter {
         base = newBase
         size = 0
         segmentHasEnded = false
-        index = nil
-        indexIsBroken = false
-        indexRecords = 0
-        pendingRecords = []
-        lastRecordPosition = -1
+        index.begin(base: base)
         swapLink(to: name)
     }
 
@@ -198,42 +169,8 @@ final class JournalWriter {
         }
     }
 
-    /// Puts a record into the index where this chunk needs one.
-    private func note(time: Int64, interrupted: Bool) {
-        let position = base + size
-        let wasSilent = time - lastChunkTime >= JournalWriter.silence || time < lastChunkTime
-        lastChunkTime = time
-        if lastRecordPosition >= 0, !wasSilent, !interrupted,
-            position - lastRecordPosition < JournalWriter.interval
-        {
-            return
-        }
-        lastRecordPosition = position
-        indexRecords += 1
-        withUnsafeBytes(of: UInt64(position).littleEndian) { pendingRecords += $0 }
-        withUnsafeBytes(of: UInt64(bitPattern: time).littleEndian) { pendingRecords += $0 }
-        if wasSilent || interrupted || pendingRecords.count >= 64 * StreamName.indexRecordSize {
-            flushIndex()
-        }
-    }
-
-    /// Writes the records that wait. What can't be written is dropped: the index may be short.
-    func flushIndex() {
-        if pendingRecords.isEmpty { return }
-        defer { pendingRecords.removeAll(keepingCapacity: true) }
-        if indexIsBroken { return }
-        do throws(SystemError) {
-            if index == nil {
-                index = try folder.descriptor.open(
-                    stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
-            }
-            try index.use { file throws(SystemError) in
-                try file.writeAll(pendingRecords, "\(stream.text).idx")
-            }
-        } catch {
-            indexIsBroken = true
-        }
-    }
+    /// Writes the index records that wait.
+    func flushIndex() { index.flush() }
 
     /// The last bytes of the stream, at most `count`, from the newest segments.
     func tail(_ count: Int) -> [UInt8] {

@@ -16,8 +16,8 @@ package func parseCommandLine(
     return try parser.parse()
 }
 
-/// One pass over the arguments. Options may stand before and behind operands (as in GNU programs), `--`
-/// ends them, and for a command that takes a child's command all behind `--` belongs to the child.
+/// One pass over the arguments. Options may stand before and after operands (as in GNU programs), `--`
+/// ends them, and for a command that takes a child's command all after `--` belongs to the child.
 struct OptionParser {
     private let program: ProgramSpec
     private let arguments: [Argument]
@@ -83,7 +83,7 @@ struct OptionParser {
         guard let operand = operandSpec(at: operands.count, of: command) else {
             let what = concat("unexpected operand ", quoted(word.bytes))
             if case .none = command.trailing { throw error(.unexpectedOperand, what) }
-            throw error(.unexpectedOperand, concat(what, ": COMMAND goes behind '--'"))
+            throw error(.unexpectedOperand, concat(what, ": COMMAND goes after '--'"))
         }
         if case .command = operand.kind, program.command(called: word.bytes) == nil {
             throw unknownCommand(word)
@@ -146,7 +146,7 @@ struct OptionParser {
         }
     }
 
-    /// The argument behind an option. One that is itself an option of this command, or `--`, means that
+    /// The argument after an option. One that is itself an option of this command, or `--`, means that
     /// the value was forgotten: `--cwd -- cat` must not run in the directory `--`.
     private mutating func nextValue(
         for option: OptionSpec, called name: String
@@ -213,7 +213,7 @@ struct OptionParser {
         case .optional: if !sawTerminator || !trailing.isEmpty { return }
         case .required: if !trailing.isEmpty { return }
         }
-        throw error(.missingOperand, "missing COMMAND behind '--'")
+        throw error(.missingOperand, "missing COMMAND after '--'")
     }
 
     private func checkConflicts(of command: CommandSpec) throws(UsageError) {
@@ -254,7 +254,7 @@ struct OptionParser {
             })
         {
             return error(
-                .unknownOption, concat(what, " before the command: a command's options go behind it"))
+                .unknownOption, concat(what, " before the command: a command's options go after it"))
         }
         var names: [String] = []
         let groups = (command?.groups ?? []) + [OptionGroup("", program.globalOptions)]
@@ -271,9 +271,9 @@ struct OptionParser {
                 return error(.unknownOption, what)
             }
             return error(
-                .unknownOption, concat(what, " (a ", last.name, " that starts with '-' goes behind '--')"))
+                .unknownOption, concat(what, " (a ", last.name, " that starts with '-' goes after '--')"))
         }
-        return error(.unknownOption, concat(what, " (options of COMMAND go behind '--')"))
+        return error(.unknownOption, concat(what, " (options of COMMAND go after '--')"))
     }
 }
 

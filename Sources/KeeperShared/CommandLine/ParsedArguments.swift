@@ -9,10 +9,10 @@ package final class ParsedArguments: Sendable {
 
     /// The command, and for a program without commands its root.
     package let command: CommandSpec
-    /// What is neither an option nor behind `--`, or all that isn't an option for a command that
+    /// What is neither an option nor after `--`, or all that isn't an option for a command that
     /// takes no child's command.
     package let operands: [Argument]
-    /// The child's command: everything behind `--`, untouched.
+    /// The child's command: everything after `--`, untouched.
     package let trailing: [Argument]
     private let given: [Given]
     private let globalOptions: [OptionSpec]

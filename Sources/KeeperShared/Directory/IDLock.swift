@@ -1,12 +1,12 @@
 import CSystem
 
-/// Held while the names of one id are changed: by whoever starts, reaps or prunes it.
+/// Held while the names of one id are changed: by the process that starts, reaps or prunes it.
 ///
 /// One byte of `.lock` an id, by a hash: two ids on one byte merely wait for each other.
 package struct IDLock: ~Copyable {
     private let file: FileDescriptor
 
-    /// Takes the lock, waiting for at most so many nanoseconds.
+    /// Takes the lock, waiting for at most this many nanoseconds.
     ///
     /// - Returns: nil when somebody else has held it all that time.
     package static func take(

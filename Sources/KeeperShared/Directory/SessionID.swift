@@ -16,7 +16,7 @@ package enum SessionIDError: Error, Equatable {
         case dot, dash, launch
     }
 
-    /// The rule that is broken, in words that fit behind "'…' is not a session id: ".
+    /// The rule that is broken, in words that fit after "'…' is not a session id: ".
     package var message: String {
         switch self {
         case .empty: "it is empty"

@@ -36,7 +36,7 @@ package struct SessionNames {
     package static let status = "status.json"
     package static let events = "events.jsonl"
     package static let olderEvents = "events.1.jsonl"
-    /// Made and locked by whoever has a turn with the child.
+    /// Made and locked by the client that has a turn with the child.
     package static let turn = "turn.json"
 
     /// Whether a name is one that keepers make inside a session's folder.

@@ -12,7 +12,7 @@ package struct OwnedSidecar: ~Copyable {
     /// Makes this process the keeper that the sidecar names: its lock has outlived another keeper, as a service manager
     /// holds it open.
     ///
-    /// Whoever reads it meanwhile finds the one PID or the other, with line ends behind it.
+    /// A reader finds the one PID or the other meanwhile, with line ends after it.
     package borrowing func rewrite() throws(SystemError) {
         var bytes = Array(concat(String(getpid()), "\n").utf8)
         let length = bytes.count
@@ -32,7 +32,7 @@ package struct OwnedSidecar: ~Copyable {
         return there.isSameFile(as: own)
     }
 
-    /// Frees the lock, whoever else holds the description: the session that it stood for is over.
+    /// Frees the lock, even if another process holds the description: the session that it stood for is over.
     package borrowing func unlock() { _ = csys_lock(file.raw, Int16(F_UNLCK), 0, 0, 0) }
 
     /// The descriptor that holds the lock.

@@ -1,6 +1,6 @@
 /// What makes a child ready.
 package enum ReadyCondition {
-    /// It has survived so many nanoseconds.
+    /// It has survived this many nanoseconds.
     case delay(Int64)
     /// It has written anything, or this text, to either stream.
     case output([UInt8])

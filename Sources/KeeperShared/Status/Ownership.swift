@@ -6,14 +6,14 @@ package enum Ownership {
     case nobody
     /// One of our keepers holds the sidecar's lock.
     case keeper(pid_t)
-    /// A live keeper of other make, which knows no lock. The PID is what its sidecar says, if anything.
+    /// A live foreign keeper, which takes no lock. The PID is what its sidecar says, if anything.
     case foreign(pid_t?)
     /// Of other make and so young that it may not listen yet.
     case unsettled(pid_t?)
-    /// Whoever owned it is dead for good.
+    /// Its owner is dead for good.
     case dead(pid_t?)
 
-    /// So many seconds a keeper of other make has to begin to listen.
+    /// How long a foreign keeper has to begin to listen, in seconds.
     static let settlingTime = 10
 
     /// Looks at the names of one id. The lock is tested, never taken.
@@ -31,7 +31,6 @@ package enum Ownership {
         switch sidecar {
         case .absent: return .nobody
         case .live(let pid): return .keeper(pid)
-        // Whoever made it.
         case .gone(let pid): return .dead(pid)
         case .free(let pid, let age):
             // A sidecar that a keeper of ours described as its own is settled by the lock alone.

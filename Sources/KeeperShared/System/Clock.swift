@@ -8,9 +8,9 @@ package func monotonicNow() -> Int64 {
 }
 
 extension Int64 {
-    /// Nanoseconds in so many milliseconds.
+    /// Nanoseconds in this many milliseconds.
     package static func milliseconds(_ count: Int64) -> Int64 { count * 1_000_000 }
-    /// Nanoseconds in so many seconds.
+    /// Nanoseconds in this many seconds.
     package static func seconds(_ count: Int64) -> Int64 { count * 1_000_000_000 }
 }
 

@@ -57,7 +57,7 @@ public struct FileDescriptor: ~Copyable {
         }
     }
 
-    /// Asks for a pipe of so many bytes; false when the user's share of pipe pages is used up.
+    /// Asks for a pipe of this many bytes; false when the user's share of pipe pages is used up.
     package borrowing func setPipeSize(_ bytes: Int) -> Bool { csys_fcntl(raw, F_SETPIPE_SZ, bytes) >= 0 }
 
     /// Reads once. 0 is end-of-file.

@@ -34,7 +34,7 @@ public struct PageBuffer: ~Copyable {
     /// Forgets the last bytes.
     package mutating func removeLast(_ count: Int) { end -= count }
 
-    /// Room for `count` more bytes behind those in use, which ``grow(by:)`` then counts.
+    /// Room for `count` more bytes after those in use, which ``grow(by:)`` then counts.
     package mutating func room(for count: Int) throws(SystemError) -> UnsafeMutableRawBufferPointer {
         if let base, start > 0, end + count > capacity {
             memmove(base, base + start, self.count)

@@ -43,7 +43,7 @@ package struct ProcessHandle: ~Copyable {
         return poll(&entry, 1, 0) > 0
     }
 
-    /// Waits until the process has ended, for at most so many nanoseconds.
+    /// Waits until the process has ended, for at most this many nanoseconds.
     package borrowing func waitForEnd(timeout: Int64) -> Bool {
         let deadline = monotonicNow() + timeout
         while true {

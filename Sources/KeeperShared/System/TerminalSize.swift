@@ -33,7 +33,7 @@ package struct TerminalSize: Equatable, Sendable {
 }
 
 extension FileDescriptor {
-    /// Gives a terminal another size; whoever runs in its foreground gets SIGWINCH if it differs.
+    /// Gives a terminal another size; its foreground process group gets SIGWINCH if it differs.
     package borrowing func setWindowSize(_ size: TerminalSize) throws(SystemError) {
         var record = winsize()
         record.ws_col = UInt16(size.columns)

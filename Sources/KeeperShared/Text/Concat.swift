@@ -1,4 +1,4 @@
-/// The texts, one behind the other. String interpolation and `+` are inlined wherever they stand, some
+/// The texts, one after the other. String interpolation and `+` are inlined wherever they stand, some
 /// hundred bytes each; messages aren't worth that.
 @inline(never) package func concat(_ parts: String...) -> String {
     var bytes: [UInt8] = []

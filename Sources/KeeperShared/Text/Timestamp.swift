@@ -5,7 +5,7 @@ package struct Timestamp: Equatable, Comparable, Sendable {
     /// Nanoseconds since 1970-01-01T00:00:00Z: from the year 1677 to 2262.
     package var nanoseconds: Int64
 
-    /// The moment so many nanoseconds after 1970 began, in UTC.
+    /// The moment this many nanoseconds after the start of 1970, in UTC.
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// The present, by the system's clock, which can be set back.

@@ -80,7 +80,7 @@ package func parseDuration(_ text: String) throws(UnitError) -> Int64 {
     return sum
 }
 
-/// Reads `512`, `64K`, `16M`, `1G` or `1T`, in either case and with or without `iB` behind the
+/// Reads `512`, `64K`, `16M`, `1G` or `1T`, in either case and with or without `iB` after the
 /// letter; powers of 1024.
 /// - Returns: Bytes, at least 0.
 package func parseSize(_ text: String) throws(UnitError) -> Int {

@@ -33,7 +33,7 @@ struct StateCoder {
         withUnsafeBytes(of: UInt64(length).littleEndian) { bytes += $0 }
     }
 
-    /// The content of the next field with this tag at or behind `offset`, and where it ends.
+    /// The content of the next field with this tag at or after `offset`, and where it ends.
     private mutating func find(
         _ tag: UInt32, in record: UnsafeRawBufferPointer, from offset: inout Int
     ) -> UnsafeRawBufferPointer? {

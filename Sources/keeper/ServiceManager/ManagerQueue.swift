@@ -44,7 +44,7 @@ final class ManagerQueue {
 
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Sends lines, or lets them wait behind what waits already.
+    /// Sends lines, or lets them wait after what waits already.
     func send(_ kind: Kind, _ text: String) { append(Message(kind, text, descriptor: nil)) }
 
     /// Sends a copy of a descriptor.

@@ -54,7 +54,7 @@ final class ServiceManager {
     /// A sign of life.
     func feedWatchdog() { queue.send(.watchdog, "WATCHDOG=1") }
 
-    /// Notes where the keeper lives, when a service manager has started it or whoever did.
+    /// Notes where the keeper lives, when a service manager has started it or its starter.
     static func locate(_ keeper: inout SessionStatus.Keeper) {
         guard getenv("INVOCATION_ID") != nil || getenv("SYSTEMD_EXEC_PID") != nil,
             let group = ControlGroup(of: "self")

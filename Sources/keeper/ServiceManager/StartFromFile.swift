@@ -34,7 +34,7 @@ private func execute(_ path: String) throws(SystemError) -> String {
     let arguments = strings.list(Int(bytes.load(fromByteOffset: 8, as: UInt32.self)))
     var environment = strings.list(Int.max)
 
-    // First the pipe and then the claim: whoever finds the file claimed can wait for what comes out of the pipe.
+    // First the pipe and then the claim: a process that finds the file claimed can wait for what comes out of the pipe.
     var reports: Int32 = -1
     if socket[0] != 0 { reports = takeReports(String(cString: socket), in: directory) }
     let number = directory.raw
@@ -63,7 +63,7 @@ private func execute(_ path: String) throws(SystemError) -> String {
     throw SystemError("exec", String(cString: csys_argv(0)), csys_errno())
 }
 
-/// The strings of a start file, one behind the other.
+/// The strings of a start file, one after the other.
 private struct Strings {
     private var position: UnsafeMutableRawPointer
     private let end: UnsafeMutableRawPointer

@@ -18,7 +18,7 @@ struct Limits {
 
 /// What becomes of the child's output.
 enum OutputMode {
-    /// Both streams in journals, each bounded to so many bytes.
+    /// Both streams in journals, each bounded to this many bytes.
     case journals(bound: Int)
     case discard
     /// Appended to the keeper's log, which is cut at `bound` bytes, checked every `interval` nanoseconds.
@@ -34,7 +34,7 @@ struct Settings {
     var removesFiles = false
     /// Another keeper goes on with the session when this one is killed.
     var isResilient = false
-    /// Whoever holds the other end of the report pipe reads the files to the end first.
+    /// The reader of the report pipe reads the files to the end first.
     var awaitsReader = false
     var mergesStreams = false
     /// The first size of the child's terminal; nil for pipes.
@@ -50,7 +50,7 @@ struct Settings {
     var stopSteps = StopStep.standard
     var killScope = KillScope.group
     var output = OutputMode.journals(bound: 64 << 20)
-    /// A pipe to whoever spawned this keeper.
+    /// A pipe to the starter of this keeper.
     var reportDescriptor: Int32?
     /// Closed as soon as it is settled whose session it is; for a starter that waits for nothing else.
     var handoverDescriptor: Int32?

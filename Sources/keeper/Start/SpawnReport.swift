@@ -85,7 +85,7 @@ final class SpawnReport {
                 try pipe.writeAll(Array(line.utf8) + [UInt8(ascii: "\n")])
                 return true
             } catch {
-                // Whoever spawned this session has gone; the session goes on.
+                // The starter has gone; the session goes on.
             }
         }
         pipe = nil

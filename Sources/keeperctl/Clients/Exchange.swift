@@ -37,7 +37,7 @@ final class Exchange {
         case .foreign, .unsettled:
             throw Exchange.failure(
                 ExitStatus.failed, what,
-                ": its keeper is of other make and keeps no output to read answers from")
+                ": its keeper is a foreign one, which keeps no output to read answers from")
         case .keeper: break
         }
         var isKept = false
@@ -174,7 +174,7 @@ final class Exchange {
         return status.state == .backoff || now.pid != child.pid || now.startTime != child.startTime
     }
 
-    /// The failure of whoever waited for more from the child.
+    /// The failure of a client that waited for more from the child.
     func endFailure(_ exitStatus: Int32) -> CommandFailure {
         if let refusal {
             var status = exitStatus

@@ -71,7 +71,7 @@ final class InputClient {
         finish()
     }
 
-    /// Half-closes behind all that was sent.
+    /// Half-closes after all that was sent.
     func finish() {
         isFinished = true
         flush()
@@ -161,7 +161,7 @@ final class InputClient {
         return 0
     }
 
-    /// Sends what waits, and half-closes behind the last of it.
+    /// Sends what waits, and half-closes after the last of it.
     private func flush() {
         while !pending.isEmpty, outcome == nil {
             let count = sendOnce(pending.bytes)

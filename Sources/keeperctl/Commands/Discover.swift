@@ -106,10 +106,10 @@ private func reap(_ found: Discovery, in directory: borrowing FileDescriptor) ->
         Reaper.reap(found.dead, in: directory) + Reaper.reap(found.leftovers, in: directory, patience: 0)
     for (index, outcome) in outcomes.enumerated() {
         switch outcome {
-        // Whoever holds the id's lock clears it itself.
+        // The holder of the id's lock clears it itself.
         case .nothing, .live, .foreign, .busy: break
         case .reaped(let reaped):
-            var state = "of other make"
+            var state = "foreign"
             if let known = reaped.state { state = "\(known.name)" }
             printError(concat("reaped ", reaped.id.string, " (", state, ")"))
             if !reaped.survivors.isEmpty {

@@ -97,7 +97,7 @@ private struct KeyedLine {
         case .foreign:
             throw CommandFailure(
                 ExitStatus.failed,
-                concat("write to ", id.string, ": its keeper is of other make and knows no keys"))
+                concat("write to ", id.string, ": its keeper is a foreign one, which knows no keys"))
         case .live: break
         }
         let present: FolderIdentity

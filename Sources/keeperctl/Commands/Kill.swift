@@ -298,7 +298,7 @@ final class Killing {
         CommandFailure(
             ExitStatus.failed,
             concat(
-                id.string, ": its keeper is of other make",
+                id.string, ": its keeper is a foreign one",
                 pid.map { concat(" (PID ", String($0), ")") } ?? "", " and is left alone"))
     }
 }

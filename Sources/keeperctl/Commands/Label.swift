@@ -40,7 +40,7 @@ func runLabel(_ context: Context) throws(CommandFailure) -> Int32 {
     case .none: throw CommandFailure.noSession(id, in: directory.path)
     case .foreign:
         throw CommandFailure(
-            ExitStatus.failed, concat(id.string, ": its keeper is of other make and keeps no labels"))
+            ExitStatus.failed, concat(id.string, ": its keeper is a foreign one, which keeps no labels"))
     case .dead, .over:
         throw CommandFailure(
             ExitStatus.failed, concat(id.string, ": the session is over, and its labels stay as they are"))

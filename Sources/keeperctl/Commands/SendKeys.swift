@@ -8,7 +8,7 @@ extension Command {
                 $0, summary: "Type at a session's terminal",
                 description: [
                     "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
-                        + "Insert, Delete or F1 to F12, or a character behind C- (control) or M- (meta); C-, M- and S- "
+                        + "Insert, Delete or F1 to F12, or a character after C- (control) or M- (meta); C-, M- and S- "
                         + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
                 ],
                 operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],

@@ -75,7 +75,7 @@ private struct StatusCard {
             line("session", id.string)
             line("state", state)
             if let keeper {
-                line("keeper", concat("PID ", String(keeper), isForeign ? ", of other make" : ""))
+                line("keeper", concat("PID ", String(keeper), isForeign ? ", a foreign keeper" : ""))
             }
             return
         }

@@ -14,7 +14,7 @@ extension Command {
                         + "MESSAGE as it is, and lines up to the one that --until names.",
                     "A session has one turn at a time: a second one is busy, or waits with --wait. If the one who had the "
                         + "turn was killed or gave up, what the agent still says to that one's message is passed over first: "
-                        + "to its end, or to a silence of --silence-timeout, or of --echo-timeout behind an error.",
+                        + "to its end, or to a silence of --silence-timeout, or of --echo-timeout after an error.",
                 ],
                 operands: [Shared.oneSession, OperandSpec("MESSAGE", .string)],
                 groups: [

@@ -7,7 +7,7 @@ extension Command {
             CommandSpec(
                 $0, summary: "Send lines to a session's standard input",
                 description: [
-                    "Each LINE is sent with a line feed behind it; without LINE, standard input is sent, of any length. "
+                    "Each LINE is sent with a line feed after it; without LINE, standard input is sent, of any length. "
                         + "Returns when every line is in the command's input pipe.",
                     "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
                         + "answer is lost, as the session takes each key once; a line that it took before is not delivered "

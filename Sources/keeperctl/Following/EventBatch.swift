@@ -83,7 +83,7 @@ final class EventBatch {
         output.flush()
     }
 
-    /// The line as it is, with the session's id behind its last member.
+    /// The line as it is, with the session's id after its last member.
     private func appendJSON(
         _ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]
     ) {

@@ -7,7 +7,7 @@ enum FollowOptions {
         "label", .keyValue, "NAME=VALUE", help: "Follow sessions that have this label, or get it")
     static let from: RepeatedOption<Argument> = RepeatedOption(
         "from", .string, "PLACE",
-        help: "Start at 'oldest', at 'now', or behind the event that had this cursor: CURSOR, or "
+        help: "Start at 'oldest', at 'now', or after the event that had this cursor: CURSOR, or "
             + "ID=CURSOR of one session among several", describedDefault: "the oldest output")
     static let metrics: Option<Int64> = Option(
         "metrics", .duration, "INTERVAL", help: "Tell what the sessions use, this often")
@@ -92,7 +92,7 @@ final class FollowRequest: StreamPlaces {
 
     var stream: StreamRequest { StreamRequest(streams: [.stdout, .stderr], follows: true, places: self) }
 
-    /// The cursor is of the session before the present one, which is new to whoever reads on.
+    /// The cursor is of the session before the present one, which is new to the reader.
     func noteSuccessor(of id: SessionID) { succeeded.append(id) }
 
     func hasSuccessor(_ id: SessionID) -> Bool { succeeded.contains { $0 == id } }

@@ -59,7 +59,7 @@ final class JournalLines {
     private func read() throws(SystemError) -> Bool {
         let available = try reader.look(in: folder, gap: noteGap)
         if let gap = lost.gap {
-            // What is left of a line before the gap has nothing to do with what comes behind it.
+            // What is left of a line before the gap has nothing to do with what comes after it.
             printError(gapText(buffer.what, .stdout, gap))
             buffer.forget()
             lost.gap = nil

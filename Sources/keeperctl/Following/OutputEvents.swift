@@ -19,7 +19,7 @@ final class OutputEvents {
 
     /// - Parameter starts: one stream, or both with stdout first.
     /// - Parameter place: where both streams are, read or not.
-    /// - Parameter follows: whether to go on behind what is there now.
+    /// - Parameter follows: whether to go on after what is there now.
     init(
         _ lines: StreamEventLines, _ starts: [FollowedStream], _ place: StreamEventLines.Place, follows: Bool,
         _ states: SessionStates, _ sink: StreamSink, in folder: borrowing FileDescriptor

@@ -45,7 +45,7 @@ final class IndexFile {
         }
     }
 
-    /// The number of the first record with a property that all behind it have too; ``count`` if none has it.
+    /// The number of the first record with a property that all after it have too; ``count`` if none has it.
     func first(where matches: (IndexRecord) -> Bool) -> Int {
         var low = 0
         var high = count
@@ -56,7 +56,7 @@ final class IndexFile {
         return low
     }
 
-    /// The number of the record that tells the time of a position; nil if the index begins behind it.
+    /// The number of the record that tells the time of a position; nil if the index begins after it.
     func covering(_ position: Int) -> Int? {
         let next = first { $0.position > position }
         return next > 0 ? next - 1 : nil

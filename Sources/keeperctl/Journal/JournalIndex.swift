@@ -8,7 +8,7 @@ final class JournalIndex {
     private let stream: StreamName
     private var base = 0
     private var file: FileDescriptor?
-    /// Where in the file the bytes behind those in ``records`` are.
+    /// Where in the file the bytes after those in ``records`` are.
     private var offset = 0
     /// What was read ahead.
     private var records: [UInt8] = []

@@ -48,7 +48,7 @@ final class JournalReader {
 
     /// Finds what can be read next.
     ///
-    /// - Parameter gap: told of bytes that are gone, before the position moves on behind them.
+    /// - Parameter gap: told of bytes that are gone, before the position moves on after them.
     /// - Returns: how many bytes ``read(into:)`` can give now; 0 when the journal has no more for the present.
     func look(
         in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void
@@ -83,9 +83,9 @@ final class JournalReader {
         }
     }
 
-    /// Goes on behind a segment that has been read to its end.
+    /// Goes on after a segment that has been read to its end.
     ///
-    /// - Returns: false when nothing comes behind it yet.
+    /// - Returns: false when nothing comes after it yet.
     private func leave(
         end: Int, in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void
     ) throws(SystemError) -> Bool {

@@ -5,7 +5,7 @@ import KeeperShared
 struct SegmentFile {
     /// The position of its first byte.
     let base: Int
-    /// The position behind its last byte.
+    /// The position after its last byte.
     let end: Int
     /// Unix time in ns of the last write.
     let modified: Int64
@@ -52,7 +52,7 @@ final class JournalTimeline {
 
     /// The first position that is kept.
     var start: Int { segments.first?.base ?? 0 }
-    /// The position behind the last byte.
+    /// The position after the last byte.
     var end: Int { segments.last?.end ?? 0 }
 
     /// Where the lines begin of which a byte came at a time (Unix time in ns) or later; ``end`` when there are none.

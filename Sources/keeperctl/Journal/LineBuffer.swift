@@ -63,7 +63,7 @@ struct LineBuffer: ~Copyable {
         taken = 0
     }
 
-    /// Where the next bytes go, at most so many at once; ``grow(by:)`` then counts them.
+    /// Where the next bytes go, at most this many at once; ``grow(by:)`` then counts them.
     mutating func room(for count: Int = Int.max) throws(SystemError) -> UnsafeMutableRawBufferPointer {
         let count = min(count, LineBuffer.chunk)
         return UnsafeMutableRawBufferPointer(rebasing: try buffer.room(for: count)[..<count])

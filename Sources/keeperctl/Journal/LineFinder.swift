@@ -24,7 +24,7 @@ final class LineFinder {
 
     /// The start of the line that holds the byte before a position; nil when the journal begins there.
     ///
-    /// What lies behind missing bytes, and the journal's oldest byte, count as a line's start.
+    /// What lies after missing bytes, and the journal's oldest byte, count as a line's start.
     func lineStart(
         before position: Int, in folder: borrowing FileDescriptor
     ) throws(SystemError) -> Int? {
@@ -50,7 +50,7 @@ final class LineFinder {
         try lineStart(before: position + 1, in: folder) ?? position
     }
 
-    /// The position behind the line that holds the byte at a position, or behind the last byte there is.
+    /// The position after the line that holds the byte at a position, or after the last byte there is.
     func lineEnd(at position: Int, in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
         var start = position
         while let segment = segment(holding: start), start < segment.end {
@@ -69,7 +69,7 @@ final class LineFinder {
         return start
     }
 
-    /// Whether at least so many lines end in a range of one segment.
+    /// Whether at least this many lines end in a range of one segment.
     func hasLines(
         _ wanted: Int, from start: Int, to end: Int, in folder: borrowing FileDescriptor
     ) throws(SystemError) -> Bool {

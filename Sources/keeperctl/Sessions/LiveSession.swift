@@ -13,7 +13,7 @@ struct LiveSession {
         case .foreign:
             throw CommandFailure(
                 ExitStatus.failed,
-                concat(id.string, ": its keeper is of other make and has no control socket"))
+                concat(id.string, ": its keeper is a foreign one, which has no control socket"))
         case .dead, .over: throw CommandFailure.sessionOver(id)
         case .live(_, let status):
             isTerminal = status?.isTerminal ?? false

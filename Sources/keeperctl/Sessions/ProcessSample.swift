@@ -207,7 +207,7 @@ private func entryCount(_ path: String) -> Int? {
     }
 }
 
-/// The number behind the first `name` in a text of lines such as `Rss:   123 kB`.
+/// The number after the first `name` in a text of lines such as `Rss:   123 kB`.
 private func number(in text: [UInt8], after name: StaticString) -> Int? {
     text.withUnsafeBytes { bytes in
         guard let base = bytes.baseAddress,

@@ -250,7 +250,7 @@ final class SessionList {
     }
 
     private func addCommand(_ row: Row, _ width: Int, to table: inout Table) {
-        if row.isForeign { return table.add("(a keeper of other make)" as StaticString) }
+        if row.isForeign { return table.add("(a foreign keeper)" as StaticString) }
         // A character has up to four bytes; the table cuts to its width.
         let limit = width < 1 << 20 ? width * 4 : Int.max / 2
         let command = row.command

@@ -6,7 +6,7 @@ enum SessionLookup {
     case none
     /// Its keeper lives. There is no status until its start is through.
     case live(pid_t, SessionStatus?)
-    /// A keeper of other make lives there.
+    /// A foreign keeper lives there.
     case foreign(pid_t?)
     /// Its keeper has died and nobody has cleared up yet.
     case dead(SessionStatus?)

@@ -7,7 +7,7 @@ final class SessionSample {
     fileprivate(set) var state = SessionState.starting
     fileprivate(set) var keeper: pid_t?
     fileprivate(set) var startedAt: Timestamp?
-    // What the status says; nil and nothing while there is none, and of a keeper of other make.
+    // What the status says; nil and nothing while there is none, and for a foreign keeper.
     fileprivate(set) var instance: String?
     fileprivate(set) var command: [[UInt8]] = []
     fileprivate(set) var labels: [Label] = []

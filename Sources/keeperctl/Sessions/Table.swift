@@ -1,7 +1,7 @@
 import CSystem
 import KeeperShared
 
-/// Aligned columns, for people. The cells lie one behind the other in one block.
+/// Aligned columns, for people. The cells lie one after the other in one block.
 struct Table {
     private var text: [UInt8] = []
     /// Where each cell ends.
@@ -32,7 +32,7 @@ struct Table {
     /// Writes the rows.
     ///
     /// - Parameter width: the columns of the terminal, which the last cell is cut to.
-    /// - Parameter rows: so many lines at most; the last then says what is missing.
+    /// - Parameter rows: at most this many lines; the last then says what is missing.
     func write(to output: StandardOutput, width: Int = Int.max, rows: Int = Int.max) {
         let widths = self.widths()
         let isColoured = isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR") == nil
@@ -114,7 +114,7 @@ func terminalSize() -> (columns: Int, rows: Int)? {
     return (Int(record.ws_col), Int(record.ws_row))
 }
 
-/// A command as one would type it, cut to about so many bytes.
+/// A command as one would type it, cut to about this many bytes.
 func shellText(_ command: [[UInt8]], limit: Int) -> String {
     var text: [UInt8] = []
     for argument in command where !appendShellWord(argument, limit: limit, from: 0, to: &text) { break }

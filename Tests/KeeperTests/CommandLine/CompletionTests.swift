@@ -61,7 +61,7 @@ import Testing
         #expect(readFile("\(folder)/\(name)") == Array(outcome.out.utf8))
     }
 
-    /// Readline takes what is behind `=` and `:` for a word of its own.
+    /// Readline takes what is after `=` and `:` for a word of its own.
     @Test(requires("bash")) func bashCompletesPartsOfWords() throws {
         let sandbox = try Sandbox()
         try sandbox.spawn("a:one", "--", "cat")

@@ -12,7 +12,7 @@ enum ManPageFacts {
 
     static let values = [
         "A session's ID is 1 to 64 of the letters A to Z and a to z, digits, and the characters . _ - @ : + "
-            + "and does not start with a dot, a hyphen or the word launch with a hyphen behind it.",
+            + "and does not start with a dot, a hyphen or the word launch with a hyphen after it.",
         "A DURATION is a number with a unit, such as 350ms, 2s, 5m or 1h. A SIZE is a number of bytes, or of units of "
             + "1024, such as 64K, 16M or 1G. A SIG is the name of a signal, with or without SIG, or its number.",
     ]

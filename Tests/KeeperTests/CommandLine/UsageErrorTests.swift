@@ -34,16 +34,16 @@ import keeperctl
                 "unknown option '--journal' (did you mean '--journal-size'?); see 'keeperctl spawn --help'"),
         Case(
             line: "spawn x -l", kind: .unknownOption,
-            message: "unknown option '-l' (options of COMMAND go behind '--'); see 'keeperctl spawn --help'"),
+            message: "unknown option '-l' (options of COMMAND go after '--'); see 'keeperctl spawn --help'"),
         Case(
             line: "write x -5", kind: .unknownOption,
             message:
-                "unknown option '-5' (a LINE that starts with '-' goes behind '--'); "
+                "unknown option '-5' (a LINE that starts with '-' goes after '--'); "
                 + "see 'keeperctl write --help'"),
         Case(
             line: "--json discover", kind: .unknownOption,
             message:
-                "unknown option '--json' before the command: a command's options go behind it; "
+                "unknown option '--json' before the command: a command's options go after it; "
                 + "see 'keeperctl --help'"),
         Case(
             line: "discover --json=yes", kind: .unexpectedValue,
@@ -103,13 +103,13 @@ import keeperctl
         Case(line: "logs -f", kind: .missingOperand, message: "missing ID; see 'keeperctl logs --help'"),
         Case(
             line: "spawn x", kind: .missingOperand,
-            message: "missing COMMAND behind '--'; see 'keeperctl spawn --help'"),
+            message: "missing COMMAND after '--'; see 'keeperctl spawn --help'"),
         Case(
             line: "spawn x --", kind: .missingOperand,
-            message: "missing COMMAND behind '--'; see 'keeperctl spawn --help'"),
+            message: "missing COMMAND after '--'; see 'keeperctl spawn --help'"),
         Case(
             line: "spawn x cat", kind: .unexpectedOperand,
-            message: "unexpected operand 'cat': COMMAND goes behind '--'; see 'keeperctl spawn --help'"),
+            message: "unexpected operand 'cat': COMMAND goes after '--'; see 'keeperctl spawn --help'"),
         Case(
             line: "status a b", kind: .unexpectedOperand,
             message: "unexpected operand 'b'; see 'keeperctl status --help'"),
@@ -128,10 +128,10 @@ import keeperctl
     @Test func theKeeperNamesItself() {
         #expect(parse("", keeperTable).error?.message == "missing ID; see 'keeper --help'")
         #expect(
-            parse("a --", keeperTable).error?.message == "missing COMMAND behind '--'; see 'keeper --help'")
+            parse("a --", keeperTable).error?.message == "missing COMMAND after '--'; see 'keeper --help'")
         #expect(
             parse("--report", keeperTable).error?.message
-                == "unknown option '--report' (options of COMMAND go behind '--'); see 'keeper --help'",
+                == "unknown option '--report' (options of COMMAND go after '--'); see 'keeper --help'",
             "hidden options are not suggested")
     }
 

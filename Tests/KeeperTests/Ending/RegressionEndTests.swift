@@ -103,7 +103,7 @@ struct RegressionEndTests {
         #expect(wasFaster)
     }
 
-    @Test("spawn --rm left the files behind when the command was quick")
+    @Test("spawn --rm left the files after when the command was quick")
     func quickCommand() throws {
         for _ in 0..<10 {
             try box.spawn("--rm", "a", "--", "true")
@@ -114,7 +114,7 @@ struct RegressionEndTests {
         try expectNoFiles()
     }
 
-    @Test("run --rm that was killed left the files behind at the session's end")
+    @Test("run --rm that was killed left the files after at the session's end")
     func killedRun() throws {
         let running = try box.startCtl("run", "--rm", "a", "--", "cat")
         running.write("one\n")

@@ -7,7 +7,7 @@ final class Sandbox {
     let root: String
     var sessions: String
     var environment: [String: String]
-    /// A test that leaves a process behind on purpose says so; it is ended nevertheless.
+    /// A test that leaves a process after on purpose says so; it is ended nevertheless.
     var mayLeaveProcesses = false
     /// How long what was told to end may take, in seconds.
     var patience = 10.0

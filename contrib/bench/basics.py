@@ -25,7 +25,7 @@ def beside_dtach(bench, what, times, bound):
 
 
 def label(bench, what, keeper):
-    return what if len(bench.keepers) == 1 else f"{what}, {keeper.library}"
+    return what if len(bench.keepers) == 1 else f"{what}, {keeper.libc}"
 
 
 def own(bench, keeper, bound):

@@ -18,7 +18,7 @@ class Keeper:
                 raise SystemExit(f"bench: no executable {path}; first: swift build -c release")
         self.version = subprocess.run([self.keeper, "--version"], capture_output=True, text=True).stdout.split()[-1]
         # Names of settings that every static glibc has.
-        self.library = "glibc" if b"glibc." in Path(self.keeper).read_bytes() else "musl"
+        self.libc = "glibc" if b"glibc." in Path(self.keeper).read_bytes() else "musl"
 
     def start(self, place, name, command, *options):
         return run_timed([self.ctl, "spawn", name, *options, "--", *command], place.environment)

@@ -75,7 +75,7 @@ def cells(row):
 
 
 def print_table(rows, bench):
-    head = ["what", f"keeper {bench.keeper.version} ({bench.keeper.library})", "peer", "ratio", "target", ""]
+    head = ["what", f"keeper {bench.keeper.version} ({bench.keeper.libc})", "peer", "ratio", "target", ""]
     lines = [head] + [cells(row) for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     print(f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs, {bench.runs} pairs of short commands")

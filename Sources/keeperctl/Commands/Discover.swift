@@ -99,6 +99,7 @@ private func printStale(_ ids: [SessionID]) {
 /// - Returns: whether everything stale is gone.
 private func reap(_ found: Discovery, in directory: borrowing FileDescriptor) -> Bool {
     Reaper.removeUnitStarts(found.unitStarts, in: directory)
+    RemovedFolders.clearUp(in: directory)
     var isClean = true
     let ids = found.dead + found.leftovers
     // Names without a sidecar are mostly those of a start under way: not worth waiting for.

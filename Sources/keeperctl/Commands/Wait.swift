@@ -99,6 +99,9 @@ private final class Waiting: FollowPurpose {
     private let deadline: Int64?
     private let output: StandardOutput
     private var foreign: [ForeignKeeper] = []
+    /// How often a live session was found without a status and without a folder that is new.
+    private var looksWithoutStatus = 0
+    private static let patience = 100
 
     init(isForReady: Bool, deadline: Int64?, _ output: StandardOutput) {
         self.isForReady = isForReady
@@ -117,9 +120,13 @@ private final class Waiting: FollowPurpose {
         let isStarting = try startIsUnderWay(names, in: directory.descriptor)
         switch try SessionLookup(id, in: directory.descriptor) {
         case .live(_, let status):
-            // Without a status the folder is not in its place yet.
-            let name = status == nil ? names.newFolder : names.folder
-            return try add(names, name, directory, roster, isOver: false)
+            if status != nil { return try add(names, names.folder, directory, roster, isOver: false) }
+            // Without a status the folder is mostly not in its place yet.
+            if try add(names, names.newFolder, directory, roster, isOver: false) { return true }
+            looksWithoutStatus += 1
+            // It is in its place, and the disk has taken no status of it.
+            return looksWithoutStatus < Waiting.patience
+                ? false : try add(names, names.folder, directory, roster, isOver: false)
         case .foreign(let keeper):
             if isForReady { return true }
             if let keeper, let handle = ProcessHandle.open(pid: keeper) {
@@ -148,7 +155,9 @@ private final class Waiting: FollowPurpose {
     ) throws(CommandFailure) -> Bool {
         do throws(SystemError) {
             let folder = try directory.descriptor.openDirectory(name)
-            roster.add(try FollowedSession(names.id, folder, WaitReader(names.id, self), isOver: isOver))
+            let session = try FollowedSession(names.id, folder, WaitReader(names.id, self), isOver: isOver)
+            session.isStarting = equalUTF8(name, names.newFolder)
+            roster.add(session)
             return true
         } catch {
             if error.code == ENOENT { return false }
@@ -195,8 +204,10 @@ private final class Waiting: FollowPurpose {
     }
 
     private func tell(_ id: SessionID, _ end: ProcessEnd?) {
-        output.write(concat(id.string, " ", end.map { String($0.shellStatus) } ?? "unknown", "\n"))
-        if end == nil { note(ExitStatus.failed) }
+        let isKnown = end != nil && end != .unknown
+        output.write(
+            concat(id.string, " ", isKnown ? end.map { String($0.shellStatus) } ?? "" : "unknown", "\n"))
+        if !isKnown { note(ExitStatus.failed) }
     }
 
     private func note(_ status: Int32) {

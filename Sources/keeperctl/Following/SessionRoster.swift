@@ -108,6 +108,8 @@ final class SessionRoster {
     /// Gives up what followers have in the directory, as it is done at the end of ``follow(_:)``.
     func end() { changes.end(in: directory) }
 
+    deinit { changes.end(in: directory) }
+
     /// Gives each session its turn.
     ///
     /// - Returns: whether there is more that can be read at once.
@@ -302,7 +304,8 @@ final class SessionRoster {
         if entry.folder != folder || (entry.isOver && isLive && isOfLiveKeeper(names)) {
             // Another session under this id; that it has come means that those before it are over.
             let isAnother = !entry.folder.isNone
-            end(entry, but: folder)
+            // A session that is being started may be known before the folder of the one before it.
+            end(entry, but: folder, sparesStarting: isLive && !isAnother)
             if isAnother && finds { try openMissed(names, entry) }
             entry.previous = entry.folder
             entry.folder = folder
@@ -392,8 +395,12 @@ final class SessionRoster {
     }
 
     /// Nothing more comes of an id's sessions, but of the one in this folder.
-    private func end(_ entry: KnownSessions.Entry, but folder: FolderIdentity = FolderIdentity()) {
+    private func end(
+        _ entry: KnownSessions.Entry, but folder: FolderIdentity = FolderIdentity(),
+        sparesStarting: Bool = false
+    ) {
         for session in entry.sessions where !session.isOver && session.identity != folder {
+            if sparesStarting && session.isStarting { continue }
             session.isOver = true
             wake(session)
         }

@@ -5,9 +5,12 @@ import KeeperShared
 extension Session {
     /// Counts a restart that nobody asked for.
     ///
+    /// - Parameter afterRun: whether a child has run; a start that failed says nothing about the child before.
     /// - Returns: why there is none; nil where the limit allows it.
-    func countRestart() -> String? {
-        if life.isReady, run.endedAt - run.readyAt >= Backoff.recovery { supervision.backoff.attempt = 0 }
+    func countRestart(afterRun: Bool = true) -> String? {
+        if afterRun, life.isReady, run.endedAt - run.readyAt >= Backoff.recovery {
+            supervision.backoff.attempt = 0
+        }
         let isAllowed = supervision.backoff.count(now: monotonicNow(), limit: settings.restartLimit)
         guard !isAllowed, let limit = settings.restartLimit else { return nil }
         return "restart limit: \(limit.count) restarts in \(formatDuration(limit.duration))"
@@ -83,7 +86,7 @@ extension Session {
             : .failed(SystemError("exec", String(cString: settings.command.file), error.execError))
         for reply in replies { control.answer(reply, failure) }
         recorder.status.reason = "cannot start the command again: \(error.text)"
-        let isTriedAgain = settings.restart.wantsRestart(failed: true) && countRestart() == nil
+        let isTriedAgain = settings.restart.wantsRestart(failed: true) && countRestart(afterRun: false) == nil
         happen(.startFailed(error.text, isTriedAgain: isTriedAgain))
     }
 

@@ -86,7 +86,14 @@ extension Session {
     }
 
     /// Whether the child is about to be found ended.
-    var childIsEnding: Bool { childPID.flatMap { ProcessStat(pid: $0) }?.isEnding ?? run.isAdopted }
+    var childIsEnding: Bool {
+        guard let pid = childPID else { return run.isAdopted }
+        if let stat = ProcessStat(pid: pid) { return stat.isEnding }
+        // Without /proc: whether it can be reaped.
+        var ended = csys_ended()
+        return run.isAdopted
+            || (csys_waitid(P_PID, id_t(pid), WEXITED | WNOHANG | WNOWAIT, &ended) == 0 && ended.pid == pid)
+    }
 
     func answerStops(survivors: [pid_t]) {
         let replies = ending.replies

@@ -120,6 +120,10 @@ extension Session {
     /// The helper, or the service manager, has had its time.
     func upgradeIsLate() {
         guard let request = upgrade else { return }
+        // The child's end comes first; after that the upgrade goes on, or is refused.
+        if request.end != nil, childPID == nil, !life.isSettled {
+            return deadlines.set(.upgrade, in: .seconds(3))
+        }
         refuseUpgrade(
             .refused(
                 request.end == nil

@@ -83,5 +83,9 @@ extension InputRouter {
     func forgetClosing() { wasClosedByRequest = false }
 
     /// A step of ending a child in a terminal: it reads an end of file, if it reads.
-    func endTerminalInput() { _ = stdin.endOfFile()?.bytes { write($0) } }
+    func endTerminalInput() {
+        // A terminal that takes nothing is watched already.
+        if case .full = target { return }
+        _ = stdin.endOfFile()?.bytes { write($0) }
+    }
 }

@@ -49,16 +49,31 @@ struct EventFile: ~Copyable {
         let newest = try folder.open(SessionNames.events, O_RDONLY | O_NONBLOCK)
         let there = try newest.metadata()
         if !isKnown(there) {
-            if let older = try folder.metadata(of: SessionNames.olderEvents) {
-                if !isKnown(older) { offset = 0 }
-                file = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
-                try readOn(receive)
-            }
+            try readOlder(than: there, in: folder, receive)
             device = there.device
             inode = there.inode
             offset = 0
         }
         file = consume newest
+    }
+
+    private mutating func readOlder(
+        than newest: FileMetadata, in folder: borrowing FileDescriptor,
+        _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+    ) throws(SystemError) {
+        do throws(SystemError) {
+            let older = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
+            let there = try older.metadata()
+            // It may just have become the older one, and is read as the newest.
+            if there.isSameFile(as: newest) { return }
+            if !isKnown(there) { offset = 0 }
+            file = consume older
+        } catch {
+            // There was none before.
+            if error.code == ENOENT { return }
+            throw error
+        }
+        try readOn(receive)
     }
 
     /// Hands out whole lines up to the file's end. One that has no end is read again when it has.

@@ -45,12 +45,13 @@ void csys_fill_standard_streams(void) {
 
 void csys_release_memory(void) {
     malloc_trim(0);
-    // The stack below this frame and that of madvise, down to where the kernel begins it: 128 KiB below the arguments.
-    // No keeper goes deeper; a range that isn't all there would be an error.
+    // The stack below this frame and that of madvise, down to where the kernel begins it: 128 KiB below the strings of
+    // the arguments, of which the first is the lowest; their array is up to 8 KiB lower, at random. No keeper goes
+    // deeper; a range that isn't all there would be an error.
     const uintptr_t page = (uintptr_t)getpagesize(), start = 128 * 1024;
-    const uintptr_t lowest = ((uintptr_t)saved_argv - start + page) & ~(page - 1);
+    const uintptr_t lowest = ((uintptr_t)saved_argv[0] - start + page) & ~(page - 1);
     const uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
-    if (lowest < end)
+    if (saved_argc > 0 && lowest < end)
         madvise((void *)lowest, end - lowest, MADV_DONTNEED);
 }
 
@@ -274,14 +275,14 @@ pid_t csys_spawn(struct csys_spawn *spawn) {
     spawn->error = 0;
     spawn->failed = NULL;
     spawn->pidfd = -1;
-    // A handler that runs in the child would run on the parent's memory.
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
+    // A handler that runs in the child would run on the parent's memory. The kernel's own mask: musl's functions leave
+    // out the first real-time signals, which would then be unblocked below.
+    unsigned long all = ~0UL, before;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     pid_t pid = clone(child_main, (char *)stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, spawn,
                       &spawn->pidfd);
     int code = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
     munmap(stack, size);
     if (pid > 0 && spawn->error) {
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

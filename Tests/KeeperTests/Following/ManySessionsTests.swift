@@ -107,7 +107,8 @@ struct ManySessionsTests {
         _ = lock.raw
     }
 
-    @Test("what can't be watched is said, and looked at all the same") func watches() throws {
+    @Test("what can't be watched is said, and looked at all the same", requiresFaults()) func watches() throws
+    {
         let lock = try makeSessions()
         let reader = try start(["follow", "--all"], faults: "inotify:add:100:0:28")
         try read(reader, { "here \($0)" }, of: ids)

@@ -29,9 +29,6 @@ package struct LineSplitter {
     /// A splitter whose lines have at most `maximumLine` bytes before the `\n`.
     package init(maximumLine: Int) { self.maximumLine = maximumLine }
 
-    /// Bytes held of a line that isn't complete.
-    package var pendingBytes: Int { partial.count }
-
     /// What is held of a line that isn't complete.
     package var partialLine: [UInt8] { partial }
 

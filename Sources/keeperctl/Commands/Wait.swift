@@ -58,12 +58,7 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     var missing = ids
     while true {
         var rest: [SessionID] = []
-        do throws(CommandFailure) {
-            for id in missing where !(try waiting.find(id, in: directory, roster)) { rest.append(id) }
-        } catch {
-            roster.end()
-            throw error
-        }
+        for id in missing where !(try waiting.find(id, in: directory, roster)) { rest.append(id) }
         if rest.isEmpty { break }
         missing = rest
         if let deadline, monotonicNow() >= deadline { throw ControlFailure.timedOut.commandFailure(rest[0]) }

@@ -97,17 +97,11 @@ final class SessionRoster {
             if !isWanted { break }
             for target in targets { target.waitForHangUp(in: set) }
             do throws(SystemError) { try wait(set) } catch { throw .journal(error) }
-            for target in targets where target.readerHasGone(in: set) {
-                end()
-                throw .readerGone
-            }
+            for target in targets where target.readerHasGone(in: set) { throw .readerGone }
         }
-        end()
     }
 
-    /// Gives up what followers have in the directory, as it is done at the end of ``follow(_:)``.
-    func end() { changes.end(in: directory) }
-
+    /// Gives up what followers have in the directory, however following ends.
     deinit { changes.end(in: directory) }
 
     /// Gives each session its turn.

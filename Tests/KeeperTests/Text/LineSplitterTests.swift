@@ -22,10 +22,10 @@ import Testing
                     rest = UnsafeBufferPointer(rebasing: rest[used...])
                 }
             }
-            #expect(splitter.pendingBytes <= maximum)
+            #expect(splitter.partialLine.count <= maximum)
         }
         splitter.finish { lines.append(Array($0)) }
-        #expect(splitter.pendingBytes == 0)
+        #expect(splitter.partialLine.count == 0)
         return lines
     }
 
@@ -68,7 +68,7 @@ import Testing
             #expect(outcome == .consumed)
             #expect(count == 3)
         }
-        #expect(splitter.pendingBytes == 2)
+        #expect(splitter.partialLine.count == 2)
     }
 
     @Test func stopsWhereAsked() {
@@ -81,7 +81,7 @@ import Testing
             }
             #expect(outcome == .stopped(4))
         }
-        #expect(splitter.pendingBytes == 0)
+        #expect(splitter.partialLine.count == 0)
     }
 
     @Test func aLineOfExactlyTheMaximumPasses() {

@@ -49,10 +49,10 @@ struct BootedSystemTests {
             must systemctl restart dashboard-root
             must systemctl stop dashboard-root
             is "$(child root one)" "$child"
-            must kill -0 "$child"
+            must lives "$child"
             # Its keeper killed, the unit takes along what the child has started.
             kill -9 "$(property keeper-one.service MainPID)"
-            gone() { ! kill -0 "$child"; }
+            gone() { ! lives "$child"; }
             eventually gone
             """#)
     }

@@ -51,7 +51,7 @@ struct ResilientUnitTests {
                 is "$(jq -r .state "$BOX/seen.$i" | sort -u)" running
             done
             is "$(child_of a)" "$child"
-            must kill -0 "$child"
+            must lives "$child"
             journal() { cat "$KEEPER_SESSIONS_DIR"/a.d/stdout.0*.log; }
             whole() { [[ $(journal | tail -n 1) == 1000000 ]]; }
             eventually whole
@@ -83,7 +83,7 @@ struct ResilientUnitTests {
             replace
             is "$(group_of "$daemon")" "$(group_of "$(keeper_of a)")/session"
             must keeperctl kill a
-            kill -0 "$daemon" 2>/dev/null && fail 'the daemon lives'
+            lives "$daemon" && fail 'the daemon lives'
             is "$(property $unit Result)" success
 
             # Faster than one could kill them one by one.
@@ -131,7 +131,7 @@ struct ResilientUnitTests {
             is "$(property $unit Result)" success
             is "$(property $unit NFileDescriptorStore)" 0
             must state_is exited
-            kill -0 "$child" 2>/dev/null && fail 'the child lives'
+            lives "$child" && fail 'the child lives'
             has "$(keeperctl logs a)" bye
             pgrep -f '^sleep 1000$' >/dev/null && fail 'its child lives'
             is "$(keeperctl ls)" "$(keeperctl ls | head -n 1)"
@@ -151,7 +151,7 @@ struct ResilientUnitTests {
             # Neither the end of its input nor SIGTERM ends it.
             echo '{"command":["bash","-c","trap \"\" TERM; while :; do read -r -t 1; done"]}' \
                 >"$HOME/.config/keeper/a.json"
-            gone() { ! kill -0 "$child"; }
+            gone() { ! lives "$child"; }
 
             limit 2 100ms
             must systemctl --user start $unit
@@ -170,7 +170,7 @@ struct ResilientUnitTests {
             kill -9 "$(keeper_of a)"
             waiting() { [[ $(property $unit SubState) == auto-restart ]]; }
             eventually waiting
-            kill -0 "$child" || fail 'the child went with its keeper'
+            lives "$child" || fail 'the child went with its keeper'
             must systemctl --user stop $unit
             eventually gone
             eventually state_is lost

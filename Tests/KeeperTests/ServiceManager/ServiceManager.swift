@@ -40,6 +40,8 @@ enum ServiceManager: String {
         is() { [[ $1 == "$2" ]] || fail "'$1' is not '$2'"; }
         has() { [[ $1 == *"$2"* ]] || fail "no '$2' in '$1'"; }
         lacks() { [[ $1 != *"$2"* ]] || fail "there is '$2' in '$1'"; }
+        # A process runs; one that has ended and that its parent, often a service manager, has not reaped yet doesn't.
+        lives() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
         eventually() {
             local i
             for ((i = 0; i < 1000; i++)); do

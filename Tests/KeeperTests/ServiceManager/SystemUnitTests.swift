@@ -93,11 +93,11 @@ struct SystemUnitTests {
                 answered() { [[ $(k logs "$id") == *hello ]]; }
                 eventually answered
                 if [[ $id == keeper ]]; then
-                    kill -0 "$child" 2>/dev/null && fail 'its child lives'
-                    kill -0 "$sleeper" 2>/dev/null && fail 'what its child has started lives'
+                    lives "$child" && fail 'its child lives'
+                    lives "$sleeper" && fail 'what its child has started lives'
                 else
                     is "$(child "$id")" "$child"
-                    must kill -0 "$sleeper"
+                    must lives "$sleeper"
                     has "$(k events "$id")" recovered
                 fi
             done
@@ -124,7 +124,7 @@ struct SystemUnitTests {
             must systemctl restart keeper-sync@srv-workers
             must systemctl stop keeper-sync@srv-workers
             is "$(child one)" "$child"
-            must kill -0 "$child"
+            must lives "$child"
             must k kill one
             # With one they are in units of that.
             must loginctl enable-linger keeper
@@ -134,7 +134,7 @@ struct SystemUnitTests {
             has "$(k status one)" 'unit:      keeper-one.service'
             has "$(<"/proc/$(child one)/cgroup")" "user@$(id -u keeper).service/keeper.slice/keeper-one.service"
             must systemctl stop keeper-sync@srv-workers
-            must kill -0 "$(child one)"
+            must lives "$(child one)"
             """#)
     }
 

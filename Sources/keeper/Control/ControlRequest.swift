@@ -7,6 +7,12 @@ struct Reply {
     let id: [UInt8]?
 }
 
+extension SavedState.Address {
+    init(_ reply: Reply) { self.init(connection: reply.connection, id: reply.id ?? []) }
+
+    var reply: Reply { Reply(connection: connection, id: id.isEmpty ? nil : id) }
+}
+
 /// A request of JSON-RPC 2.0.
 struct ControlRequest {
     let method: String

@@ -7,6 +7,21 @@ struct SavedState {
     /// A later format is refused; fields may be added without a new one.
     static let format: Int64 = 1
 
+    /// Where a journal's writer is.
+    struct Journal {
+        var base = 0
+        var size = 0
+        var closed: [Segment] = []
+        var segmentHasEnded = false
+        var indexIsBroken = false
+        var indexRecords = 0
+        var lastRecordPosition = -1
+        var lastChunkTime: Int64 = 0
+        /// Raw descriptors; -1 is none.
+        var log: Int32 = -1
+        var index: Int32 = -1
+    }
+
     /// One journal or log stream.
     struct Stream {
         var isStderr = false
@@ -17,7 +32,7 @@ struct SavedState {
         /// Where output survives the keeper.
         var stage: Int32 = -1
         var hasJournal = false
-        var journal = JournalWriter.State()
+        var journal = SavedState.Journal()
 
         mutating func code(_ coder: inout StateCoder) {
             coder.flag(1, &isStderr)
@@ -56,13 +71,6 @@ struct SavedState {
             coder.integer(1, &connection)
             coder.data(2, &id)
         }
-
-        init() {}
-        init(_ reply: Reply) {
-            connection = reply.connection
-            id = reply.id ?? []
-        }
-        var reply: Reply { Reply(connection: connection, id: id.isEmpty ? nil : id) }
     }
 
     /// One writer.
@@ -247,7 +255,7 @@ struct SavedState {
     /// Memory that outlives the keeper.
     var page: Int32 = -1
     /// The child is another keeper's.
-    var isAdopted = false
+    var isInherited = false
 
     private static func code(_ tag: UInt32, _ addresses: inout [Address], _ coder: inout StateCoder) {
         var copy = addresses
@@ -334,6 +342,6 @@ struct SavedState {
         }
         self.clients = clients
         coder.descriptor(70, &page)
-        coder.flag(71, &isAdopted)
+        coder.flag(71, &isInherited)
     }
 }

@@ -30,6 +30,8 @@ struct Life {
     private var actions: [Action] = []
 
     private static var usualGrace: Int64 { Faults.paced(.seconds(2)) }
+    /// How long output is awaited after the child's end while other processes hold it, in ns.
+    static var drainTime: Int64 { Faults.paced(.seconds(2)) }
 
     init(stopSteps: [StopStep], policy: RestartPolicy, leavesLeftovers: Bool, state: SessionState) {
         self.stopSteps = stopSteps
@@ -338,7 +340,7 @@ struct Life {
             return add(.countRestart)
         }
         if isBlocked, urgency == .now || folderIsRemoved { return add(.waiveOutput) }
-        add(urgency == .now ? .set(.drain, in: 0) : .setIfUnset(.drain, in: Ending.drainTime))
+        add(urgency == .now ? .set(.drain, in: 0) : .setIfUnset(.drain, in: Life.drainTime))
     }
 
     private mutating func awaitRestart() {

@@ -15,7 +15,7 @@ enum Token {
     /// The pipe on which the child says that it is ready.
     static let readyPipe: UInt64 = 9
     /// A child, or what it left behind, that is not this process's to wait for.
-    static let adopted: UInt64 = 10
+    static let inherited: UInt64 = 10
     /// The socket to the service manager, while it has no room for what waits.
     static let serviceManager: UInt64 = 11
 

@@ -79,7 +79,7 @@ struct JournalIndexWriter: ~Copyable {
         }
     }
 
-    func save(into state: inout JournalWriter.State) {
+    func save(into state: inout SavedState.Journal) {
         state.indexIsBroken = isBroken
         state.indexRecords = count
         state.lastRecordPosition = lastPosition
@@ -88,7 +88,7 @@ struct JournalIndexWriter: ~Copyable {
     }
 
     /// Goes on where another binary was, and owns its descriptor.
-    mutating func restore(_ state: JournalWriter.State) {
+    mutating func restore(_ state: SavedState.Journal) {
         base = state.base
         isBroken = state.indexIsBroken
         count = state.indexRecords

@@ -1,7 +1,7 @@
 import CSystem
 import KeeperShared
 
-extension JournalWriter.State {
+extension SavedState.Journal {
     /// What the writer of a journal would have known that died with its process: it is all in the files.
     ///
     /// What it had of an index in memory is lost; a record that is there in part is cut off. That a segment had ended

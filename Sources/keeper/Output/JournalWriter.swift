@@ -19,27 +19,10 @@ final class JournalWriter {
     private var segmentHasEnded = false
     private var index: JournalIndexWriter
 
-    /// What the next binary of the same keeper needs to go on.
-    struct State {
-        var base = 0
-        var size = 0
-        var closed: [Segment] = []
-        var segmentHasEnded = false
-        var indexIsBroken = false
-        var indexRecords = 0
-        var lastRecordPosition = -1
-        var lastChunkTime: Int64 = 0
-        /// Raw descriptors; -1 is none.
-        var log: Int32 = -1
-        var index: Int32 = -1
-
-        init() {}
-    }
-
     /// The state as it is now. The index is flushed first.
-    func save() -> State {
+    func save() -> SavedState.Journal {
         flushIndex()
-        var state = State()
+        var state = SavedState.Journal()
         state.base = base
         state.size = size
         state.closed = closed
@@ -50,7 +33,9 @@ final class JournalWriter {
     }
 
     /// Goes on where another binary of the same process was, and owns its descriptors.
-    convenience init(_ stream: StreamName, bound: Int, in folder: SessionFolder, restoring state: State) {
+    convenience init(
+        _ stream: StreamName, bound: Int, in folder: SessionFolder, restoring state: SavedState.Journal
+    ) {
         self.init(stream, bound: bound, in: folder)
         base = state.base
         size = state.size

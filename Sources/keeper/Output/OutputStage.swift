@@ -11,7 +11,7 @@ final class OutputStage {
     private let pipe: FileDescriptor
     /// What is copied goes through here: a pipe's bytes can't be read without taking them.
     private let copying: Pipe
-    private let resilience: Resilience
+    private let queue: ManagerQueue
     private let page: SharedPage
     private let position: SharedPage.Slot
     private let taken: SharedPage.Slot
@@ -23,22 +23,22 @@ final class OutputStage {
     private static let noWait = UInt32(SPLICE_F_NONBLOCK)
 
     /// Makes a new one.
-    convenience init(_ stream: StreamName, _ page: SharedPage, _ resilience: Resilience) throws(SystemError) {
+    convenience init(_ stream: StreamName, _ page: SharedPage, _ queue: ManagerQueue) throws(SystemError) {
         let pipe = try makePipe()
         // One descriptor for both ends.
         let both = try FileDescriptor.open("/proc/self/fd/\(pipe.reading.raw)", O_RDWR | O_NONBLOCK)
-        try self.init(stream, page, resilience, owning: both.raw)
+        try self.init(stream, page, queue, owning: both.raw)
         _ = both.release()
     }
 
     /// Goes on with one that another keeper, or another binary of this one, made.
     ///
     /// - Parameter number: its descriptor, which this owns unless it throws.
-    init(_ stream: StreamName, _ page: SharedPage, _ resilience: Resilience, owning number: Int32)
+    init(_ stream: StreamName, _ page: SharedPage, _ queue: ManagerQueue, owning number: Int32)
         throws(SystemError)
     {
         self.page = page
-        self.resilience = resilience
+        self.queue = queue
         switch stream {
         case .stdout: (position, taken, child) = (.stdoutPosition, .stdoutCount, .stdout)
         case .stderr: (position, taken, child) = (.stderrPosition, .stderrCount, .stderr)
@@ -102,7 +102,7 @@ final class OutputStage {
 
     /// The child's pipe is closed here: processes that still write into it must learn of that, so that the service
     /// manager may not hold it either.
-    func letGo() { resilience.forget(child) }
+    func letGo() { DescriptorStore.remove(child, through: queue) }
 
     /// Drops all: it will not be written any more.
     func clear(_ scratch: inout PageBuffer) {

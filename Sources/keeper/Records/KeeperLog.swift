@@ -19,7 +19,7 @@ final class KeeperLog {
     var number: Int32 { file.raw }
 
     /// Goes on with a file that another binary opened.
-    func inherit(_ number: Int32, bound: Int) {
+    func restore(_ number: Int32, bound: Int) {
         self.bound = bound
         file = FileDescriptor(owningIfOpen: number)
         flush()

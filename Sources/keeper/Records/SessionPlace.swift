@@ -1,22 +1,6 @@
 import CSystem
 import KeeperShared
 
-/// Why a session could not be set up: the exit status and one line.
-struct LaunchError: Error {
-    let status: Int32
-    let text: String
-    /// Why the command can't be executed; 0 when something else is wrong.
-    let execError: Int32
-
-    init(_ status: Int32, _ text: String, execError: Int32 = 0) {
-        self.status = status
-        self.text = text
-        self.execError = execError
-    }
-
-    init(_ error: SystemError) { self.init(2, error.text) }
-}
-
 /// The names in the sessions directory that this keeper owns, from the claim of the id to the end.
 ///
 /// The process stands in the directory, so that socket addresses are short whatever its depth.

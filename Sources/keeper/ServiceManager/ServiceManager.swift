@@ -81,13 +81,3 @@ final class ServiceManager {
         environment(name).flatMap { decimal(Array($0.utf8)) }
     }
 }
-
-extension Session {
-    /// Gives the service manager its sign of life, and sees to the next one.
-    func feedServiceWatchdog() {
-        let interval = recorder.manager.watchdogInterval
-        if interval == 0 { return }
-        recorder.manager.feedWatchdog()
-        deadlines.set(.serviceWatchdog, in: interval)
-    }
-}

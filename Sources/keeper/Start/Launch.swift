@@ -133,7 +133,7 @@ struct Launch {
             throw LaunchError(error)
         }
         openLog(place.names, in: place.directory)
-        session.resilience.keep(session)
+        session.keep()
         report.started()
         // What the starter need not wait for.
         log.flush()
@@ -165,15 +165,6 @@ struct Launch {
         guard let null = try? FileDescriptor.open("/dev/null", O_RDWR) else { return }
         null.becomeStandardInputAndOutput()
         if !log.isOpen { null.becomeStandardError() }
-    }
-}
-
-/// Runs system calls whose failure means that the session can't be set up.
-func system<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(LaunchError) -> Result {
-    do throws(SystemError) {
-        return try body()
-    } catch {
-        throw LaunchError(error)
     }
 }
 

@@ -25,7 +25,7 @@ extension Session {
             if !stat.isZombie { found.append(pid) }
             open += children(of: pid)
         }
-        if run.isAdopted { addStrays(to: &found) }
+        if run.isInherited { addStrays(to: &found) }
         addMembers(to: &found)
         return found
     }
@@ -78,7 +78,7 @@ extension Session {
         log.line(
             "ending processes that the child left behind: \(processes.map { "\($0.count)" } ?? "unknown")")
         for pid in processes ?? [] { signalLeftover(pid, SIGTERM) }
-        if run.isAdopted { watch(processes ?? []) }
+        if run.isInherited { watch(processes ?? []) }
     }
 
     func killLeftovers(_ processes: [pid_t]) {
@@ -99,6 +99,40 @@ extension Session {
         for _ in 0..<1024 {
             if next == me { return true }
             guard next > 1, let stat = ProcessStat(pid: next) else { return false }
+            next = stat.parent
+        }
+        return false
+    }
+
+    // MARK: The child's control group
+
+    /// Adds those of the child's control group that are not below this process any more.
+    func addMembers(to found: inout [pid_t]) {
+        guard let childGroup else { return }
+        let members = childGroup.members
+        for pid in members where pid != childPID && !found.contains(pid) {
+            if let stat = ProcessStat(pid: pid), !stat.isZombie, !isAnotherSessions(pid, members) {
+                found.append(pid)
+            }
+        }
+    }
+
+    /// Kills the child's control group at once, if nobody in it belongs to another session.
+    ///
+    /// - Returns: whether that is done; else each process has to be killed by itself.
+    func killGroupAtOnce() -> Bool {
+        guard let childGroup else { return false }
+        for pid in childGroup.members where isKeeper(pid) { return false }
+        return childGroup.kill()
+    }
+
+    /// Whether a member is another session's keeper, or below one.
+    private func isAnotherSessions(_ pid: pid_t, _ members: [pid_t]) -> Bool {
+        var next = pid
+        // No further than the group reaches: a keeper above it, this one for instance, is no other session's.
+        for _ in 0..<1024 where members.contains(next) {
+            if isKeeper(next) { return true }
+            guard let stat = ProcessStat(pid: next) else { return false }
             next = stat.parent
         }
         return false

@@ -39,6 +39,23 @@ final class UpgradeRequest {
         }
     }
 
+    /// What the helper process says when it understands the state.
+    static let consent = "keeper can take over"
+
+    /// This process's arguments for the next binary: the same, and where the state is.
+    static func arguments(state: Int32, failure: String?) -> ArgumentList {
+        var list = ArgumentList(["keeper", "--take-over=\(state)"])
+        if let failure { list.append("--take-over-failure=\(failure)") }
+        var index: Int32 = 1
+        // Those of the upgrade before come first.
+        while let argument = csys_argv(index), hasName(argument, "--take-over") { index += 1 }
+        while let argument = csys_argv(index) {
+            list.append(borrowing: UnsafeMutablePointer(mutating: argument))
+            index += 1
+        }
+        return list
+    }
+
     /// Lets a process of the new binary read a state.
     fileprivate func startHelper(_ memory: borrowing FileDescriptor) throws(SystemError) {
         let pipe = try makePipe()
@@ -66,7 +83,7 @@ final class UpgradeRequest {
         let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
         let text = String(decoding: line.map { $0 < 32 ? 32 : $0 }, as: UTF8.self)
         guard let end else { return }
-        if end == .exited(0), text.utf8.starts(with: TakeOver.consent.utf8) { return }
+        if end == .exited(0), text.utf8.starts(with: UpgradeRequest.consent.utf8) { return }
         throw .refused("\(path) can't take over: \(text.isEmpty ? end.text : text)")
     }
 }
@@ -160,7 +177,7 @@ extension Session {
         log.line("going on as \(request.path)")
         // Only these cross over; everything else is closed by exec.
         setClosedOnExec(false, descriptors + [memory.raw])
-        TakeOver.arguments(state: memory.raw, failure: nil).withPointer {
+        UpgradeRequest.arguments(state: memory.raw, failure: nil).withPointer {
             csys_execute(request.binary.raw, $0, csys_environ())
         }
         let code = csys_errno()

@@ -40,42 +40,17 @@ final class Resilience {
     /// Where output survives the keeper; nil where it needs not.
     func makeStage(_ stream: StreamName) throws(SystemError) -> OutputStage? {
         guard let page else { return nil }
-        return try OutputStage(stream, page, self)
+        return try OutputStage(stream, page, queue)
     }
 
     /// The same with what another keeper, or another binary of this one, made.
     func restoreStage(_ stream: StreamName, owning number: Int32) throws(SystemError) -> OutputStage? {
         guard let page, number >= 0 else { return nil }
-        return try OutputStage(stream, page, self, owning: number)
-    }
-
-    /// Another keeper could go on from here: between two turns of the loop.
-    func secure(_ session: Session) {
-        guard let page else { return }
-        page[.lastTurn] = monotonicNow()
-        if session.recorder.hasChanged { checkpoint(session) }
-        session.recorder.hasChanged = false
+        return try OutputStage(stream, page, queue, owning: number)
     }
 
     /// The session's end is recorded.
     func noteOver(exitStatus: Int32) { page?[.isOver] = 1 + Int64(exitStatus) }
-
-    /// Stores what belongs to the session, and then its child's. From here on the session survives.
-    func keep(_ session: Session) {
-        guard let page else { return }
-        isKept = true
-        let place = session.place
-        keep(page.file.raw, .page)
-        keep(place.sidecarNumber, .sidecar)
-        keep(place.inputListener.raw, .input)
-        keep(place.controlListener.raw, .control)
-        for stream in session.outputs {
-            keep(stream.stage?.number ?? -1, stream.name == .stdout ? .stdoutStage : .stderrStage)
-        }
-        if let notes = session.notes { keep(notes.socket.raw, .notes) }
-        keepChild(session)
-        queue.mark(.isStored) { page[.isStored] = 1 }
-    }
 
     /// A child is about to be started: what belongs to the one before is let go.
     func childWillStart() {
@@ -90,30 +65,23 @@ final class Resilience {
         for name in [.stdin, .stdout, .stderr, .child, .ready] as [DescriptorStore.Name] { forget(name) }
     }
 
-    /// Stores what belongs to the new child.
-    func keepChild(_ session: Session) {
+    /// What belongs to the new child is in the store, or on its way there.
+    func noteChild(_ pid: pid_t, startTime: UInt64) {
         guard let page else { return }
-        keep(session.input.stdin.raw, .stdin)
-        for stream in session.outputs { keep(stream.pipeNumber, stream.name == .stdout ? .stdout : .stderr) }
-        keep(session.readyPipe.raw, .ready)
-        switch session.child {
-        case .some(let child): keep(child.descriptor.raw, .child)
-        case .none: break
-        }
         page[.lineIsOpen] = 0
         page[.childEnd] = 0
         page[.cause] = 0
-        page[.childPID] = Int64(session.childPID ?? 0)
-        page[.childStartTime] = Int64(bitPattern: session.recorder.status.child?.identity.startTime ?? 0)
-        checkpoint(session)
-        queue.mark(.hasChild) { page[.hasChild] = 1 }
+        page[.childPID] = Int64(pid)
+        page[.childStartTime] = Int64(bitPattern: startTime)
     }
 
+    func noteTurn() { page?[.lastTurn] = monotonicNow() }
+
     /// Stores the state as it is now.
-    func checkpoint(_ session: Session) {
+    func store(_ state: SavedState) {
         guard let page else { return }
-        var state = session.save(isCheckpoint: true)
         var coder = StateCoder()
+        var state = state
         state.code(&coder)
         do throws(SystemError) { try page.storeState(coder.bytes) } catch { complain(error) }
     }
@@ -169,10 +137,19 @@ final class Resilience {
     /// The session is over: nothing is left to go on with.
     func forgetAll() { if isOn { DescriptorStore.removeAll(through: queue) } }
 
-    private func keep(_ number: Int32, _ name: DescriptorStore.Name) {
-        if number < 0 { return }
-        DescriptorStore.store(number, name, through: queue)
+    /// What belongs to the session is stored from here on.
+    func begin() {
+        isKept = true
+        keep(number, .page)
     }
+
+    /// Stores a descriptor, if it is open.
+    func keep(_ number: Int32, _ name: DescriptorStore.Name) {
+        if number >= 0 { DescriptorStore.store(number, name, through: queue) }
+    }
+
+    /// Notes in the page, once all before it has been sent, that the store has it.
+    func mark(_ slot: SharedPage.Slot) { queue.mark(slot) { self.page?[slot] = 1 } }
 
     private func complain(_ error: SystemError) {
         if !hasFailed { log.line("the session would not survive this keeper: \(error.text)") }

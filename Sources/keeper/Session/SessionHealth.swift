@@ -63,7 +63,7 @@ extension Session {
         var ticks: UInt64 = 0
         if let own = ProcessStat(pid: getpid()) { ticks = own.endedUserTicks + own.endedSystemTicks }
         var open = children(of: getpid())
-        if run.isAdopted, let pid = childPID { open.append(pid) }
+        if run.isInherited, let pid = childPID { open.append(pid) }
         while let pid = open.popLast() {
             guard let stat = ProcessStat(pid: pid), pid == childPID || !isKeeper(pid) else { continue }
             ticks += stat.userTicks + stat.systemTicks + stat.endedUserTicks + stat.endedSystemTicks

@@ -3,23 +3,6 @@ import KeeperShared
 
 /// The new binary's side of an upgrade.
 enum TakeOver {
-    /// What the helper process says when it understands the state.
-    static let consent = "keeper can take over"
-
-    /// This process's arguments for the next binary: the same, and where the state is.
-    static func arguments(state: Int32, failure: String?) -> ArgumentList {
-        var list = ArgumentList(["keeper", "--take-over=\(state)"])
-        if let failure { list.append("--take-over-failure=\(failure)") }
-        var index: Int32 = 1
-        // Those of the upgrade before come first.
-        while let argument = csys_argv(index), hasName(argument, "--take-over") { index += 1 }
-        while let argument = csys_argv(index) {
-            list.append(borrowing: UnsafeMutablePointer(mutating: argument))
-            index += 1
-        }
-        return list
-    }
-
     /// Reads a state from a sealed file in memory.
     ///
     /// - Throws: why it can't be understood.
@@ -60,7 +43,7 @@ enum TakeOver {
             printError(error.text)
             return 1
         }
-        let line = Array("\(consent): \(keeperVersion)\n".utf8)
+        let line = Array("\(UpgradeRequest.consent): \(keeperVersion)\n".utf8)
         _ = line.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
         return 0
     }
@@ -81,7 +64,7 @@ enum TakeOver {
             // Executed through a descriptor, the process would be called by its number.
             "keeper".withCString { _ = csys_prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
             if case .log(let bound, _) = settings.output { log.bound = bound }
-            log.inherit(state.log, bound: log.bound)
+            log.restore(state.log, bound: log.bound)
             var problem: SystemError?
             let session = builder.restore(state, status, &problem)
             if let code = Faults.next("takeOver", failure == nil ? "forth" : "back") {
@@ -109,7 +92,7 @@ enum TakeOver {
         if hasFailedBefore || state.binary < 0 { return }
         let text = "\(keeperVersion) failed to take over: \(error.text)"
         setClosedOnExec(false, descriptors)
-        arguments(state: descriptors.last!, failure: text).withPointer {
+        UpgradeRequest.arguments(state: descriptors.last!, failure: text).withPointer {
             csys_execute(state.binary, $0, csys_environ())
         }
     }

@@ -152,7 +152,7 @@ struct Recovery {
         state.events = events.takeFile().release()
         for index in state.streams.indices {
             let isStderr = state.streams[index].isStderr
-            state.streams[index].journal = try JournalWriter.State(
+            state.streams[index].journal = try SavedState.Journal(
                 recovering: isStderr ? .stderr : .stdout, in: folder)
             state.streams[index].stage = received[isStderr ? .stderrStage : .stdoutStage]
         }
@@ -167,7 +167,7 @@ struct Recovery {
             // One may have been started in the last moment, and nobody has its pipes any more.
             endStrayProcesses(of: status, startedSince: UInt64(max(0, page[.spawnTime] - 1)))
         }
-        state.isAdopted = true
+        state.isInherited = true
         state.isSettled = !isThere || status.state == .backoff
         for index in state.streams.indices {
             let pipe = received[state.streams[index].isStderr ? .stderr : .stdout]

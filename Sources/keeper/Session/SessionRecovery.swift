@@ -5,11 +5,11 @@ import KeeperShared
 extension Session {
     /// Watches a child that another keeper started.
     func inheritChild(_ state: SavedState) throws(SystemError) {
-        run.isAdopted = state.isAdopted
-        if run.isAdopted { try watchAdoptedChild() }
+        run.isInherited = state.isInherited
+        if run.isInherited { try watchInheritedChild() }
     }
 
-    func adoptStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
+    func restoreStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
         do throws(SystemError) {
             return try resilience.restoreStage(state.isStderr ? .stderr : .stdout, owning: state.stage)
         } catch {
@@ -57,7 +57,7 @@ extension Session {
         if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
         scheduleRetry()
         deadlines.setIfUnset(.idle, in: .milliseconds(100))
-        resilience.checkpoint(self)
+        checkpoint()
         recorder.manager.tell(recorder.status, isStarted: true)
         resumeRun()
     }
@@ -109,7 +109,7 @@ extension Session {
         if let end {
             // The other keeper had learned of it. The service manager holds that descriptor too: without this it would
             // go on to be watched.
-            _ = adoptedChildHasEnded
+            _ = inheritedChildHasEnded
             childHasEnded(end)
             return reap()
         }

@@ -7,12 +7,12 @@ extension Session {
 
     /// Learns who ended, and reaps: the child, or an orphan that became ours.
     func reap() {
-        if run.isAdopted, adoptedChildHasEnded { childHasEnded(.unknown) }
+        if run.isInherited, inheritedChildHasEnded { childHasEnded(.unknown) }
         while true {
             var record = csys_ended()
             if csys_waitid(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &record) < 0 {
                 // Another process has reaped the child: how it ended can't be known.
-                if csys_errno() == ECHILD, child != nil, !run.isAdopted { childHasEnded(.unknown) }
+                if csys_errno() == ECHILD, child != nil, !run.isInherited { childHasEnded(.unknown) }
                 break
             }
             if record.pid == 0 { break }
@@ -59,7 +59,7 @@ extension Session {
         else {
             return
         }
-        deadlines.set(.drain, in: Ending.drainTime)
+        deadlines.set(.drain, in: Life.drainTime)
     }
 
     /// Other processes still hold the child's output; their time is up.

@@ -11,15 +11,15 @@ final class WatchedProcess {
 // A child that another keeper started. When that keeper was killed the child became init's or the service manager's: how
 // it ends can't be known here, and neither do its descendants come to this process when their parents end.
 extension Session {
-    /// Watches an adopted child.
-    func watchAdoptedChild() throws(SystemError) {
+    /// Watches an inherited child.
+    func watchInheritedChild() throws(SystemError) {
         switch child {
-        case .some(let handle): try poller.add(handle.descriptor, .input, token: Token.adopted)
+        case .some(let handle): try poller.add(handle.descriptor, .input, token: Token.inherited)
         case .none: break
         }
     }
 
-    var adoptedChildHasEnded: Bool {
+    var inheritedChildHasEnded: Bool {
         switch child {
         case .none: return false
         case .some(let handle):
@@ -30,7 +30,7 @@ extension Session {
     }
 
     /// The child has ended, or something that it left behind.
-    func adoptedHasEnded() {
+    func inheritedHasEnded() {
         for process in watched where process.handle.hasEnded() { poller.remove(process.handle.descriptor) }
         watched.removeAll { $0.handle.hasEnded() }
         reap()
@@ -42,7 +42,7 @@ extension Session {
             guard let handle = ProcessHandle.open(pid: pid), isStray(pid) else { continue }
             let process = WatchedProcess(handle)
             do throws(SystemError) {
-                try poller.add(process.handle.descriptor, .input, token: Token.adopted)
+                try poller.add(process.handle.descriptor, .input, token: Token.inherited)
                 watched.append(process)
             } catch {
                 // The deadline finds out.
@@ -57,6 +57,6 @@ extension Session {
 
     /// Whether a process is the session's, though it is not below this one.
     func isStray(_ pid: pid_t) -> Bool {
-        run.isAdopted && isStrayProcess(pid, of: recorder.status)
+        run.isInherited && isStrayProcess(pid, of: recorder.status)
     }
 }

@@ -16,9 +16,6 @@ struct Ending {
             StopStep(.signal(SIGKILL), wait: .seconds(2)),
         ]
     }
-
-    /// How long output is awaited after the child's end while other processes hold it, in ns.
-    static var drainTime: Int64 { Faults.paced(.seconds(2)) }
 }
 
 // Ending a child by steps, and the session with it.
@@ -87,11 +84,11 @@ extension Session {
 
     /// Whether the child is about to be found ended.
     var childIsEnding: Bool {
-        guard let pid = childPID else { return run.isAdopted }
+        guard let pid = childPID else { return run.isInherited }
         if let stat = ProcessStat(pid: pid) { return stat.isEnding }
         // Without /proc: whether it can be reaped.
         var ended = csys_ended()
-        return run.isAdopted
+        return run.isInherited
             || (csys_waitid(P_PID, id_t(pid), WEXITED | WNOHANG | WNOWAIT, &ended) == 0 && ended.pid == pid)
     }
 

@@ -7,7 +7,7 @@ struct ChildRun {
     var readyAt: Int64 = 0
     var endedAt: Int64 = 0
     /// The child is not this process's own: another keeper started it, and how it ends can't be known.
-    var isAdopted = false
+    var isInherited = false
 }
 
 /// How a session goes on from run to run.

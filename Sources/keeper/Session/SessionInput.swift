@@ -77,7 +77,7 @@ extension Session {
             if let key {
                 replies += keys.end(key, isDelivered: failure == nil)
                 // Before anybody is told.
-                resilience.checkpoint(self)
+                checkpoint()
             }
             for (index, reply) in replies.enumerated() {
                 if let failure {

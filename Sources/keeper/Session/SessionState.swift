@@ -47,7 +47,7 @@ extension Session {
         state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
         if !isCheckpoint { control.save(into: &state) }
         state.page = resilience.number
-        state.isAdopted = run.isAdopted
+        state.isInherited = run.isInherited
         return state
     }
 
@@ -82,7 +82,7 @@ extension Session {
         var bound = 0
         if case .journals(let size) = settings.output { bound = size }
         for stream in state.streams {
-            let stage = adoptStage(stream, &problem)
+            let stage = restoreStage(stream, &problem)
             outputs.append(
                 OutputStream(
                     restoring: stream, bound: bound, folder: place.folder, stage: stage, poller: poller,
@@ -106,6 +106,52 @@ extension Session {
             problem = error
         }
     }
+
+    // MARK: For a keeper that follows this one when it is killed
+
+    /// Stores what belongs to the session, and then its child's. From here on the session survives.
+    func keep() {
+        if !resilience.isOn { return }
+        resilience.begin()
+        resilience.keep(place.sidecarNumber, .sidecar)
+        resilience.keep(place.inputListener.raw, .input)
+        resilience.keep(place.controlListener.raw, .control)
+        for stream in outputs {
+            resilience.keep(stream.stage?.number ?? -1, stream.name == .stdout ? .stdoutStage : .stderrStage)
+        }
+        if let notes { resilience.keep(notes.socket.raw, .notes) }
+        keepChild()
+        resilience.mark(.isStored)
+    }
+
+    /// Stores what belongs to a new child.
+    func keepChild() {
+        if !resilience.isOn { return }
+        resilience.keep(input.stdin.raw, .stdin)
+        for stream in outputs {
+            resilience.keep(stream.pipeNumber, stream.name == .stdout ? .stdout : .stderr)
+        }
+        resilience.keep(readyPipe.raw, .ready)
+        switch child {
+        case .some(let child): resilience.keep(child.descriptor.raw, .child)
+        case .none: break
+        }
+        resilience.noteChild(childPID ?? 0, startTime: recorder.status.child?.identity.startTime ?? 0)
+        checkpoint()
+        resilience.mark(.hasChild)
+    }
+
+    /// Stores the state as it is now.
+    func checkpoint() { if resilience.isOn { resilience.store(save(isCheckpoint: true)) } }
+
+    /// Another keeper could go on from here: between two turns of the loop.
+    func secure() {
+        resilience.noteTurn()
+        if recorder.hasChanged { checkpoint() }
+        recorder.hasChanged = false
+    }
+
+    // MARK: After an upgrade
 
     /// The session goes on in this binary: says so.
     ///

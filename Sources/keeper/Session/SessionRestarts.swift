@@ -51,7 +51,7 @@ extension Session {
         } catch {
             return cannotStart(error)
         }
-        resilience.keepChild(self)
+        keepChild()
         recordChild()
         happen(.started)
         answerRestarts()

@@ -26,7 +26,7 @@ final class Session {
     var keys = DeliveredKeys()
     var upgrade: UpgradeRequest?
     let resilience: Resilience
-    /// Processes that an adopted child left behind.
+    /// Processes that an inherited child left behind.
     var watched: [WatchedProcess] = []
     var ending = Ending()
     var life: Life
@@ -102,7 +102,7 @@ final class Session {
     func runLoop() {
         feedServiceWatchdog()
         while !life.isOver {
-            resilience.secure(self)
+            secure()
             turnTime = 0
             input.process()
             if life.isOver { break }
@@ -132,7 +132,7 @@ final class Session {
         case Token.report: readerHasGone()
         case Token.notify: readNotes()
         case Token.readyPipe: readReadyPipe()
-        case Token.adopted: adoptedHasEnded()
+        case Token.inherited: inheritedHasEnded()
         case Token.serviceManager: recorder.manager.queue.drain()
         case let token where Token.isInput(token): input.isReady(token, readiness)
         case let token where Token.isControl(token): control.isReady(token, readiness)
@@ -327,6 +327,14 @@ final class Session {
     }
 
     // MARK: Rest
+
+    /// Gives the service manager its sign of life, and sees to the next one.
+    private func feedServiceWatchdog() {
+        let interval = recorder.manager.watchdogInterval
+        if interval == 0 { return }
+        recorder.manager.feedWatchdog()
+        deadlines.set(.serviceWatchdog, in: interval)
+    }
 
     private func noteActivity() {
         isCleared = false

@@ -49,7 +49,6 @@ private func serve(_ session: Session) -> Int32 {
     return session.exitStatus
 }
 
-/// Starts a session and stays until it is over.
 private func launch(_ settings: Settings, _ log: KeeperLog, _ report: SpawnReport) -> Int32 {
     do throws(LaunchError) {
         let session = try Launch(settings: settings, log: log, report: report).start()

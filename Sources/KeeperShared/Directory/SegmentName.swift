@@ -59,9 +59,9 @@ package enum StreamName: CaseIterable {
 /// A segment as a directory lists it.
 package struct Segment {
     /// The position of its first byte.
-    package let base: Int
+    package var base: Int
     /// Bytes in it.
-    package let size: Int
+    package var size: Int
 
     package init(base: Int, size: Int) {
         self.base = base

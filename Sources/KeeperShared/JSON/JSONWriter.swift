@@ -181,6 +181,14 @@ package struct JSONWriter {
         if let number { integer(number) } else { null() }
     }
 
+    /// Appends a member whose value is an object; `write` appends the members of that.
+    package mutating func object(_ name: StaticString, _ write: (inout JSONWriter) -> Void) {
+        key(name)
+        beginObject()
+        write(&self)
+        endObject()
+    }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = false

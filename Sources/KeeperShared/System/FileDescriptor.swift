@@ -181,21 +181,23 @@ package struct FileMetadata {
     }
 }
 
-extension Optional where Wrapped == FileDescriptor {
-    /// Runs `body` on the descriptor if there is one.
+extension Optional where Wrapped: ~Copyable {
+    /// Runs `body` on what is there, without taking it.
     ///
-    /// - Returns: what `body` returns; nil without a descriptor.
+    /// - Returns: what `body` returns; nil when nothing is there.
     @discardableResult
     @inline(__always)
     package borrowing func use<Result, Failure: Error>(
-        _ body: (borrowing FileDescriptor) throws(Failure) -> Result
+        _ body: (borrowing Wrapped) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         switch self {
-        case .some(let descriptor): try body(descriptor)
+        case .some(let wrapped): try body(wrapped)
         case .none: nil
         }
     }
+}
 
+extension Optional where Wrapped == FileDescriptor {
     /// The number of the descriptor; -1 without one.
     package var raw: Int32 {
         switch self {

@@ -6,12 +6,9 @@ struct ChildEnvironment: ~Copyable {
     private(set) var list = ArgumentList()
 
     init(settings: Settings, directoryPath: String, instance: String, isFirstStart: Bool, notes: String?) {
-        var next = csys_environ()
-        while let place = next, let entry = place.pointee {
-            if !ChildEnvironment.isWithheld(entry, isDropIn: settings.isDropIn, isFirstStart: isFirstStart) {
-                list.append(borrowing: entry)
-            }
-            next = place + 1
+        for entry in environmentEntries()
+        where !ChildEnvironment.isWithheld(entry, isDropIn: settings.isDropIn, isFirstStart: isFirstStart) {
+            list.append(borrowing: entry)
         }
         list.append("KEEPER_SESSION=\(settings.id.string)")
         list.append("KEEPER_SESSIONS_DIR=\(directoryPath)")

@@ -11,7 +11,6 @@ final class NotifySocket {
     struct Note {
         var isReady = false
         var isStopping = false
-        /// A sign of life.
         var isAlive = false
         /// The child itself says that it hangs.
         var hangs = false

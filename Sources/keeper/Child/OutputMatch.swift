@@ -29,7 +29,6 @@ struct OutputMatch {
 
     mutating func arm() { isArmed = true }
 
-    /// Goes on where another binary was.
     mutating func resume(isArmed: Bool, tails: (stdout: [UInt8], stderr: [UInt8])) {
         self.isArmed = isArmed
         self.tails = tails

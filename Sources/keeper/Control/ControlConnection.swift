@@ -24,9 +24,5 @@ final class ControlConnection {
     var isClosed: Bool { socket.raw < 0 }
 
     /// Gives the socket away; the connection is closed then.
-    func takeSocket() -> FileDescriptor {
-        var taken = FileDescriptor(owning: -1)
-        swap(&taken, &socket)
-        return taken
-    }
+    func takeSocket() -> FileDescriptor { exchange(&socket, with: FileDescriptor(owning: -1)) }
 }

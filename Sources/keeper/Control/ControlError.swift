@@ -47,17 +47,15 @@ enum ControlError: Error {
     func writeData(to json: inout JSONWriter) {
         switch self {
         case .wrongState(let state, let wanted):
-            json.key("data")
-            json.beginObject()
-            json.member("state", text: state.name)
-            json.member("wanted", text: wanted)
-            json.endObject()
+            json.object("data") { json in
+                json.member("state", text: state.name)
+                json.member("wanted", text: wanted)
+            }
         case .failed(let error):
-            json.key("data")
-            json.beginObject()
-            json.member("call", text: error.call)
-            json.member("errno", Int(error.code))
-            json.endObject()
+            json.object("data") { json in
+                json.member("call", text: error.call)
+                json.member("errno", Int(error.code))
+            }
         case .parse, .invalidRequest, .unknownMethod, .invalidParameters, .tooLong, .childAway, .notTerminal,
             .refused:
             break

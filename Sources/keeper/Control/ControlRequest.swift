@@ -1,18 +1,5 @@
 import KeeperShared
 
-/// Where an answer to a request goes: it may be given long after the request came.
-struct Reply {
-    let connection: UInt64
-    /// The request's id as JSON; nil for a notification, which gets no answer.
-    let id: [UInt8]?
-}
-
-extension SavedState.Address {
-    init(_ reply: Reply) { self.init(connection: reply.connection, id: reply.id ?? []) }
-
-    var reply: Reply { Reply(connection: connection, id: id.isEmpty ? nil : id) }
-}
-
 /// A request of JSON-RPC 2.0.
 struct ControlRequest {
     let method: String

@@ -18,7 +18,6 @@ final class ControlServer {
 
     init(poller: Poller) { self.poller = poller }
 
-    /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         state.controlSerial = nextSerial
         for connection in connections.values {
@@ -34,7 +33,6 @@ final class ControlServer {
         }
     }
 
-    /// Goes on where another binary was.
     func restore(_ state: SavedState) {
         nextSerial = state.controlSerial
         for client in state.clients {
@@ -59,7 +57,6 @@ final class ControlServer {
         updateInterest(connection)
     }
 
-    /// Something happened on a connection.
     func isReady(_ token: UInt64, _ readiness: Readiness) {
         guard let connection = connections[token] else { return }
         if readiness.contains(.output) { flush(connection) }
@@ -127,27 +124,23 @@ final class ControlServer {
 
     // MARK: Answers
 
-    /// Answers a request with a result that `write` appends.
-    func answer(_ reply: Reply, _ write: (inout JSONWriter) -> Void) {
-        send(reply) { json in
-            json.key("result")
-            write(&json)
-        }
+    /// Answers a request with an object, whose members `write` appends.
+    func answer(_ reply: Reply, _ write: (inout JSONWriter) -> Void = { _ in }) {
+        send(reply) { $0.object("result", write) }
     }
 
-    /// Answers a request with an error.
     func answer(_ reply: Reply, _ error: ControlError) {
         send(reply) { json in
-            json.key("error")
-            json.beginObject()
-            json.member("code", error.code)
-            json.member("message", error.message)
-            error.writeData(to: &json)
-            json.endObject()
+            json.object("error") { json in
+                json.member("code", error.code)
+                json.member("message", error.message)
+                error.writeData(to: &json)
+            }
         }
     }
 
-    private func send(_ reply: Reply, _ write: (inout JSONWriter) -> Void) {
+    /// Answers a request; `write` appends `result` or `error`.
+    func send(_ reply: Reply, _ write: (inout JSONWriter) -> Void) {
         guard let id = reply.id, let connection = connections[reply.connection] else { return }
         connection.pendingReplies -= 1
         var json = JSONWriter()

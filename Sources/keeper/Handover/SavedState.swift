@@ -2,6 +2,8 @@ import KeeperShared
 
 /// All that a keeper knows and can't find out anew: what one binary hands to the next.
 ///
+/// Each part says in `save` where it is, and goes on from there in `restore`, which owns its descriptors. They are
+/// numbers here; -1 is none.
 /// Tags are for good: one that is no longer used is not used again.
 struct SavedState {
     /// A later format is refused; fields may be added without a new one.
@@ -9,17 +11,26 @@ struct SavedState {
 
     /// Where a journal's writer is.
     struct Journal {
+        /// The position at which the newest segment begins.
         var base = 0
+        /// Bytes in it.
         var size = 0
+        /// Older segments that still exist, oldest first.
         var closed: [Segment] = []
+        /// A line's end came within the last tenth; the next byte starts a new segment.
         var segmentHasEnded = false
-        var indexIsBroken = false
-        var indexRecords = 0
-        var lastRecordPosition = -1
-        var lastChunkTime: Int64 = 0
-        /// Raw descriptors; -1 is none.
         var log: Int32 = -1
-        var index: Int32 = -1
+        var index = Index()
+    }
+
+    /// Where the writer of a segment's index is.
+    struct Index {
+        /// A record could not be written whole; those after it would not lie on 16-byte steps.
+        var isBroken = false
+        var count = 0
+        var lastPosition = -1
+        var lastChunkTime: Int64 = 0
+        var descriptor: Int32 = -1
     }
 
     /// One journal or log stream.
@@ -43,33 +54,17 @@ struct SavedState {
             coder.integer(6, &journal.base)
             coder.integer(7, &journal.size)
             coder.flag(8, &journal.segmentHasEnded)
-            coder.flag(9, &journal.indexIsBroken)
-            coder.integer(10, &journal.indexRecords)
-            coder.integer(11, &journal.lastRecordPosition)
-            coder.integer(12, &journal.lastChunkTime)
+            coder.flag(9, &journal.index.isBroken)
+            coder.integer(10, &journal.index.count)
+            coder.integer(11, &journal.index.lastPosition)
+            coder.integer(12, &journal.index.lastChunkTime)
             coder.descriptor(13, &journal.log)
-            coder.descriptor(14, &journal.index)
-            var closed = journal.closed
-            coder.records(15, count: closed.count) { index, inner in
-                var (base, size) = inner.isReading ? (0, 0) : (closed[index].base, closed[index].size)
-                inner.integer(1, &base)
-                inner.integer(2, &size)
-                if inner.isReading { closed.append(Segment(base: base, size: size)) }
+            coder.descriptor(14, &journal.index.descriptor)
+            coder.list(15, &journal.closed, of: Segment(base: 0, size: 0)) { segment, inner in
+                inner.integer(1, &segment.base)
+                inner.integer(2, &segment.size)
             }
-            journal.closed = closed
             coder.descriptor(16, &stage)
-        }
-    }
-
-    /// Where an answer goes.
-    struct Address {
-        var connection: UInt64 = 0
-        /// Empty for a notification.
-        var id: [UInt8] = []
-
-        mutating func code(_ coder: inout StateCoder) {
-            coder.integer(1, &connection)
-            coder.data(2, &id)
         }
     }
 
@@ -88,7 +83,7 @@ struct SavedState {
         var lastProgress: Int64 = 0
         var armsMatch = false
         var key: [UInt8] = []
-        var replies: [Address] = []
+        var replies: [Reply] = []
         var isStream = false
 
         mutating func code(_ coder: inout StateCoder) {
@@ -105,7 +100,7 @@ struct SavedState {
             coder.integer(11, &lastProgress)
             coder.flag(12, &armsMatch)
             coder.data(13, &key)
-            SavedState.code(14, &replies, &coder)
+            coder.list(14, &replies, of: Reply()) { $0.code(&$1) }
             coder.flag(15, &isStream)
         }
     }
@@ -120,7 +115,7 @@ struct SavedState {
         var wasClosedByRequest = false
         var isHeld = false
         var nextSerial: UInt64 = 0
-        var closeReplies: [Address] = []
+        var closeReplies: [Reply] = []
         /// Those that wait for their turn first, in their order.
         var writers: [Writer] = []
         var keys: [[UInt8]] = []
@@ -138,19 +133,9 @@ struct SavedState {
             coder.flag(5, &wasClosedByRequest)
             coder.flag(6, &isHeld)
             coder.integer(7, &nextSerial)
-            SavedState.code(8, &closeReplies, &coder)
-            var writers = writers
-            coder.records(9, count: writers.count) { index, inner in
-                if inner.isReading { writers.append(Writer()) }
-                writers[index].code(&inner)
-            }
-            self.writers = writers
-            var keys = keys
-            coder.records(10, count: keys.count) { index, inner in
-                if inner.isReading { keys.append([]) }
-                inner.data(1, &keys[index])
-            }
-            self.keys = keys
+            coder.list(8, &closeReplies, of: Reply()) { $0.code(&$1) }
+            coder.list(9, &writers, of: Writer()) { $0.code(&$1) }
+            coder.list(10, &keys, of: []) { $1.data(1, &$0) }
             coder.integer(11, &columns)
             coder.integer(12, &rows)
             coder.flag(13, &isMidLine)
@@ -179,35 +164,13 @@ struct SavedState {
         }
     }
 
-    /// A file that is only removed while it is still the same.
-    struct FileIdentity {
-        var device: UInt64 = 0
-        var inode: UInt64 = 0
-
-        init() {}
-        init(_ metadata: FileMetadata?) {
-            guard let metadata else { return }
-            device = UInt64(metadata.device)
-            inode = UInt64(metadata.inode)
-        }
-        /// nil when there is no such file.
-        var metadata: FileMetadata? {
-            inode == 0 ? nil : FileMetadata(device: UInt(device), inode: UInt(inode))
-        }
-
-        mutating func code(_ tag: UInt32, _ coder: inout StateCoder) {
-            coder.integer(tag, &device)
-            coder.integer(tag + 1, &inode)
-        }
-    }
-
     var savedFormat = SavedState.format
     /// The version that saved this.
     var version = ""
     /// The binary that runs now, for the way back.
     var binary: Int32 = -1
     /// Who asked for the upgrade.
-    var request = Address()
+    var request = Reply()
 
     var directory: Int32 = -1
     var folder: Int32 = -1
@@ -215,8 +178,9 @@ struct SavedState {
     var inputListener: Int32 = -1
     var controlListener: Int32 = -1
     var directoryPath = ""
-    var socketFile = FileIdentity()
-    var childSidecar = FileIdentity()
+    /// Files that are only removed while they are still the same.
+    var socketFile: FileMetadata?
+    var childSidecar: FileMetadata?
 
     var log: Int32 = -1
     var events: Int32 = -1
@@ -233,12 +197,10 @@ struct SavedState {
     var readyPipe: Int32 = -1
     var report: Int32 = -1
 
-    var startedAt: Int64 = 0
-    var readyAt: Int64 = 0
+    var run = ChildRun()
     var isSettled = false
     var hasBeenReady = false
-    var backoffAttempt = 0
-    var backoffTimes: [Int64] = []
+    var backoff = Backoff()
     var lastActivity: Int64 = 0
     var unansweredSince: Int64 = 0
     var lastWatchdog: Int64 = 0
@@ -254,35 +216,21 @@ struct SavedState {
     var clients: [Client] = []
     /// Memory that outlives the keeper.
     var page: Int32 = -1
-    /// The child is another keeper's.
-    var isInherited = false
-
-    private static func code(_ tag: UInt32, _ addresses: inout [Address], _ coder: inout StateCoder) {
-        var copy = addresses
-        coder.records(tag, count: copy.count) { index, inner in
-            if inner.isReading { copy.append(Address()) }
-            copy[index].code(&inner)
-        }
-        addresses = copy
-    }
 
     /// Writes or reads all of it.
     mutating func code(_ coder: inout StateCoder) {
         coder.integer(1, &savedFormat)
         coder.text(2, &version)
         coder.descriptor(3, &binary)
-        var address = [request]
-        if coder.isReading { address = [] }
-        SavedState.code(4, &address, &coder)
-        request = address.first ?? Address()
+        coder.record(4) { request.code(&$0) }
         coder.descriptor(10, &directory)
         coder.descriptor(11, &folder)
         coder.descriptor(12, &sidecar)
         coder.descriptor(13, &inputListener)
         coder.descriptor(14, &controlListener)
         coder.text(15, &directoryPath)
-        socketFile.code(16, &coder)
-        childSidecar.code(18, &coder)
+        coder.file(16, &socketFile)
+        coder.file(18, &childSidecar)
         coder.descriptor(20, &log)
         coder.descriptor(21, &events)
         coder.integer(22, &eventBytes)
@@ -295,11 +243,11 @@ struct SavedState {
         coder.descriptor(33, &notes)
         coder.descriptor(34, &readyPipe)
         coder.descriptor(35, &report)
-        coder.integer(40, &startedAt)
-        coder.integer(41, &readyAt)
+        coder.integer(40, &run.startedAt)
+        coder.integer(41, &run.readyAt)
         coder.flag(42, &isSettled)
         coder.flag(43, &hasBeenReady)
-        coder.integer(44, &backoffAttempt)
+        coder.integer(44, &backoff.attempt)
         coder.integer(46, &lastActivity)
         coder.integer(47, &unansweredSince)
         coder.integer(48, &lastWatchdog)
@@ -308,40 +256,16 @@ struct SavedState {
         coder.data(51, &matchTails.stdout)
         coder.data(52, &matchTails.stderr)
         coder.flag(55, &lastOutputWasStderr)
-        codeLists(&coder)
-    }
-
-    private mutating func codeLists(_ coder: inout StateCoder) {
-        var times = backoffTimes
-        coder.records(45, count: times.count) { index, inner in
-            if inner.isReading { times.append(0) }
-            inner.integer(1, &times[index])
+        coder.list(45, &backoff.times, of: 0) { $1.integer(1, &$0) }
+        coder.list(53, &deadlines, of: (kind: 0, time: 0)) { deadline, inner in
+            inner.integer(1, &deadline.kind)
+            inner.integer(2, &deadline.time)
         }
-        backoffTimes = times
-        var deadlines = deadlines
-        coder.records(53, count: deadlines.count) { index, inner in
-            if inner.isReading { deadlines.append((kind: 0, time: 0)) }
-            inner.integer(1, &deadlines[index].kind)
-            inner.integer(2, &deadlines[index].time)
-        }
-        self.deadlines = deadlines
-        var streams = streams
-        coder.records(54, count: streams.count) { index, inner in
-            if inner.isReading { streams.append(Stream()) }
-            streams[index].code(&inner)
-        }
-        self.streams = streams
-        var input = input
-        coder.records(60, count: 1) { _, inner in input.code(&inner) }
-        self.input = input
+        coder.list(54, &streams, of: Stream()) { $0.code(&$1) }
+        coder.record(60) { input.code(&$0) }
         coder.integer(61, &controlSerial)
-        var clients = clients
-        coder.records(62, count: clients.count) { index, inner in
-            if inner.isReading { clients.append(Client()) }
-            clients[index].code(&inner)
-        }
-        self.clients = clients
+        coder.list(62, &clients, of: Client()) { $0.code(&$1) }
         coder.descriptor(70, &page)
-        coder.flag(71, &isInherited)
+        coder.flag(71, &run.isInherited)
     }
 }

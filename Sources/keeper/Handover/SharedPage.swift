@@ -41,7 +41,6 @@ final class SharedPage {
     let file: FileDescriptor
     private let numbers: UnsafeMutablePointer<Int64>
 
-    /// Makes a new one.
     convenience init() throws(SystemError) {
         let file = FileDescriptor(owning: try systemCall("memfd_create") { csys_memfd("keeper-resilient") })
         let number = file.raw

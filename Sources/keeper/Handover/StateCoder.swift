@@ -20,10 +20,8 @@ struct StateCoder {
     /// What was read makes no sense.
     private(set) var isBroken = false
 
-    /// Writes.
     init() { mode = .writing }
 
-    /// Reads.
     init(reading bytes: UnsafeRawBufferPointer) { mode = .reading(bytes) }
 
     private static let headerSize = 12
@@ -71,16 +69,10 @@ struct StateCoder {
         }
     }
 
-    mutating func integer(_ tag: UInt32, _ value: inout Int) {
-        var wide = Int64(value)
+    mutating func integer<Number: FixedWidthInteger>(_ tag: UInt32, _ value: inout Number) {
+        var wide = Int64(truncatingIfNeeded: value)
         integer(tag, &wide)
-        value = Int(wide)
-    }
-
-    mutating func integer(_ tag: UInt32, _ value: inout UInt64) {
-        var wide = Int64(bitPattern: value)
-        integer(tag, &wide)
-        value = UInt64(bitPattern: wide)
+        value = Number(truncatingIfNeeded: wide)
     }
 
     mutating func flag(_ tag: UInt32, _ value: inout Bool) {
@@ -91,9 +83,7 @@ struct StateCoder {
 
     /// The number of a descriptor that stays open across exec; -1 is none.
     mutating func descriptor(_ tag: UInt32, _ value: inout Int32) {
-        var wide = Int64(value)
-        integer(tag, &wide)
-        value = Int32(truncatingIfNeeded: wide)
+        integer(tag, &value)
         if value >= 0 { descriptors.append(value) }
     }
 
@@ -113,37 +103,50 @@ struct StateCoder {
         value = String(decoding: utf8, as: UTF8.self)
     }
 
-    /// A record within the record.
-    private mutating func nested(_ tag: UInt32, _ code: (inout StateCoder) -> Void) {
-        var inner = StateCoder()
-        code(&inner)
-        header(tag, inner.bytes.count)
-        bytes += inner.bytes
-        descriptors += inner.descriptors
+    /// What tells a file from others.
+    mutating func file(_ tag: UInt32, _ file: inout FileMetadata?) {
+        var (device, inode) = (UInt64(file?.device ?? 0), UInt64(file?.inode ?? 0))
+        integer(tag, &device)
+        integer(tag + 1, &inode)
+        file = inode == 0 ? nil : FileMetadata(device: UInt(device), inode: UInt(inode))
     }
 
-    /// The records with this tag, one after the other: `code` is called for each that is there.
-    ///
-    /// - Parameters:
-    ///   - count: how many there are to write.
-    ///   - code: gets the index; when it reads, of a record that it has to make first.
-    mutating func records(_ tag: UInt32, count: Int, _ code: (Int, inout StateCoder) -> Void) {
+    /// A record within the record.
+    mutating func record(_ tag: UInt32, _ code: (inout StateCoder) -> Void) {
         switch mode {
-        case .writing: for index in 0..<count { nested(tag) { code(index, &$0) } }
-        case .reading(let record):
-            var offset = 0
-            var index = 0
-            while let field = find(tag, in: record, from: &offset) {
-                var inner = StateCoder(reading: field)
-                code(index, &inner)
-                descriptors += inner.descriptors
-                if inner.isBroken { isBroken = true }
-                index += 1
-            }
+        case .writing:
+            var inner = StateCoder()
+            code(&inner)
+            data(tag, &inner.bytes)
+            descriptors += inner.descriptors
+        case .reading: if let field = first(tag) { read(field, code) }
         }
     }
 
-    var isReading: Bool {
-        if case .reading = mode { true } else { false }
+    private mutating func read(_ field: UnsafeRawBufferPointer, _ code: (inout StateCoder) -> Void) {
+        var inner = StateCoder(reading: field)
+        code(&inner)
+        descriptors += inner.descriptors
+        if inner.isBroken { isBroken = true }
+    }
+
+    /// The records with this tag, one after the other.
+    ///
+    /// - Parameters:
+    ///   - empty: what a record is read into.
+    ///   - code: writes or reads one of them.
+    mutating func list<Item>(
+        _ tag: UInt32, _ items: inout [Item], of empty: Item,
+        _ code: (inout Item, inout StateCoder) -> Void
+    ) {
+        switch mode {
+        case .writing: for index in items.indices { record(tag) { code(&items[index], &$0) } }
+        case .reading(let bytes):
+            var offset = 0
+            while let field = find(tag, in: bytes, from: &offset) {
+                items.append(empty)
+                read(field) { code(&items[items.count - 1], &$0) }
+            }
+        }
     }
 }

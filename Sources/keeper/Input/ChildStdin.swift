@@ -1,7 +1,6 @@
 import CSystem
 import KeeperShared
 
-/// What a child's stdin is.
 enum ChildInput {
     case pipe
     case terminal(TerminalEnd)
@@ -9,7 +8,6 @@ enum ChildInput {
 
 /// The keeper's end of a child's stdin: the writing end of a pipe, or a terminal's master.
 struct ChildStdin: ~Copyable {
-    /// What a write did.
     enum Written {
         /// So many bytes, at least one.
         case bytes(Int)
@@ -33,7 +31,6 @@ struct ChildStdin: ~Copyable {
 
     var isOpen: Bool { descriptor != nil }
 
-    /// The descriptor's number; -1 while there is none.
     var raw: Int32 { descriptor.raw }
 
     /// The terminal's size, now or for the next child; nil for a pipe.
@@ -138,7 +135,6 @@ struct ChildStdin: ~Copyable {
         state.peer = peer.raw
     }
 
-    /// Goes on where another binary was, and owns its descriptors.
     init(restoring state: SavedState.Input) {
         descriptor = FileDescriptor(owningIfOpen: state.stdin)
         closedPipe = FileDescriptor(owningIfOpen: state.closedPipe)

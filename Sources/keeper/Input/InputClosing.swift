@@ -2,7 +2,6 @@ import KeeperShared
 
 // Closing the child's stdin: at once, or after the lines that have come by then.
 extension InputRouter {
-    /// Whether lines are refused.
     var isClosed: Bool {
         if case .closed = target { true } else { false }
     }
@@ -74,8 +73,7 @@ extension InputRouter {
     }
 
     private func notifyClosed(failure: StaticString? = nil) {
-        let replies = closeReplies
-        closeReplies = []
+        let replies = exchange(&closeReplies, with: [])
         if !replies.isEmpty { report(.closed(replies, failure: failure)) }
     }
 

@@ -23,7 +23,6 @@ final class InputConnection {
     var isWatched = false
     /// Not lines, but bytes for a terminal, delivered as they come.
     var isStream = false
-    /// Lines delivered.
     var delivered = 0
     /// For a line of the keeper's own: what follows once it is delivered or can't be.
     var completion: LineCompletion?

@@ -82,12 +82,11 @@ extension InputConnection {
     fileprivate func send(_ error: InputError) {
         var json = JSONWriter()
         json.beginObject()
-        json.key("error")
-        json.beginObject()
-        json.member("code", error.code)
-        json.member("message", error.message)
-        json.member("delivered", delivered)
-        json.endObject()
+        json.object("error") { json in
+            json.member("code", error.code)
+            json.member("message", error.message)
+            json.member("delivered", delivered)
+        }
         json.endObject()
         json.endLine()
         // One try: a writer that doesn't read, or is gone, gets none.

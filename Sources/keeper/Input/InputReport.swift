@@ -4,13 +4,11 @@ import KeeperShared
 enum InputReport {
     /// Part of a line, or several lines, went into the child's stdin.
     case delivered
-    /// A line of the keeper's own is delivered, or can't be.
     case completed(LineCompletion, InputError?)
     /// A writer left in the middle of a line; its bytes are not forwarded.
     case dropped(bytes: Int)
     /// A writer's lines are refused, after those that were delivered.
     case refused(InputError, delivered: Int)
-    /// Stdin is about to be closed.
     case closingStdin
     /// Requests to close stdin are done, or why they can't be.
     case closed([Reply], failure: StaticString?)

@@ -111,7 +111,6 @@ final class InputRouter {
         return connection
     }
 
-    /// Something happened on a connection.
     func isReady(_ token: UInt64, _ readiness: Readiness) {
         guard let connection = connections[token] else { return }
         if !readiness.isDisjoint(with: [.peerHalfClosed, .hangUp, .error]) { connection.peerHasEnded = true }
@@ -127,7 +126,6 @@ final class InputRouter {
         queue.append(connection)
     }
 
-    /// Gives each connection in the queue one turn.
     func process() {
         var turns = queue.count
         while turns > 0, !queue.isEmpty {
@@ -242,8 +240,7 @@ final class InputRouter {
     }
 
     func takeSpare(from connection: InputConnection) {
-        var buffer = PageBuffer()
-        swap(&buffer, &connection.buffer)
+        let buffer = exchange(&connection.buffer, with: PageBuffer())
         if spare == nil, buffer.isStandard { spare = consume buffer }
     }
 

@@ -15,7 +15,7 @@ extension InputRouter {
         state.wasClosedByRequest = wasClosedByRequest
         state.isHeld = isHeld
         state.nextSerial = nextSerial
-        state.closeReplies = closeReplies.map { SavedState.Address($0) }
+        state.closeReplies = closeReplies
         state.keys = keys.delivered
         if isCheckpoint { return state }
         // The head of the queue may have a line half in the pipe: the order matters.
@@ -45,13 +45,12 @@ extension InputRouter {
         case .armMatch: writer.armsMatch = true
         case .reply(let reply, let key):
             writer.key = key ?? []
-            writer.replies = [SavedState.Address(reply)]
-            if let key { for other in keys.others(key) { writer.replies.append(SavedState.Address(other)) } }
+            writer.replies = [reply]
+            if let key { writer.replies += keys.others(key) }
         }
         return writer
     }
 
-    /// Goes on where another binary was.
     func restore(_ state: SavedState.Input, keys: inout DeliveredKeys, _ problem: inout SystemError?) {
         stdin = ChildStdin(restoring: state)
         target =
@@ -65,7 +64,7 @@ extension InputRouter {
         wasClosedByRequest = state.wasClosedByRequest
         isHeld = state.isHeld
         nextSerial = state.nextSerial
-        closeReplies = state.closeReplies.map { $0.reply }
+        closeReplies = state.closeReplies
         keys.delivered = state.keys
         for writer in state.writers {
             let connection = InputConnection(
@@ -83,10 +82,8 @@ extension InputRouter {
             if writer.armsMatch { connection.completion = .armMatch }
             if let first = writer.replies.first {
                 let key: [UInt8]? = writer.key.isEmpty ? nil : writer.key
-                connection.completion = .reply(first.reply, key: key)
-                if let key {
-                    for address in writer.replies { _ = keys.begin(key, address.reply) }
-                }
+                connection.completion = .reply(first, key: key)
+                if let key { for reply in writer.replies { _ = keys.begin(key, reply) } }
             }
             connections[connection.token] = connection
             countPending(connection)

@@ -73,7 +73,6 @@ struct Deadlines {
         return rest <= 0 ? 0 : Int32(min((rest + 999_999) / 1_000_000, Int64(Int32.max)))
     }
 
-    /// Takes one that is due.
     mutating func takeDue() -> DeadlineKind? {
         var now: Int64 = -1
         for kind in DeadlineKind.allCases where times[kind.rawValue] != .max {

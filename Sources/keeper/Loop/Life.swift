@@ -42,7 +42,6 @@ struct Life {
 
     // MARK: What is known of it
 
-    /// Whether the end was asked for.
     var wasStopped: Bool { urgency != .none }
 
     var isBeingEnded: Bool {
@@ -88,7 +87,6 @@ struct Life {
         }
     }
 
-    /// The child runs, and nobody ends it.
     private var isRunning: Bool {
         if case .running = phase { !isBeingEnded } else { false }
     }
@@ -178,7 +176,6 @@ struct Life {
 
     private mutating func add(_ actions: Action...) { self.actions += actions }
 
-    /// Changes the state, if the table has that.
     private mutating func change(_ change: StateChange) -> Bool {
         guard let next = state.after(change) else { return false }
         state = next

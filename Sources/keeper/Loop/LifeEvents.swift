@@ -5,7 +5,6 @@ import KeeperShared
 extension Life {
     /// Where the session is. Each phase has what only it needs.
     enum Phase {
-        /// The child runs, and nobody ends it.
         case running
         /// The child is being ended by steps. Those before `next` are taken.
         case stopping([StopStep], next: Int)
@@ -94,7 +93,6 @@ extension Life {
     }
 
     enum Action {
-        /// Record a change of state.
         case record(SessionEvent, SessionState)
         case recordStart
         case becomeReady(isFirst: Bool)

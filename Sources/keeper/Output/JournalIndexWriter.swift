@@ -9,14 +9,10 @@ struct JournalIndexWriter: ~Copyable {
     private let folder: SessionFolder
     /// The position at which the segment begins.
     private var base = 0
+    private var state = SavedState.Index()
     private var file: FileDescriptor?
-    /// A record could not be written whole; those after it would not lie on 16-byte steps.
-    private var isBroken = false
-    private var count = 0
     /// Records not written yet: while output keeps coming they go out together.
     private var pending: [UInt8] = []
-    private var lastPosition = -1
-    private var lastChunkTime: Int64 = 0
 
     private static let maximumCount = 65_536
     /// A record precedes a chunk after this much silence, …
@@ -30,16 +26,14 @@ struct JournalIndexWriter: ~Copyable {
     }
 
     /// No record has room in this segment's index any more.
-    var isFull: Bool { count >= JournalIndexWriter.maximumCount }
+    var isFull: Bool { state.count >= JournalIndexWriter.maximumCount }
 
     /// Starts over for a new segment.
     mutating func begin(base: Int) {
         self.base = base
         file = nil
-        isBroken = false
-        count = 0
         pending = []
-        lastPosition = -1
+        (state.isBroken, state.count, state.lastPosition) = (false, 0, -1)
     }
 
     /// Adds a record where this chunk needs one.
@@ -49,24 +43,24 @@ struct JournalIndexWriter: ~Copyable {
     ///   - time: Unix time in ns.
     ///   - interrupted: the other stream spoke since this one's last chunk.
     mutating func note(position: Int, time: Int64, interrupted: Bool) {
-        let wasSilent = time - lastChunkTime >= JournalIndexWriter.silence || time < lastChunkTime
-        lastChunkTime = time
-        if lastPosition >= 0, !wasSilent, !interrupted, position - lastPosition < JournalIndexWriter.interval
+        let wasSilent = time - state.lastChunkTime >= JournalIndexWriter.silence || time < state.lastChunkTime
+        state.lastChunkTime = time
+        if state.lastPosition >= 0, !wasSilent, !interrupted,
+            position - state.lastPosition < JournalIndexWriter.interval
         {
             return
         }
-        lastPosition = position
-        count += 1
+        state.lastPosition = position
+        state.count += 1
         withUnsafeBytes(of: UInt64(position).littleEndian) { pending += $0 }
         withUnsafeBytes(of: UInt64(bitPattern: time).littleEndian) { pending += $0 }
         if wasSilent || interrupted || pending.count >= 64 * StreamName.indexRecordSize { flush() }
     }
 
-    /// Writes the records that wait.
     mutating func flush() {
         if pending.isEmpty { return }
         defer { pending.removeAll(keepingCapacity: true) }
-        if isBroken { return }
+        if state.isBroken { return }
         do throws(SystemError) {
             if file == nil {
                 file = try folder.descriptor.open(
@@ -75,25 +69,19 @@ struct JournalIndexWriter: ~Copyable {
             let records = pending
             try file.use { file throws(SystemError) in try file.writeAll(records, "\(stream.text).idx") }
         } catch {
-            isBroken = true
+            state.isBroken = true
         }
     }
 
-    func save(into state: inout SavedState.Journal) {
-        state.indexIsBroken = isBroken
-        state.indexRecords = count
-        state.lastRecordPosition = lastPosition
-        state.lastChunkTime = lastChunkTime
-        state.index = file.raw
+    func save() -> SavedState.Index {
+        var saved = state
+        saved.descriptor = file.raw
+        return saved
     }
 
-    /// Goes on where another binary was, and owns its descriptor.
-    mutating func restore(_ state: SavedState.Journal) {
-        base = state.base
-        isBroken = state.indexIsBroken
-        count = state.indexRecords
-        lastPosition = state.lastRecordPosition
-        lastChunkTime = state.lastChunkTime
-        file = FileDescriptor(owningIfOpen: state.index)
+    mutating func restore(_ saved: SavedState.Index, base: Int) {
+        self.base = base
+        state = saved
+        file = FileDescriptor(owningIfOpen: saved.descriptor)
     }
 }

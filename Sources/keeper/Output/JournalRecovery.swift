@@ -37,16 +37,16 @@ extension SavedState.Journal {
         do throws(SystemError) {
             let file = try folder.open(stream.indexName(base: base), O_WRONLY | O_CREAT | O_APPEND)
             let size = try file.metadata().size
-            indexRecords = size / StreamName.indexRecordSize
+            index.count = size / StreamName.indexRecordSize
             let number = file.raw
             if size % StreamName.indexRecordSize != 0 {
                 try systemCall("truncate") {
-                    ftruncate(number, off_t(indexRecords * StreamName.indexRecordSize))
+                    ftruncate(number, off_t(index.count * StreamName.indexRecordSize))
                 }
             }
-            index = file.release()
+            index.descriptor = file.release()
         } catch {
-            indexIsBroken = true
+            index.isBroken = true
         }
     }
 }

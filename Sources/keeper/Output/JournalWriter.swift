@@ -10,39 +10,26 @@ final class JournalWriter {
     /// Bytes of output kept at most.
     private let bound: Int
     private let segmentLimit: Int
-    /// Closed segments that still exist, oldest first.
-    private var closed: [Segment] = []
-    private var base = 0
-    private var size = 0
+    private var state = SavedState.Journal()
     private var log: FileDescriptor?
-    /// A line's end came within the last tenth; the next byte starts a new segment.
-    private var segmentHasEnded = false
     private var index: JournalIndexWriter
 
-    /// The state as it is now. The index is flushed first.
+    /// The index is flushed first.
     func save() -> SavedState.Journal {
         flushIndex()
-        var state = SavedState.Journal()
-        state.base = base
-        state.size = size
-        state.closed = closed
-        state.segmentHasEnded = segmentHasEnded
-        state.log = log.raw
-        index.save(into: &state)
-        return state
+        var saved = state
+        saved.log = log.raw
+        saved.index = index.save()
+        return saved
     }
 
-    /// Goes on where another binary of the same process was, and owns its descriptors.
     convenience init(
-        _ stream: StreamName, bound: Int, in folder: SessionFolder, restoring state: SavedState.Journal
+        _ stream: StreamName, bound: Int, in folder: SessionFolder, restoring saved: SavedState.Journal
     ) {
         self.init(stream, bound: bound, in: folder)
-        base = state.base
-        size = state.size
-        closed = state.closed
-        segmentHasEnded = state.segmentHasEnded
-        log = FileDescriptor(owningIfOpen: state.log)
-        index.restore(state)
+        state = saved
+        log = FileDescriptor(owningIfOpen: saved.log)
+        index.restore(saved.index, base: saved.base)
     }
 
     init(_ stream: StreamName, bound: Int, in folder: SessionFolder) {
@@ -53,14 +40,8 @@ final class JournalWriter {
         index = JournalIndexWriter(stream, in: folder)
     }
 
-    /// The positions that are kept.
     var extent: StreamExtent {
-        StreamExtent(first: closed.first?.base ?? base, next: base + size)
-    }
-
-    /// Makes the first segment.
-    func open() throws(SystemError) {
-        try openSegment()
+        StreamExtent(first: state.closed.first?.base ?? state.base, next: state.base + state.size)
     }
 
     /// Appends bytes that came at `time` (Unix time in ns).
@@ -75,18 +56,21 @@ final class JournalWriter {
         var written = 0
         do throws(SystemError) {
             while written < bytes.count {
-                if log == nil || segmentHasEnded || size >= segmentLimit || index.isFull { try openSegment() }
-                index.note(position: base + size, time: time, interrupted: interrupted && written == 0)
+                if log == nil || state.segmentHasEnded || state.size >= segmentLimit || index.isFull {
+                    try open()
+                }
+                let end = state.base + state.size
+                index.note(position: end, time: time, interrupted: interrupted && written == 0)
                 let part = partForSegment(UnsafeRawBufferPointer(rebasing: bytes[written...]))
                 var offset = 0
                 while offset < part.bytes.count {
                     let rest = UnsafeRawBufferPointer(rebasing: part.bytes[offset...])
                     let count = try writeLog(rest)
                     offset += count
-                    size += count
+                    state.size += count
                     written += count
                 }
-                segmentHasEnded = part.endsSegment
+                state.segmentHasEnded = part.endsSegment
             }
         } catch {
             failure = error
@@ -103,10 +87,10 @@ final class JournalWriter {
         _ bytes: UnsafeRawBufferPointer
     ) -> (bytes: UnsafeRawBufferPointer, endsSegment: Bool) {
         let tenth = segmentLimit - segmentLimit / 10
-        let room = segmentLimit - size
-        guard size + bytes.count > tenth else { return (bytes, false) }
+        let room = segmentLimit - state.size
+        guard state.size + bytes.count > tenth else { return (bytes, false) }
         let end = min(room, bytes.count)
-        let start = max(0, tenth - size)
+        let start = max(0, tenth - state.size)
         if start < end, let found = memrchr(bytes.baseAddress! + start, 10, end - start) {
             let count = UnsafeRawPointer(found) - bytes.baseAddress! + 1
             return (UnsafeRawBufferPointer(rebasing: bytes[..<count]), true)
@@ -114,35 +98,36 @@ final class JournalWriter {
         return (UnsafeRawBufferPointer(rebasing: bytes[..<end]), false)
     }
 
-    private func openSegment() throws(SystemError) {
+    /// Opens the next segment, or the first.
+    func open() throws(SystemError) {
         if log != nil {
             flushIndex()
             // Make room first: a full disk must not keep what is due to go.
-            var kept = size + segmentLimit
-            for segment in closed { kept += segment.size }
-            while kept > bound, let oldest = closed.first {
+            var kept = state.size + segmentLimit
+            for segment in state.closed { kept += segment.size }
+            while kept > bound, let oldest = state.closed.first {
                 // One that can't be removed stays until the session's files go.
                 try? folder.descriptor.remove(stream.segmentName(base: oldest.base))
                 try? folder.descriptor.remove(stream.indexName(base: oldest.base))
                 kept -= oldest.size
-                closed.removeFirst()
+                state.closed.removeFirst()
             }
         }
-        let newBase = base + size
+        let newBase = state.base + state.size
         let name = stream.segmentName(base: newBase)
         let file = try folder.descriptor.open(name, O_WRONLY | O_CREAT | O_APPEND)
-        if log != nil { closed.append(Segment(base: base, size: size)) }
+        if log != nil { state.closed.append(Segment(base: state.base, size: state.size)) }
         log = consume file
-        base = newBase
-        size = 0
-        segmentHasEnded = false
-        index.begin(base: base)
+        state.base = newBase
+        state.size = 0
+        state.segmentHasEnded = false
+        index.begin(base: state.base)
         swapLink(to: name)
     }
 
     private func swapLink(to name: String) {
         do throws(SystemError) {
-            if base == 0 {
+            if state.base == 0 {
                 try folder.descriptor.link(name, to: stream.linkName)
             } else {
                 try folder.descriptor.remove(stream.newLinkName)
@@ -154,13 +139,12 @@ final class JournalWriter {
         }
     }
 
-    /// Writes the index records that wait.
     func flushIndex() { index.flush() }
 
     /// The last bytes of the stream, at most `count`, from the newest segments.
     func tail(_ count: Int) -> [UInt8] {
         var tail: [UInt8] = []
-        let segments = closed + [Segment(base: base, size: size)]
+        let segments = state.closed + [Segment(base: state.base, size: state.size)]
         for segment in segments.reversed() where tail.count < count {
             let want = min(count - tail.count, segment.size)
             let part = [UInt8](unsafeUninitializedCapacity: want) { space, filled in

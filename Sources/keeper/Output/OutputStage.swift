@@ -16,13 +16,11 @@ final class OutputStage {
     private let position: SharedPage.Slot
     private let taken: SharedPage.Slot
     private let child: DescriptorStore.Name
-    /// Bytes in the stage.
     private(set) var count = 0
 
     private static let capacity = PageBuffer.standardCapacity
     private static let noWait = UInt32(SPLICE_F_NONBLOCK)
 
-    /// Makes a new one.
     convenience init(_ stream: StreamName, _ page: SharedPage, _ queue: ManagerQueue) throws(SystemError) {
         let pipe = try makePipe()
         // One descriptor for both ends.

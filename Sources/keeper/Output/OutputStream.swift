@@ -1,7 +1,6 @@
 import CSystem
 import KeeperShared
 
-/// Where a stream's bytes go.
 enum OutputSink {
     case journal(JournalWriter)
     /// The keeper's log, for the drop-in mode.
@@ -40,7 +39,6 @@ final class OutputStream {
             }
     }
 
-    /// What the next binary needs of it.
     func save() -> SavedState.Stream {
         var state = SavedState.Stream()
         state.isStderr = name == .stderr
@@ -81,7 +79,6 @@ final class OutputStream {
     /// End-of-file was read, or reading was given up.
     var isDrained: Bool { pipe == nil && unwritten.isEmpty && stage?.count ?? 0 == 0 }
 
-    /// The pipe's number; -1 when there is none.
     var pipeNumber: Int32 { pipe.raw }
 
     func attach(_ pipe: consuming FileDescriptor) throws(SystemError) {
@@ -113,7 +110,6 @@ final class OutputStream {
     /// What is lost when the session ends before the disk takes it.
     var unwrittenCount: Int { unwritten.count + (stage?.count ?? 0) }
 
-    /// Forgets what the disk didn't take.
     func discardUnwritten() {
         unwritten = PageBuffer()
         stage?.clear(&unwritten)

@@ -15,7 +15,6 @@ final class KeeperLog {
 
     var isOpen: Bool { file != nil }
 
-    /// The file's number; -1 before it is open.
     var number: Int32 { file.raw }
 
     /// Goes on with a file that another binary opened.
@@ -35,7 +34,6 @@ final class KeeperLog {
         file = consume opened
     }
 
-    /// Writes what waited for the file.
     func flush() {
         if file == nil || waiting.isEmpty { return }
         checkSize()
@@ -63,11 +61,8 @@ final class KeeperLog {
         if sinceCheck > min(bound, KeeperLog.checkInterval) { checkSize() }
     }
 
-    /// Appends captured output.
     func append(_ bytes: UnsafeRawBufferPointer, failure: inout SystemError?) -> Int {
-        switch file {
-        case .none: return bytes.count
-        case .some(let file):
+        file.use { file in
             var written = 0
             do throws(SystemError) {
                 while written < bytes.count {
@@ -77,7 +72,7 @@ final class KeeperLog {
                 failure = error
             }
             return written
-        }
+        } ?? bytes.count
     }
 
     /// Cuts the file in place when it is over its bound.

@@ -70,7 +70,6 @@ final class SessionPlace {
     /// Makes this process the one that the sidecar names, in the place of one that died.
     func rewriteSidecar() throws(SystemError) { try sidecar.rewrite() }
 
-    /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         state.directory = directory.raw
         state.folder = folder.descriptor.raw
@@ -78,8 +77,8 @@ final class SessionPlace {
         state.inputListener = inputListener.raw
         state.controlListener = controlListener.raw
         state.directoryPath = directoryPath
-        state.socketFile = SavedState.FileIdentity(socketFile)
-        state.childSidecar = SavedState.FileIdentity(childSidecar)
+        state.socketFile = socketFile
+        state.childSidecar = childSidecar
     }
 
     /// Goes on owning what another binary of this process made.
@@ -91,8 +90,8 @@ final class SessionPlace {
         inputListener = FileDescriptor(owning: state.inputListener)
         controlListener = FileDescriptor(owning: state.controlListener)
         directoryPath = state.directoryPath
-        socketFile = state.socketFile.metadata
-        childSidecar = state.childSidecar.metadata
+        socketFile = state.socketFile
+        childSidecar = state.childSidecar
         replacedSocket = false
         folderIsInstalled = true
     }

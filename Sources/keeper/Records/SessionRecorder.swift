@@ -29,7 +29,6 @@ final class SessionRecorder {
         self.folder = folder
     }
 
-    /// Goes on where another binary was.
     convenience init(_ status: SessionStatus, in folder: SessionFolder, restoring state: SavedState) {
         self.init(status, in: folder)
         events = FileDescriptor(owningIfOpen: state.events)
@@ -38,7 +37,6 @@ final class SessionRecorder {
         waitingEvents = state.waitingEvents
     }
 
-    /// Puts what the next binary needs into its state.
     func save(into state: inout SavedState) {
         var json = JSONWriter(capacity: SessionRecorder.usualSize)
         writeStatus(to: &json)
@@ -133,7 +131,6 @@ final class SessionRecorder {
         record(event, from: from, to: state)
     }
 
-    /// Tries again what didn't fit on the disk.
     func retry() {
         if statusIsStale { writeStatus() }
         flushEvents()

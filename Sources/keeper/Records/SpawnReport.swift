@@ -19,10 +19,8 @@ final class SpawnReport {
     /// The pipe's number; -1 when nobody is told.
     var number: Int32 { pipe.raw }
 
-    /// The child runs and the session is in place.
     func started() { _ = send("started \(getpid())") }
 
-    /// The child is ready.
     func ready() {
         errors = nil
         _ = send("ready")
@@ -52,44 +50,36 @@ final class SpawnReport {
         pipe.use { _ = csys_send_descriptors(connection.raw, $0.raw, STDERR_FILENO) }
     }
 
-    /// The session is over.
     func ended() { _ = send("ended") }
 
     /// Watches for the reader's end to close.
     ///
     /// - Returns: false when nobody is there.
     func awaitReader(_ poller: Poller) -> Bool {
-        switch pipe {
-        case .none: return false
-        case .some(let pipe):
+        pipe.use { pipe in
             do throws(SystemError) {
                 try poller.add(pipe, [], token: Token.report)
                 return true
             } catch {
                 return error.code == EEXIST
             }
-        }
+        } ?? false
     }
 
-    /// Closes the pipe.
     func close(_ poller: Poller) {
         pipe.use { poller.remove($0) }
         pipe = nil
     }
 
     private func send(_ line: String) -> Bool {
-        switch pipe {
-        case .none: return false
-        case .some(let pipe):
-            do throws(SystemError) {
-                try pipe.writeAll(Array(line.utf8) + [UInt8(ascii: "\n")])
-                return true
-            } catch {
-                // The starter has gone; the session goes on.
-            }
+        do throws(SystemError) {
+            let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
+            return try pipe.use { pipe throws(SystemError) in try pipe.writeAll(bytes) } != nil
+        } catch {
+            // The starter has gone; the session goes on.
+            pipe = nil
+            return false
         }
-        pipe = nil
-        return false
     }
 }
 

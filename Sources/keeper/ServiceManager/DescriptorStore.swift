@@ -91,7 +91,6 @@ struct ReceivedDescriptors {
         return true
     }
 
-    /// Closes them all.
     func close() {
         for index in 0..<count { _ = CSystem.close(Int32(3 + index)) }
     }

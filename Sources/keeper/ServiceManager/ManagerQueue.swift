@@ -20,16 +20,11 @@ final class ManagerQueue {
         let text: String
         /// A copy, so that the owner may close its own.
         let descriptor: FileDescriptor?
-        let whenReached: (() -> Void)?
 
-        init(
-            _ kind: Kind, _ text: String, descriptor: consuming FileDescriptor?,
-            whenReached: (() -> Void)? = nil
-        ) {
+        init(_ kind: Kind, _ text: String = "", descriptor: consuming FileDescriptor? = nil) {
             self.kind = kind
             self.text = text
             self.descriptor = descriptor
-            self.whenReached = whenReached
         }
     }
 
@@ -37,6 +32,8 @@ final class ManagerQueue {
     var poller: Poller?
     /// Called when the manager's store did not get what it should.
     var whenStoreFails: ((SystemError) -> Void)?
+    /// Called when all before a mark has been sent.
+    var whenReached: ((SharedPage.Slot) -> Void)?
     private var waiting: [Message] = []
     /// Connected while something waits.
     private var socket: FileDescriptor?
@@ -45,19 +42,15 @@ final class ManagerQueue {
     var isEmpty: Bool { waiting.isEmpty }
 
     /// Sends lines, or lets them wait after what waits already.
-    func send(_ kind: Kind, _ text: String) { append(Message(kind, text, descriptor: nil)) }
+    func send(_ kind: Kind, _ text: String) { append(Message(kind, text)) }
 
-    /// Sends a copy of a descriptor.
     func send(_ kind: Kind, _ text: String, descriptor number: Int32) {
         do throws(SystemError) {
             append(Message(kind, text, descriptor: try FileDescriptor.duplicate(ofNumber: number)))
         } catch { whenStoreFails?(error) }
     }
 
-    /// Calls `body` once everything before it has been sent.
-    func mark(_ slot: SharedPage.Slot, _ body: @escaping () -> Void) {
-        append(Message(.mark(slot), "", descriptor: nil, whenReached: body))
-    }
+    func mark(_ slot: SharedPage.Slot) { append(Message(.mark(slot))) }
 
     /// Takes back a mark that has not been reached.
     func cancelMark(_ slot: SharedPage.Slot) {
@@ -82,9 +75,9 @@ final class ManagerQueue {
     /// Sends what waits, as far as there is room.
     func drain() {
         while let message = waiting.first {
-            if let body = message.whenReached {
+            if case .mark(let slot) = message.kind {
                 waiting.removeFirst()
-                body()
+                whenReached?(slot)
                 continue
             }
             let isFresh = socket == nil

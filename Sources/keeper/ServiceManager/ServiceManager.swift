@@ -51,7 +51,6 @@ final class ServiceManager {
     /// The keeper is about to end, and has told nothing so far: to end now is no failure to start.
     func tellOver() { if ServiceManager.isMain { queue.send(.announcement, "READY=1\nSTOPPING=1") } }
 
-    /// A sign of life.
     func feedWatchdog() { queue.send(.watchdog, "WATCHDOG=1") }
 
     /// Notes where the keeper lives, when a service manager has started it or its starter.

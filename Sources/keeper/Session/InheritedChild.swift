@@ -11,22 +11,18 @@ final class WatchedProcess {
 // A child that another keeper started. When that keeper was killed the child became init's or the service manager's: how
 // it ends can't be known here, and neither do its descendants come to this process when their parents end.
 extension Session {
-    /// Watches an inherited child.
     func watchInheritedChild() throws(SystemError) {
-        switch child {
-        case .some(let handle): try poller.add(handle.descriptor, .input, token: Token.inherited)
-        case .none: break
+        try child.use { child throws(SystemError) in
+            try poller.add(child.descriptor, .input, token: Token.inherited)
         }
     }
 
     var inheritedChildHasEnded: Bool {
-        switch child {
-        case .none: return false
-        case .some(let handle):
-            if !handle.hasEnded() { return false }
-            poller.remove(handle.descriptor)
+        child.use { child in
+            if !child.hasEnded() { return false }
+            poller.remove(child.descriptor)
             return true
-        }
+        } ?? false
     }
 
     /// The child has ended, or something that it left behind.

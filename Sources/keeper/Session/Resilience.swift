@@ -21,11 +21,10 @@ final class Resilience {
         isKept = page.map { $0[.isStored] != 0 } ?? false
         // A cycle, for as long as the process.
         queue.whenStoreFails = { error in self.complain(error) }
+        queue.whenReached = { slot in page?[slot] = 1 }
     }
 
-    /// Whether the session outlives its keeper.
     var isOn: Bool { page != nil }
-    /// The page's descriptor; -1 without one.
     var number: Int32 { page?.file.raw ?? -1 }
     /// Notes what becomes of lines; nil where nobody would ask.
     var lineGuard: LineGuard? { page.map { LineGuard($0) } }
@@ -49,7 +48,6 @@ final class Resilience {
         return try OutputStage(stream, page, queue, owning: number)
     }
 
-    /// The session's end is recorded.
     func noteOver(exitStatus: Int32) { page?[.isOver] = 1 + Int64(exitStatus) }
 
     /// A child is about to be started: what belongs to the one before is let go.
@@ -149,7 +147,7 @@ final class Resilience {
     }
 
     /// Notes in the page, once all before it has been sent, that the store has it.
-    func mark(_ slot: SharedPage.Slot) { queue.mark(slot) { self.page?[slot] = 1 } }
+    func mark(_ slot: SharedPage.Slot) { queue.mark(slot) }
 
     private func complain(_ error: SystemError) {
         if !hasFailed { log.line("the session would not survive this keeper: \(error.text)") }

@@ -88,17 +88,14 @@ final class Session {
         if case .log(let bound, let interval) = settings.output { capturedSize = (bound, interval) }
     }
 
-    /// The signals that the loop takes.
     static var signals: [Int32] { [SIGCHLD, SIGTERM, SIGINT, SIGQUIT] }
 
-    /// Watches what a session listens to.
     func watch() throws(SystemError) {
         try poller.add(signals.descriptor, .input, token: Token.signals)
         try poller.add(place.inputListener, .input, token: Token.inputListener)
         try poller.add(place.controlListener, .input, token: Token.controlListener)
     }
 
-    /// Runs until the session is over.
     func runLoop() {
         feedServiceWatchdog()
         while !life.isOver {
@@ -225,7 +222,6 @@ final class Session {
     /// Tries again in a second what a shortage of descriptors or of epoll's room has stopped.
     func retryLater() { deadlines.set(.accept, in: .seconds(1)) }
 
-    /// Takes all that wait at the input socket.
     func acceptWaiting() {
         // What can't be accepted now is closed with the listener, or accepted in the loop.
         while let socket = try? place.inputListener.accept() { take(socket, inputs: true) }

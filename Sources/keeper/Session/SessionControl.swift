@@ -8,7 +8,10 @@ extension Session {
         func isCalled(_ name: String) -> Bool { equalUTF8(request.method, name) }
         do throws(ControlError) {
             if isCalled("status") {
-                control.answer(reply) { recorder.writeStatus(to: &$0) }
+                control.send(reply) { json in
+                    json.key("result")
+                    recorder.writeStatus(to: &json)
+                }
             } else if isCalled("stop") {
                 try stop(parameters, reply)
             } else if isCalled("signal") {
@@ -22,9 +25,9 @@ extension Session {
             } else if isCalled("restart") {
                 try restart(reply)
             } else if isCalled("pause") {
-                try pause(reply)
+                try setPaused(true, reply)
             } else if isCalled("resume") {
-                try resume(reply)
+                try setPaused(false, reply)
             } else if isCalled("resize") {
                 try resize(parameters, reply)
             } else if isCalled("input") {
@@ -76,16 +79,13 @@ extension Session {
             if toGroup {
                 try signalGroup(pid, number)
             } else {
-                switch child {
-                case .some(let handle): try handle.signal(number)
-                case .none: break
-                }
+                try child.use { child throws(SystemError) in try child.signal(number) }
             }
         } catch {
             throw .failed(error)
         }
         recorder.record(.signalled(number))
-        control.answer(reply) { $0.value(.object([])) }
+        control.answer(reply)
     }
 
     private func label(_ parameters: JSONValue, _ reply: Reply) throws(ControlError) {
@@ -105,10 +105,8 @@ extension Session {
         recorder.record(.label(labels))
         scheduleRetry()
         control.answer(reply) { json in
-            json.beginObject()
             json.key("labels")
             labels.write(to: &json)
-            json.endObject()
         }
     }
 
@@ -125,13 +123,13 @@ extension Session {
             recorder.writeStatus()
             scheduleRetry()
         }
-        control.answer(reply) { $0.value(.object([])) }
+        control.answer(reply)
     }
 
     /// `input`: what follows on this connection goes into the terminal, byte for byte.
     private func openInput(_ reply: Reply) throws(ControlError) {
         guard settings.terminalSize != nil else { throw .notTerminal }
-        control.answer(reply) { $0.value(.object([])) }
+        control.answer(reply)
         control.becomeStream(reply.connection)
     }
 }

@@ -88,7 +88,6 @@ extension Session {
 
     // MARK: The session's end
 
-    /// Records the end.
     func recordEnd() {
         guard let end = life.end else { return }
         flushIndexes()
@@ -123,7 +122,6 @@ extension Session {
         life.hasFailed || (settings.isDropIn && !life.hasBeenReady && !life.wasStopped) ? 1 : 0
     }
 
-    /// Tells the starter.
     func reportEnd() {
         if life.hasFailed {
             let why = life.isBeingEnded ? recorder.status.reason ?? "" : ""
@@ -182,7 +180,6 @@ extension Session {
         do throws(SystemError) { try remove() } catch { log.line("a name stays: \(error.text)") }
     }
 
-    /// The reader has read all it wants.
     func readerHasGone() {
         if life.isOver { return }
         report.close(poller)

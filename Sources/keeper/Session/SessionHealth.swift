@@ -17,7 +17,6 @@ extension Session {
     /// This many looks in a row are more than a passing peak.
     private static var patience: Int { 3 }
 
-    /// One look.
     func sample() {
         guard child != nil else { return }
         if !processesAreVisible { return noteHiddenProcesses() }

@@ -20,7 +20,7 @@ extension Session {
                 if let failure {
                     control.answer(reply, .refused("\(failure)"))
                 } else {
-                    control.answer(reply) { $0.value(.object([])) }
+                    control.answer(reply)
                 }
             }
         case .stdinFailed:
@@ -66,7 +66,6 @@ extension Session {
         }
     }
 
-    /// A line of the keeper's own is delivered, or can't be.
     private func complete(_ completion: LineCompletion, _ failure: InputError?) {
         switch completion {
         case .armMatch:
@@ -90,11 +89,7 @@ extension Session {
     }
 
     private func answer(_ reply: Reply, isDuplicate: Bool) {
-        control.answer(reply) { json in
-            json.beginObject()
-            json.member("duplicate", isDuplicate)
-            json.endObject()
-        }
+        control.answer(reply) { $0.member("duplicate", isDuplicate) }
     }
 }
 

@@ -3,7 +3,6 @@ import KeeperShared
 
 // Limits on how long a child may run, be idle or be silent. Activity stores a time; expiry looks and re-arms.
 extension Session {
-    /// Arms what holds for a new child.
     func watchLimits() {
         let limits = settings.limits
         supervision.lastActivity = run.startedAt

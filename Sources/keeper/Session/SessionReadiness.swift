@@ -3,7 +3,6 @@ import KeeperShared
 
 // When a child counts as ready, and what it says of itself.
 extension Session {
-    /// Whether the child is given a socket for notes.
     var usesNotes: Bool {
         if case .notify = settings.ready { return true }
         return settings.limits.watchdog != nil
@@ -51,9 +50,7 @@ extension Session {
         var byte: UInt64 = 0
         var isOpen = true
         var sawNewline = false
-        switch readyPipe {
-        case .none: return
-        case .some(let pipe):
+        readyPipe.use { pipe in
             withUnsafeMutableBytes(of: &byte) { space in
                 do throws(SystemError) {
                     let count = try pipe.read(into: space, "readiness")
@@ -69,11 +66,9 @@ extension Session {
     }
 
     func closeReadyPipe() {
-        switch readyPipe {
-        case .some(let pipe):
+        readyPipe.use { pipe in
             poller.remove(pipe)
             resilience.forget(.ready)
-        case .none: break
         }
         readyPipe = nil
     }
@@ -108,7 +103,6 @@ extension Session {
         }
     }
 
-    /// The child is ready.
     func becomeReady(isFirst: Bool) {
         let now = monotonicNow()
         run.readyAt = now

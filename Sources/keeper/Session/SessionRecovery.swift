@@ -3,22 +3,6 @@ import KeeperShared
 
 // What a keeper does first that goes on with another one's session.
 extension Session {
-    /// Watches a child that another keeper started.
-    func inheritChild(_ state: SavedState) throws(SystemError) {
-        run.isInherited = state.isInherited
-        if run.isInherited { try watchInheritedChild() }
-    }
-
-    func restoreStage(_ state: SavedState.Stream, _ problem: inout SystemError?) -> OutputStage? {
-        do throws(SystemError) {
-            return try resilience.restoreStage(state.isStderr ? .stderr : .stdout, owning: state.stage)
-        } catch {
-            problem = error
-            return nil
-        }
-    }
-
-    /// Goes on from where another keeper was killed.
     func goOn(isNewChild: Bool) throws(SystemError) {
         let before = recorder.status.keeper.identity.pid
         let now = Timestamp.now()

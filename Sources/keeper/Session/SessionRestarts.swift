@@ -41,7 +41,6 @@ extension Session {
         supervision.backoff.nextDelay(random: UInt32(truncatingIfNeeded: randomNumber()))
     }
 
-    /// Starts the next child.
     func startAgain() {
         deadlines.clear(.restart)
         // Notes of the child before.
@@ -78,13 +77,11 @@ extension Session {
     /// The command ran before and can't be executed now: one more failure, if the policy tries again.
     private func cannotStart(_ error: LaunchError) {
         log.line("cannot start the command again: \(error.text)")
-        let replies = supervision.replies
-        supervision.replies = []
         let failure =
             error.execError == 0
             ? ControlError.refused(error.text)
             : .failed(SystemError("exec", String(cString: settings.command.file), error.execError))
-        for reply in replies { control.answer(reply, failure) }
+        for reply in takeRestartReplies() { control.answer(reply, failure) }
         recorder.status.reason = "cannot start the command again: \(error.text)"
         let isTriedAgain = settings.restart.wantsRestart(failed: true) && countRestart(afterRun: false) == nil
         happen(.startFailed(error.text, isTriedAgain: isTriedAgain))
@@ -111,49 +108,36 @@ extension Session {
         happen(.restartRequested)
     }
 
-    func answerRestarts() {
-        let replies = supervision.replies
-        supervision.replies = []
-        for reply in replies {
-            control.answer(reply) { json in writeState(to: &json) }
-        }
-    }
+    private func answerRestarts() { for reply in takeRestartReplies() { answerState(reply) } }
 
     /// Tells those who wait for a restart that there will be none.
     func refuseRestarts() {
-        let replies = supervision.replies
-        supervision.replies = []
-        for reply in replies {
+        for reply in takeRestartReplies() {
             control.answer(reply, .wrongState(recorder.status.state, wanted: "backoff"))
         }
     }
 
-    func writeState(to json: inout JSONWriter) {
-        json.beginObject()
-        json.member("state", text: recorder.status.state.name)
-        json.endObject()
+    private func takeRestartReplies() -> [Reply] { exchange(&supervision.replies, with: []) }
+
+    private func answerState(_ reply: Reply) {
+        control.answer(reply) { $0.member("state", text: recorder.status.state.name) }
     }
 
     // MARK: Pausing
 
-    /// Stops all of the child's processes where they are; its input waits.
-    func pause(_ reply: Reply) throws(ControlError) {
-        guard life.state.after(.paused) != nil else { throw .wrongState(life.state, wanted: "running") }
+    /// Stops all of the child's processes where they are, or lets them go on; meanwhile its input waits.
+    func setPaused(_ isPaused: Bool, _ reply: Reply) throws(ControlError) {
+        guard life.state.after(isPaused ? .paused : .resumed) != nil else {
+            throw .wrongState(life.state, wanted: isPaused ? "running" : "paused")
+        }
         // It has ended, and its leftovers are being ended.
         if child == nil { throw .childAway }
-        do throws(SystemError) { try signalChild(SIGSTOP, pauseScope) } catch { throw .failed(error) }
-        input.hold(true)
-        happen(.paused)
-        control.answer(reply) { json in writeState(to: &json) }
-    }
-
-    func resume(_ reply: Reply) throws(ControlError) {
-        guard life.state.after(.resumed) != nil else { throw .wrongState(life.state, wanted: "paused") }
-        if child == nil { throw .childAway }
-        do throws(SystemError) { try signalChild(SIGCONT, pauseScope) } catch { throw .failed(error) }
-        input.hold(false)
-        forgivePause()
-        happen(.resumed)
-        control.answer(reply) { json in writeState(to: &json) }
+        do throws(SystemError) { try signalChild(isPaused ? SIGSTOP : SIGCONT, pauseScope) } catch {
+            throw .failed(error)
+        }
+        input.hold(isPaused)
+        if !isPaused { forgivePause() }
+        happen(isPaused ? .paused : .resumed)
+        answerState(reply)
     }
 }

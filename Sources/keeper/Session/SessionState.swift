@@ -16,19 +16,14 @@ extension Session {
         state.log = log.number
         state.childDirectory = childDirectory.raw
         state.childMask = Int(childMask)
-        switch child {
-        case .some(let handle): state.child = handle.descriptor.raw
-        case .none: break
-        }
+        state.child = child.use { $0.descriptor.raw } ?? -1
         state.notes = notes?.socket.raw ?? -1
         state.readyPipe = readyPipe.raw
         state.report = report.number
-        state.startedAt = run.startedAt
-        state.readyAt = run.readyAt
+        state.run = run
         state.isSettled = life.isSettled
         state.hasBeenReady = life.hasBeenReady
-        state.backoffAttempt = supervision.backoff.attempt
-        state.backoffTimes = supervision.backoff.times
+        state.backoff = supervision.backoff
         state.lastActivity = supervision.lastActivity
         state.unansweredSince = supervision.unansweredSince
         state.lastWatchdog = supervision.lastWatchdog
@@ -47,7 +42,6 @@ extension Session {
         state.input = input.save(keys: keys, isCheckpoint: isCheckpoint)
         if !isCheckpoint { control.save(into: &state) }
         state.page = resilience.number
-        state.isInherited = run.isInherited
         return state
     }
 
@@ -55,18 +49,14 @@ extension Session {
     ///
     /// - Parameter problem: why it can't. What is owned by then stays open: the old binary needs it again.
     func restore(_ state: SavedState, _ problem: inout SystemError?) {
-        switch FileDescriptor(owningIfOpen: state.child) {
-        case .some(let descriptor):
+        if let descriptor = FileDescriptor(owningIfOpen: state.child) {
             child = ProcessHandle(pid: recorder.status.child?.identity.pid ?? 0, owning: descriptor)
-        case .none: child = nil
         }
-        run.startedAt = state.startedAt
-        run.readyAt = state.readyAt
+        run = state.run
         life.restore(
-            isSettled: state.isSettled, isReady: state.readyAt != 0, hasBeenReady: state.hasBeenReady,
+            isSettled: state.isSettled, isReady: run.readyAt != 0, hasBeenReady: state.hasBeenReady,
             end: recorder.status.exit?.end)
-        supervision.backoff.attempt = state.backoffAttempt
-        supervision.backoff.times = state.backoffTimes
+        supervision.backoff = state.backoff
         supervision.lastActivity = state.lastActivity
         supervision.unansweredSince = state.unansweredSince
         supervision.lastWatchdog = state.lastWatchdog
@@ -74,15 +64,17 @@ extension Session {
         for deadline in state.deadlines {
             if let kind = DeadlineKind(rawValue: deadline.kind) { deadlines.set(kind, at: deadline.time) }
         }
-        do throws(SystemError) {
-            try inheritChild(state)
-        } catch {
+        do throws(SystemError) { if run.isInherited { try watchInheritedChild() } } catch {
             problem = error
         }
         var bound = 0
         if case .journals(let size) = settings.output { bound = size }
         for stream in state.streams {
-            let stage = restoreStage(stream, &problem)
+            var stage: OutputStage?
+            do throws(SystemError) {
+                stage = try resilience.restoreStage(
+                    stream.isStderr ? .stderr : .stdout, owning: stream.stage)
+            } catch { problem = error }
             outputs.append(
                 OutputStream(
                     restoring: stream, bound: bound, folder: place.folder, stage: stage, poller: poller,
@@ -98,9 +90,8 @@ extension Session {
         do throws(SystemError) {
             try watch()
             if let notes { try poller.add(notes.socket, .input, token: Token.notify) }
-            switch readyPipe {
-            case .some(let pipe): try poller.add(pipe, .input, token: Token.readyPipe)
-            case .none: break
+            try readyPipe.use { pipe throws(SystemError) in
+                try poller.add(pipe, .input, token: Token.readyPipe)
             }
         } catch {
             problem = error
@@ -124,7 +115,6 @@ extension Session {
         resilience.mark(.isStored)
     }
 
-    /// Stores what belongs to a new child.
     func keepChild() {
         if !resilience.isOn { return }
         resilience.keep(input.stdin.raw, .stdin)
@@ -132,10 +122,7 @@ extension Session {
             resilience.keep(stream.pipeNumber, stream.name == .stdout ? .stdout : .stderr)
         }
         resilience.keep(readyPipe.raw, .ready)
-        switch child {
-        case .some(let child): resilience.keep(child.descriptor.raw, .child)
-        case .none: break
-        }
+        child.use { resilience.keep($0.descriptor.raw, .child) }
         resilience.noteChild(childPID ?? 0, startTime: recorder.status.child?.identity.startTime ?? 0)
         checkpoint()
         resilience.mark(.hasChild)
@@ -160,15 +147,11 @@ extension Session {
         recorder.status.keeper.version = "\(keeperVersion)"
         if let failure {
             log.line("not upgraded: \(failure)")
-            control.answer(state.request.reply, .refused(failure))
+            control.answer(state.request, .refused(failure))
         } else {
             log.line("upgraded from \(state.version) to \(keeperVersion)")
             recorder.record(.upgraded(previousVersion: state.version))
-            control.answer(state.request.reply) { json in
-                json.beginObject()
-                json.member("version", "\(keeperVersion)")
-                json.endObject()
-            }
+            control.answer(state.request) { $0.member("version", text: keeperVersion) }
         }
         if state.binary >= 0 { close(state.binary) }
         recorder.writeStatus()

@@ -27,7 +27,6 @@ extension Session {
 
     var terminationSteps: [StopStep] { Ending.terminationSteps(inTerminal: settings.terminalSize != nil) }
 
-    /// Takes one step of ending the child.
     func take(_ step: StopStep.Action) {
         switch step {
         case .closeInput:
@@ -51,16 +50,11 @@ extension Session {
         }
     }
 
-    /// Signals the child's processes.
     func signalChild(_ signal: Int32, _ scope: KillScope) throws(SystemError) {
         guard let pid = childPID else { return }
         switch scope {
         case .group: try signalGroup(pid, signal)
-        case .process:
-            switch child {
-            case .some(let handle): try handle.signal(signal)
-            case .none: break
-            }
+        case .process: try child.use { child throws(SystemError) in try child.signal(signal) }
         case .tree:
             try signalGroup(pid, signal)
             for pid in leftovers() ?? [] where ProcessStat(pid: pid)?.group != childPID {
@@ -75,12 +69,7 @@ extension Session {
         }
     }
 
-    var childPID: pid_t? {
-        switch child {
-        case .some(let handle): handle.pid
-        case .none: nil
-        }
-    }
+    var childPID: pid_t? { child.use { $0.pid } }
 
     /// Whether the child is about to be found ended.
     var childIsEnding: Bool {
@@ -93,16 +82,12 @@ extension Session {
     }
 
     func answerStops(survivors: [pid_t]) {
-        let replies = ending.replies
-        ending.replies = []
-        for reply in replies {
+        for reply in exchange(&ending.replies, with: []) {
             control.answer(reply) { json in
-                json.beginObject()
                 if let end = life.end { end.write(codeKey: "exitCode", to: &json) }
                 json.member("state", text: recorder.status.state.name)
                 json.member("survivors", survivors)
                 if let lost = ending.lost { json.member("lost", lost) }
-                json.endObject()
             }
         }
     }

@@ -11,9 +11,7 @@ final class UpgradeRequest {
     private var helper: ProcessHandle?
     /// What the helper says.
     private var answers: FileDescriptor?
-    /// The helper was started.
     fileprivate var isChecked: Bool { helper != nil }
-    /// How the helper ended.
     fileprivate var end: ProcessEnd?
 
     init(reply: Reply, path: String) throws(SystemError) {
@@ -24,20 +22,12 @@ final class UpgradeRequest {
     }
 
     deinit {
-        switch helper {
         // It may have ended by itself; the loop reaps it in either case.
-        case .some(let helper): if end == nil { try? helper.signal(SIGKILL) }
-        case .none: break
-        }
+        if end == nil { helper.use { try? $0.signal(SIGKILL) } }
     }
 
     /// The helper, until it is reaped.
-    var helperPID: pid_t? {
-        switch helper {
-        case .some(let helper): end == nil ? helper.pid : nil
-        case .none: nil
-        }
-    }
+    var helperPID: pid_t? { end == nil ? helper.use { $0.pid } : nil }
 
     /// What the helper process says when it understands the state.
     static let consent = "keeper can take over"
@@ -171,7 +161,7 @@ extension Session {
         }
         var state = save()
         state.binary = own.raw
-        state.request = SavedState.Address(request.reply)
+        state.request = request.reply
         var descriptors: [Int32] = []
         let memory = try store(&state, &descriptors)
         log.line("going on as \(request.path)")

@@ -16,7 +16,6 @@ struct Limits {
     var areSampled: Bool { maximumMemory != nil || memoryWarning != nil || processorWarning != nil }
 }
 
-/// What becomes of the child's output.
 enum OutputMode {
     /// Both streams in journals, each bounded to this many bytes.
     case journals(bound: Int)
@@ -76,10 +75,8 @@ struct ChildCommand {
     /// Strings that are kept as long as the process.
     init(_ strings: [String]) { pointer = ArgumentList(strings).leak() }
 
-    /// What is executed.
     var file: UnsafePointer<CChar> { UnsafePointer(pointer[0]!) }
 
-    /// The arguments' bytes.
     var bytes: [[UInt8]] {
         var all: [[UInt8]] = []
         while let argument = pointer[all.count] {

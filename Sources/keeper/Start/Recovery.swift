@@ -142,8 +142,8 @@ struct Recovery {
         state.controlListener = received[.control]
         state.page = received[.page]
         state.notes = received[.notes]
-        state.socketFile = SavedState.FileIdentity(try directory.metadata(of: names.socket))
-        state.childSidecar = SavedState.FileIdentity(try directory.metadata(of: names.childSidecar))
+        state.socketFile = try directory.metadata(of: names.socket)
+        state.childSidecar = try directory.metadata(of: names.childSidecar)
         let events = try EventsEnd(of: folder)
         state.sequence = events.sequence
         state.eventBytes = events.size
@@ -167,7 +167,7 @@ struct Recovery {
             // One may have been started in the last moment, and nobody has its pipes any more.
             endStrayProcesses(of: status, startedSince: UInt64(max(0, page[.spawnTime] - 1)))
         }
-        state.isInherited = true
+        state.run.isInherited = true
         state.isSettled = !isThere || status.state == .backoff
         for index in state.streams.indices {
             let pipe = received[state.streams[index].isStderr ? .stderr : .stdout]

@@ -40,10 +40,8 @@ enum StartFile {
             bytes.append(0)
         }
         for argument in arguments { append(argument, to: &bytes) }
-        var next = csys_environ()
-        while let place = next, let entry = place.pointee {
-            if !ManagerVariables.isOfUnit(entry) { append(entry, to: &bytes) }
-            next = place + 1
+        for entry in environmentEntries() where !ManagerVariables.isOfUnit(entry) {
+            append(entry, to: &bytes)
         }
         return bytes
     }

@@ -50,10 +50,8 @@ private func execute(_ path: String) throws(SystemError) -> String {
     umask(mode_t(bytes.load(fromByteOffset: 4, as: UInt32.self)))
     try systemCall("chdir", String(cString: workingDirectory)) { chdir(workingDirectory) }
 
-    var next = csys_environ()
-    while let place = next, let entry = place.pointee {
-        if ManagerVariables.isOfUnit(entry) { environment.insert(entry, at: 0) }
-        next = place + 1
+    for entry in environmentEntries() where ManagerVariables.isOfUnit(entry) {
+        environment.insert(entry, at: 0)
     }
     arguments.withUnsafeBufferPointer { arguments in
         environment.withUnsafeBufferPointer { environment in

@@ -249,9 +249,7 @@ struct KeeperLauncher {
     private func makeEnvironment(isExecuted: Bool = false) throws(SystemError) -> ArgumentList {
         var entries: [[UInt8]] = []
         let isCleared = context.arguments[EnvironmentOptions.isCleared]
-        var next = csys_environ()
-        while let place = next, let entry = place.pointee {
-            next = place + 1
+        for entry in environmentEntries() {
             // Between a service manager and this process: another keeper never gets it, this one always.
             let isOwn = ManagerVariables.isOfProcess(entry)
             if isOwn ? isExecuted : !isCleared {

@@ -96,10 +96,6 @@ private func printText(_ bytes: [UInt8]) -> Int32 {
 
 /// Whatever the caller had open is not this session's to hold.
 private func closeInherited(keeping kept: Int32?) {
-    if let kept {
-        if kept > 3 { csys_close_range(3, UInt32(kept - 1)) }
-        csys_close_range(UInt32(kept + 1), UInt32.max)
-    } else {
-        csys_close_range(3, UInt32.max)
-    }
+    if let kept, kept > 3 { csys_close_range(3, UInt32(kept - 1)) }
+    csys_close_range(UInt32((kept ?? 2) + 1), UInt32.max)
 }

@@ -1,6 +1,6 @@
 /// One step of ending a child: what is done, and how long its end is waited for.
-package struct StopStep {
-    package enum Action {
+package struct StopStep: Equatable {
+    package enum Action: Equatable {
         case closeInput
         /// To the child's process group, tree, or the child alone, as the session has it.
         case signal(Int32)

@@ -1,4 +1,3 @@
-import CSystem
 import KeeperShared
 
 /// Writes a keeper's state for the next binary, and reads it back: one description of a record serves both.

@@ -30,15 +30,12 @@ struct DeliveredKeys {
             if delivered.count == DeliveredKeys.bound { delivered.removeFirst() }
             delivered.append(key)
         }
-        for index in waiting.indices where waiting[index].key.elementsEqual(key) {
-            return waiting.remove(at: index).replies
-        }
-        return []
+        guard let index = waiting.firstIndex(where: { $0.key.elementsEqual(key) }) else { return [] }
+        return waiting.remove(at: index).replies
     }
 
     /// The requests that wait for a key, for saving.
     func others(_ key: [UInt8]) -> [Reply] {
-        for entry in waiting where entry.key.elementsEqual(key) { return entry.replies }
-        return []
+        waiting.first { $0.key.elementsEqual(key) }?.replies ?? []
     }
 }

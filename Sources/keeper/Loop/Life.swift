@@ -44,13 +44,9 @@ struct Life {
 
     var wasStopped: Bool { urgency != .none }
 
-    var isBeingEnded: Bool {
-        if case .none = cause { false } else { true }
-    }
+    var isBeingEnded: Bool { cause != .none }
 
-    var isOver: Bool {
-        if case .over = phase { true } else { false }
-    }
+    var isOver: Bool { phase == .over }
 
     var isRecording: Bool {
         if case .recording = phase { true } else { false }
@@ -87,9 +83,7 @@ struct Life {
         }
     }
 
-    private var isRunning: Bool {
-        if case .running = phase { !isBeingEnded } else { false }
-    }
+    private var isRunning: Bool { phase == .running && !isBeingEnded }
 
     // MARK: Going on
 
@@ -167,7 +161,7 @@ struct Life {
             phase = awaitsReader ? .awaitingReader : .over
             if !awaitsReader { add(.removeNames) }
         case .readerGone:
-            guard case .awaitingReader = phase else { return }
+            if phase != .awaitingReader { return }
             phase = .over
             add(.removeNames)
         case .restored: goOn()

@@ -4,7 +4,7 @@ import KeeperShared
 // What a session's life is made of: its phases, what happens in it, and what is done then.
 extension Life {
     /// Where the session is. Each phase has what only it needs.
-    enum Phase {
+    enum Phase: Equatable {
         case running
         /// The child is being ended by steps. Those before `next` are taken.
         case stopping([StopStep], next: Int)
@@ -30,7 +30,7 @@ extension Life {
     }
 
     /// Why the child is being ended, if anybody does that.
-    enum Cause {
+    enum Cause: Equatable {
         case none
         /// The session is to end.
         case stop

@@ -12,7 +12,7 @@ final class SessionPlace {
     let folder: SessionFolder
     let inputListener: FileDescriptor
     let controlListener: FileDescriptor
-    private let sidecar: OwnedSidecar
+    let sidecar: OwnedSidecar
     private let socketFile: FileMetadata?
     private var childSidecar: FileMetadata?
     /// What was at the socket's name before is under its dot-name, until the start has succeeded.
@@ -23,52 +23,31 @@ final class SessionPlace {
     ///
     /// The caller holds the id's lock and has cleared away what a dead keeper left.
     init(_ names: SessionNames, in directory: consuming FileDescriptor, path: String) throws(SystemError) {
-        let sidecar = try OwnedSidecar.make(names, in: directory)
-        var bound: FileDescriptor?
-        var control: FileDescriptor?
-        var newFolder: FileDescriptor?
-        var metadata: FileMetadata?
-        var replaced = false
-        var failure: SystemError?
-        do throws(SystemError) {
-            try directory.removeTree(names.newFolder)
-            try directory.makeDirectory(names.newFolder)
-            newFolder = try directory.openDirectory(names.newFolder)
-            control = try FileDescriptor.listening(at: names.newFolder + "/" + SessionNames.controlSocket)
-            try directory.remove(names.newSocket)
-            bound = try FileDescriptor.listening(at: names.newSocket)
-            metadata = try directory.metadata(of: names.newSocket)
-            if try directory.metadata(of: names.socket) == nil {
-                try directory.rename(names.newSocket, to: names.socket)
-            } else {
-                try directory.rename(
-                    names.newSocket, to: names.socket, in: directory, flags: UInt32(RENAME_EXCHANGE))
-                replaced = true
-            }
-        } catch { failure = error }
-        guard failure == nil, let bound, let control, let newFolder else {
-            // What can't be taken back is cleared away by the next start; the caller hears of the first failure.
-            if metadata != nil { try? directory.remove(names.newSocket) }
-            try? directory.removeTree(names.newFolder)
-            sidecar.removeName(names, in: directory)
-            throw failure ?? SystemError("bind", names.socket, EIO)
-        }
+        sidecar = try OwnedSidecar.make(names, in: directory)
         self.names = names
         self.directory = directory
-        self.sidecar = sidecar
         directoryPath = path
-        inputListener = bound
-        controlListener = control
-        folder = SessionFolder(newFolder)
-        socketFile = metadata
-        replacedSocket = replaced
+        do throws(SystemError) {
+            try self.directory.removeTree(names.newFolder)
+            try self.directory.makeDirectory(names.newFolder)
+            folder = SessionFolder(try self.directory.openDirectory(names.newFolder))
+            controlListener = try FileDescriptor.listening(
+                at: names.newFolder + "/" + SessionNames.controlSocket)
+            try self.directory.remove(names.newSocket)
+            inputListener = try FileDescriptor.listening(at: names.newSocket)
+            socketFile = try self.directory.metadata(of: names.newSocket)
+            replacedSocket = try self.directory.metadata(of: names.socket) != nil
+            try self.directory.rename(
+                names.newSocket, to: names.socket, in: self.directory,
+                flags: replacedSocket ? UInt32(RENAME_EXCHANGE) : 0)
+        } catch {
+            // What can't be taken back is cleared away by the next start; the caller hears of the first failure.
+            try? self.directory.remove(names.newSocket)
+            try? self.directory.removeTree(names.newFolder)
+            sidecar.removeName(names, in: self.directory)
+            throw error
+        }
     }
-
-    /// The descriptor that holds the sidecar's lock.
-    var sidecarNumber: Int32 { sidecar.number }
-
-    /// Makes this process the one that the sidecar names, in the place of one that died.
-    func rewriteSidecar() throws(SystemError) { try sidecar.rewrite() }
 
     func save(into state: inout SavedState) {
         state.directory = directory.raw

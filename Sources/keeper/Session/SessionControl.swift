@@ -3,41 +3,36 @@ import KeeperShared
 
 // What the control socket's methods do.
 extension Session {
+    private enum Method: String, CaseIterable {
+        case status, stop, signal, closeInput, label, restart, pause, resume, resize, input, write, upgrade
+    }
+
     func perform(_ request: ControlRequest) {
         let (parameters, reply) = (request.parameters, request.reply)
-        func isCalled(_ name: String) -> Bool { equalUTF8(request.method, name) }
         do throws(ControlError) {
-            if isCalled("status") {
+            guard let method = Method.allCases.first(where: { equalUTF8($0.rawValue, request.method) }) else {
+                throw .unknownMethod(request.method)
+            }
+            switch method {
+            case .status:
                 control.send(reply) { json in
                     json.key("result")
                     recorder.writeStatus(to: &json)
                 }
-            } else if isCalled("stop") {
-                try stop(parameters, reply)
-            } else if isCalled("signal") {
-                try signal(parameters, reply)
-            } else if isCalled("closeInput") {
+            case .stop: try stop(parameters, reply)
+            case .signal: try signal(parameters, reply)
+            case .closeInput:
                 // The lines of writers that connected before this request count as queued.
                 acceptWaiting()
                 input.closeWhenThrough(reply)
-            } else if isCalled("label") {
-                try label(parameters, reply)
-            } else if isCalled("restart") {
-                try restart(reply)
-            } else if isCalled("pause") {
-                try setPaused(true, reply)
-            } else if isCalled("resume") {
-                try setPaused(false, reply)
-            } else if isCalled("resize") {
-                try resize(parameters, reply)
-            } else if isCalled("input") {
-                try openInput(reply)
-            } else if isCalled("write") {
-                try write(parameters, reply)
-            } else if isCalled("upgrade") {
-                try requestUpgrade(parameters, reply)
-            } else {
-                throw .unknownMethod(request.method)
+            case .label: try label(parameters, reply)
+            case .restart: try restart(reply)
+            case .pause: try setPaused(true, reply)
+            case .resume: try setPaused(false, reply)
+            case .resize: try resize(parameters, reply)
+            case .input: try openInput(reply)
+            case .write: try write(parameters, reply)
+            case .upgrade: try requestUpgrade(parameters, reply)
             }
         } catch {
             control.answer(reply, error)

@@ -1,4 +1,3 @@
-import CSystem
 import KeeperShared
 
 // Limits on how long a child may run, be idle or be silent. Activity stores a time; expiry looks and re-arms.

@@ -20,7 +20,7 @@ extension Session {
         for stream in outputs { if let failure = stream.failure { noteFullDisk(failure) } }
         recorder.writeStatus()
         // Only now: the status that is there by now says that the one before was this session's too.
-        try place.rewriteSidecar()
+        try place.sidecar.rewrite()
         log.line(
             "goes on with the session of keeper PID \(before), which was killed; keeper \(keeperVersion)")
         var lastTurn: Timestamp?

@@ -104,7 +104,7 @@ extension Session {
     func keep() {
         if !resilience.isOn { return }
         resilience.begin()
-        resilience.keep(place.sidecarNumber, .sidecar)
+        resilience.keep(place.sidecar.number, .sidecar)
         resilience.keep(place.inputListener.raw, .input)
         resilience.keep(place.controlListener.raw, .control)
         for stream in outputs {

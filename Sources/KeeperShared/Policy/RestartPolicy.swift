@@ -46,7 +46,7 @@ package struct Backoff {
     static let base = Int64.seconds(1)
     static let bound = Int64.seconds(30)
     /// A child that has been ready this long counts as recovered.
-    package static let recovery = Int64.seconds(60)
+    package static var recovery: Int64 { Faults.paced(.seconds(60)) }
 
     /// The next delay in nanoseconds.
     ///

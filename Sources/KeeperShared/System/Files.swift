@@ -107,6 +107,7 @@ extension FileDescriptor {
             try file.writeAll(bytes, name)
             try rename(temporary, to: name)
         } catch {
+            // A name that stays is overwritten the next time.
             try? remove(temporary)
             throw error
         }

@@ -33,6 +33,7 @@ package struct UnitManager {
             let pid = socket.peerProcess() ?? 0
             return isUsers ? pid > 0 : pid == 1
         } catch {
+            // Whatever keeps it from answering: 'doctor' tells what to do.
             return false
         }
     }

@@ -54,6 +54,7 @@ final class ChildGroup {
         }
         if depth == maximumDepth { return }
         var names: [String] = []
+        // Nor groups below it.
         try? group.forEachRawEntry { name, _, type in
             if type == UInt8(DT_DIR), name[0] != UInt8(ascii: ".") { names.append(String(cString: name)) }
         }

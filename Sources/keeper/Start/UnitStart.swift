@@ -78,6 +78,7 @@ struct UnitStart {
             // The file's name is the claim: without it no keeper can start, and one that has taken it has the pipe.
             return unlinkat(directory.raw, name, 0) == 0 ? .refused(firstLine(errors)) : .started
         } catch {
+            // The same holds for these.
             try? directory.remove(name)
             if !socket.isEmpty { try? directory.remove(socket) }
             throw error
@@ -176,6 +177,7 @@ struct UnitStart {
         return ProcessEnd(record)
     }
 
+    /// What it wrote first; it only explains a failure that is told in any case.
     private func firstLine(_ errors: borrowing FileDescriptor) -> String {
         lseek(errors.raw, 0, SEEK_SET)
         let line = ((try? errors.readAll(limit: 4096)) ?? []).prefix { $0 != UInt8(ascii: "\n") }

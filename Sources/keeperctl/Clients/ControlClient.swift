@@ -86,6 +86,7 @@ final class ControlClient {
         do throws(SystemError) {
             try socket.writeAll(json.bytes)
         } catch {
+            // The keeper has closed: what it was asked for is not done, and why it closed is not in the error number.
             throw .noAnswer
         }
     }
@@ -116,6 +117,7 @@ final class ControlClient {
         while let end = received.firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(received[..<end])
             received.removeSubrange(...end)
+            // What is no JSON is no answer; whoever waits has a deadline, or learns of the connection's end.
             if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
                 return try result(of: answer)
             }

@@ -30,6 +30,7 @@ final class Exchange {
         what = concat(verb, " ", id.string)
         switch try idOwner(of: names, in: directory.descriptor) {
         case .nobody, .dead:
+            // Only for the wording: a folder that can't be looked at is as good as none.
             guard (try? directory.descriptor.metadata(of: names.folder)).flatMap({ $0 }) != nil else {
                 throw .noSession(id, in: directory.path)
             }

@@ -24,6 +24,7 @@ struct InputRefusal {
     static let busy = 6
 
     init(_ line: [UInt8]) {
+        // Without JSON the refusal still counts, with the words below.
         let error = (try? JSONValue.parse(line))?["error"]
         code = Int(error?["code"]?.intValue ?? 0)
         message = error?["message"]?.stringValue ?? "the keeper gave a reason that can't be read"
@@ -126,6 +127,7 @@ final class InputClient {
     /// Waits for the outcome once everything is sent.
     func awaitOutcome() { receive(waiting: true) }
 
+    /// What can't be looked at is read like a pipe.
     private lazy var sourceIsFile: Bool = {
         switch source {
         case .some(let file): (try? file.metadata())?.isRegular ?? false

@@ -43,6 +43,7 @@ private func unreachable(
             concat(what, ": its keeper does not take connections; nothing was sent", keeperText(live)))
     }
     guard live != nil else {
+        // Only for the wording: one that can't be looked at is there.
         if case .some(.none) = try? directory.descriptor.metadata(of: names.folder) {
             return .noSession(names.id, in: directory.path)
         }

@@ -247,6 +247,7 @@ final class Killing {
     /// - Returns: whether the session's lock is still held by then: a service manager keeps it for the next keeper.
     private func outlivesKeeper(_ target: Target) -> Bool {
         let names = SessionNames(target.id)
+        // What can't be looked at is not waited for: the lost answer is reported.
         guard case .keeper(let pid)? = try? Ownership.of(names, in: directory.descriptor) else {
             return false
         }

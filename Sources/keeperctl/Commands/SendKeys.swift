@@ -54,6 +54,7 @@ func runSendKeys(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// Whether the program in the terminal has asked for the other codes of the arrow keys.
 private func hasApplicationKeys(_ id: SessionID, in directory: borrowing SessionsDirectory) -> Bool {
+    // Without its output the usual codes are the best guess.
     guard let folder = try? directory.descriptor.openDirectory(SessionNames(id).folder),
         let tail = try? ScreenTail(in: folder)
     else { return false }

@@ -138,6 +138,7 @@ final class SessionStarter {
                 ExitStatus.failed,
                 concat("start session ", keeper.id.string, ": its keeper died without a word"))
         }
+        // For later readers; its first line is told in any case.
         try? directory.replace(name, with: output)
         let line = output.prefix { $0 != UInt8(ascii: "\n") }
         // A usage error of the keeper is one of this command's.

@@ -212,6 +212,7 @@ private final class Sync {
     }
 
     private func isLive(_ id: SessionID) -> Bool {
+        // One that can't be looked at is not known to live; its end was asked for, and a failure of that was told.
         guard let directory = try? context.openDirectory(),
             let lookup = try? SessionLookup(id, in: directory.descriptor)
         else { return false }

@@ -39,6 +39,7 @@ final class OutputTarget {
         descriptor = given
     }
 
+    /// Nil for what can't be opened once more: it is written to in small pieces.
     private static func reopened(_ number: Int32) -> FileDescriptor? {
         try? FileDescriptor.open(concat("/proc/self/fd/", String(number)), O_WRONLY | O_NONBLOCK | O_NOCTTY)
     }

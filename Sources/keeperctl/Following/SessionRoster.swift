@@ -381,6 +381,7 @@ final class SessionRoster {
 
     private func open(_ id: SessionID, _ name: String, isOver: Bool) throws(SystemError) {
         guard let reader = try purpose.reader(of: id, isOver: isOver, isFresh: !isStarting) else { return }
+        Faults.pause("follow")
         do throws(SystemError) {
             add(try FollowedSession(id, directory.openDirectory(name), reader, isOver: isOver))
         } catch {

@@ -34,7 +34,7 @@ final class IndexFile {
         count = size / StreamName.indexRecordSize
     }
 
-    /// Nil when it can't be read.
+    /// Nil when it can't be read: the index is a hint.
     func record(_ number: Int) -> IndexRecord? {
         withUnsafeTemporaryAllocation(byteCount: StreamName.indexRecordSize, alignment: 8) { space in
             guard

@@ -68,6 +68,7 @@ final class JournalIndex {
     /// Leaves out the records before the one that covers the first position that is asked for.
     private func start(at position: Int, in folder: borrowing FileDescriptor) {
         hasStarted = true
+        // Without an index and a list of segments the time is unknown; no byte is lost.
         let covering = IndexFile(stream, base: base, in: folder)?.covering(position)
         if let covering {
             offset = covering * StreamName.indexRecordSize
@@ -108,6 +109,7 @@ final class JournalIndex {
             }
             if let failure { throw failure }
         } catch {
+            // An index that can't be read is as good as none: times are coarser.
             return false
         }
         offset += records.count

@@ -135,18 +135,18 @@ struct CallTests {
     func timeouts() throws {
         let late = try box.ctl("call", "--timeout", "200ms", "r", "hold")
         #expect(late.status == 4 && late.err.contains("no answer within 200ms"), late.why)
-        // The first sign of progress comes soon, the answer after three seconds.
-        let work = "\"times\":30,\"pause\":0.1"
-        #expect(try box.ctl("call", "--timeout", "2s", "r", "work", "{\(work)}").out == "\"worked\"\n")
+        // The first sign of progress comes soon, the answer after four seconds.
+        let work = "\"times\":40,\"pause\":0.1"
+        #expect(try box.ctl("call", "--timeout", "3s", "r", "work", "{\(work)}").out == "\"worked\"\n")
         let bounded = try box.ctl(
-            "call", "--timeout", "2s", "--max-timeout", "2100ms", "r", "work", "{\(work)}")
+            "call", "--timeout", "3s", "--max-timeout", "3100ms", "r", "work", "{\(work)}")
         #expect(bounded.status == 4, bounded.why)
         try #require(try box.ctl("call", "r", "echo").status == 0, "the server has done with the last one")
         let named = "{\(work),\"name\":\"x/tick\"}"
-        #expect(try box.ctl("call", "--timeout", "2s", "r", "work", named).status == 4)
+        #expect(try box.ctl("call", "--timeout", "3s", "r", "work", named).status == 4)
         try #require(try box.ctl("call", "r", "echo").status == 0)
         #expect(
-            try box.ctl("call", "--timeout", "2s", "--progress", "x/tick", "r", "work", named).status == 0)
+            try box.ctl("call", "--timeout", "3s", "--progress", "x/tick", "r", "work", named).status == 0)
     }
 
     @Test("a child that does not read is waited for no longer than --timeout, notification or batch")

@@ -16,8 +16,8 @@ struct OwnershipTests {
 
     private func check(_ ids: [String]) throws {
         for id in ids { #expect(readFile(box.root + "/\(id).violations") == nil, "two owners of \(id)") }
-        #expect(try box.ctl("discover", limit: 120).status == 0)
-        #expect(try box.ctl("kill", "--all", limit: 120).status == 0)
+        #expect(try box.ctl("discover").status == 0)
+        #expect(try box.ctl("kill", "--all").status == 0)
         for id in ids { #expect(box.sidecars(id) == []) }
         #expect(directoryEntries(box.sessions).filter { $0.hasPrefix(".") && $0 != ".lock" } == [])
         for id in ids {

@@ -70,6 +70,30 @@ struct FollowTests {
         }
     }
 
+    /// The folder that was looked at has another name, or there is another one under its name, when it is opened.
+    @Test(
+        "sessions that leave while their folder is being opened are told whole", requiresFaults(),
+        arguments: 1...3)
+    func leaving(count: Int) throws {
+        let reader = try follower("--all", faults: "pause:follow:2:0:200")
+        let ids = (1...count).map { _ in "a" } + (1...count).map { "b\($0)" }
+        for id in ids {
+            try box.spawn(id, "--rm", "--", "sh", "-c", "echo \(id); exit 9")
+            if id == "a" { try box.awaitEnd(id) }
+        }
+        var ended: [StreamEvent] = []
+        var seen: [StreamEvent] = []
+        while ended.count < ids.count {
+            seen += try reader.readEvents("the end of \(ids.count - ended.count)") { $0.state == "failed" }
+            ended = seen.filter { $0.state == "failed" }
+        }
+        #expect(ended.map(\.id).sorted() == ids.sorted())
+        for end in ended {
+            seen.filter { $0.instance == end.instance }.expectToTile(
+                "stdout", of: [UInt8]("\(end.id)\n".utf8))
+        }
+    }
+
     @Test("a start that fails is no session")
     func failedStart() throws {
         let reader = try follower("--all")
@@ -127,11 +151,12 @@ struct FollowTests {
     func ended() throws {
         try box.spawn("a", "--", "echo", "one")
         try box.ctl("wait", "a")
+        #expect(
+            try box.startCtl("follow", "a").readEvents("its end") { $0.state == "exited" }.contents == ["one"]
+        )
+        try box.spawn("b", "--", "sh", "-c", "echo two; exec cat")
         let all = try box.startCtl("follow", "--all")
-        let named = try box.startCtl("follow", "a")
-        #expect(try named.readEvents("its end") { $0.state == "exited" }.contents == ["one"])
-        try box.spawn("b", "--", "echo", "two")
-        #expect(try all.readEvents("b") { $0.state == "exited" }.allSatisfy { $0.id == "b" })
+        #expect(try all.readEvents("b") { $0.content == "two" }.allSatisfy { $0.id == "b" })
     }
 
     @Test("metrics come in their interval, of sessions that live")
@@ -195,16 +220,22 @@ struct FollowTests {
             let folder = "/proc/\(reader.pid)/fd"
             return directoryEntries(folder).compactMap { readLink("\(folder)/\($0)") }
         }
-        let before = open().count
+        // A session at rest costs no descriptor.
+        func awaitRest() throws { try eventually("descriptors to be closed") { open().count == before } }
+        let before = try eventual("rest") { () -> Int? in
+            let first = open()
+            try box.pass(seconds: 0.3)
+            return open() == first && !first.contains { $0.contains("there.d") } ? first.count : nil
+        }
         for number in 0..<8 { try box.spawn("s\(number)", "--", "sh", "-c", "echo \(number); exec cat") }
         var lines = Set<String>()
         while lines.count < 8 { lines.formUnion(try reader.readEvent()?.content.map { [$0] } ?? []) }
         #expect(open().filter { $0.contains("inotify") }.count == 1)
-        #expect(open().count > before)
+        try awaitRest()
         for number in 0..<8 { try box.ctl("kill", "--now", "s\(number)") }
         var ended = 0
         while ended < 8 { if try reader.readEvent()?.state == "exited" { ended += 1 } }
-        try eventually("descriptors to be closed") { open().count == before }
+        try awaitRest()
         for number in 0..<8 { try box.awaitEnd("s\(number)") }
         // It waits, and nothing wakes it, once it has seen the last names go.
         try eventually("rest") {
@@ -218,7 +249,7 @@ struct FollowTests {
     @Test("events of many sessions are whole lines, whichever session writes")
     func many() throws {
         let ids = (0..<12).map { "s\($0)" }
-        let reader = try box.startCtl("follow", "--all")
+        let reader = try follower("--all")
         for id in ids { try box.spawn(id, "--", "sh", "-c", "seq 1 3000; seq 1 500 >&2") }
         var seen: [String: [StreamEvent]] = [:]
         var ended = 0

@@ -36,6 +36,8 @@ struct ResilientFaultTests {
     @Test("what a child uses is counted, whichever keeper has started it")
     func usage() throws {
         let manager = try StandInManager(box, "a", "--", "sh", "-c", "sleep 1000 & exec cat")
+        let child = try box.childPID("a")
+        try eventually("its own child") { Proc.children(child).count == 1 }
         try manager.replaceKeeper()
         let outcome = try box.ctl("stats", "--no-stream", "--json", "a")
         let sample = try JSON.lines(Array(outcome.stdout)).first

@@ -83,7 +83,7 @@ struct ResilientTests {
             }
             if try client?.readToEnd().isReceipt == true { receipted.formUnion(lines) }
         }
-        try eventually("all output", timeout: 60) {
+        try eventually("all output") {
             next(tick)
             return box.journalText("a").hasSuffix("\n\(count)\n")
         }
@@ -231,7 +231,7 @@ struct ResilientTests {
             manager.killKeeper()
             try manager.waitForStart()
         }
-        try eventually("a running child", timeout: 60) {
+        try eventually("a running child") {
             let answer = try? UnixClient(box.control("a")).call("status")
             guard answer?["result"]?["state"]?.string == "running",
                 let child = box.number("a.rpc.sock.pi-pid")
@@ -263,6 +263,31 @@ struct ResilientTests {
         #expect(!left.contains { $0.first == "sleep" }, "\(left)")
         #expect(box.state("inner") == "running")
         #expect(try box.ctl("kill", "inner").status == 0)
+    }
+
+    /// Each of them had all of /proc read once more.
+    @Test(
+        "leftovers of an inherited child are told to end one by one, and looked for once", requires("strace"))
+    func manyLeftovers() throws {
+        let count = 25
+        let left = "setsid sh -c 'trap \"\" TERM; echo >> \"$0\"; exec sleep 1000' \(box.root)/left & "
+        let manager = try StandInManager(
+            box, "a", "--", "sh", "-c", "for i in $(seq \(count)); do \(left)done; exec cat")
+        try eventually("all to be deaf") { readFile(box.root + "/left")?.count == count }
+        try manager.replaceKeeper()
+        let report = box.root + "/calls"
+        let tracer = try box.start([
+            "strace", "-e", "trace=openat,pidfd_send_signal", "-o", report, "-p", "\(manager.keeper)",
+        ])
+        try eventually("the tracer") { tracer.errorText.contains("attached") }
+        #expect(try box.ctl("kill", "a").status == 0)
+        try manager.waitForEnd()
+        try tracer.wait()
+        // Up to the first that is killed: each end is a reason to look again.
+        let calls = String(decoding: readFile(report) ?? [], as: UTF8.self).split(separator: "\n")
+            .prefix { !$0.contains("SIGKILL") }
+        #expect(calls.filter { $0.contains("SIGTERM") }.count >= count)
+        #expect(calls.filter { $0.contains("\"/proc\"") }.count < count, "\(calls)")
     }
 
     @Test("paused, starting, with its input closed, stopping: the next keeper goes on from there")

@@ -15,6 +15,18 @@ struct AwayInputTests {
                 "echo up $run; case $run in 1) \(first);; *) exec cat > '\(box.root)/got.'$run;; esac"))
     }
 
+    /// Readers that can be kept away: without its file the command can't be started, and the session stays where it is.
+    private func spawnKept(_ id: String, first: String) throws {
+        let path = box.root + "/command"
+        let script = box.counting(
+            "echo up; case $run in 1) \(first);; *) exec cat > '\(box.root)/got.'$run;; esac")
+        try writeFile(path, "#!/bin/sh\n\(script[2])\n".utf8, mode: 0o755)
+        try box.supervise(id, ["--restart", "always", "--wait", "ready", "--ready", "output"], [path])
+        rename(path, path + ".away")
+    }
+
+    private func bringBack() { rename(box.root + "/command.away", box.root + "/command") }
+
     private func received(_ run: Int) -> String {
         String(decoding: readFile(box.root + "/got.\(run)") ?? [], as: UTF8.self)
     }
@@ -207,7 +219,7 @@ struct AwayInputTests {
     /// It used to wait for the next child.
     @Test("a writer whose lines are all delivered gets its receipt though the child is gone, or paused")
     func receiptWhileAway() throws {
-        try spawnReaders("a", first: "read x; read y; exit 1")
+        try spawnKept("a", first: "read x; read y; exit 1")
         let early = try UnixClient(box.socket("a"))
         try early.send("x\n")
         #expect(try box.ctl("write", "a", "y").status == 0)
@@ -219,6 +231,8 @@ struct AwayInputTests {
         #expect(try early.readToEnd().isReceipt)
         #expect(try empty.readToEnd().isReceipt)
         #expect(try box.stateNow("a") == "backoff")
+        bringBack()
+        #expect(try box.call("a", "restart")["result"] != nil)
         try box.awaitState("a", "running")
         let again = try UnixClient(box.socket("a"))
         try again.send("z\n")
@@ -231,7 +245,7 @@ struct AwayInputTests {
 
     @Test("a stop while the child is away refuses those who wait")
     func stoppedWhileAway() throws {
-        try spawnReaders("a", first: "read x; exit 1")
+        try spawnKept("a", first: "read x; exit 1")
         #expect(try box.ctl("write", "a", "end").status == 0)
         try box.awaitState("a", "backoff")
         let client = try UnixClient(box.socket("a"))

@@ -52,7 +52,7 @@ struct MidSendTests {
         }
         if victim != .child { #expect(victim == .keeper || complete.count >= 3) }
         try box.ctl("kill", "a")
-        try box.ctl("discover", limit: 120)
+        try box.ctl("discover")
         try eventually("the reader's end") { !Proc.alive(child) }
         #expect(box.sidecars("a") == [])
         try check(victim, complete)

@@ -80,7 +80,7 @@ struct RegressionInputTests {
         let half = try UnixClient(box.socket("a"))
         try half.send("abc")
         try box.settle("a")
-        let request = try UnixClient(box.control("a"), limit: 20)
+        let request = try UnixClient(box.control("a"))
         try request.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"closeInput\"}\n")
         try box.settle("a")
         try half.send("def")
@@ -110,7 +110,7 @@ struct RegressionInputTests {
         try box.spawn("--wait", "ready", "a", "--", "sh", "-c", "cat; exec sleep 1000")
         let filler = try box.blockChild("a")
         filler.halfClose()
-        let client = try UnixClient(box.control("a"), limit: 20)
+        let client = try UnixClient(box.control("a"))
         let request = [UInt8]("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"closeInput\"}\n".utf8)
         let batch = [UInt8]((0..<1000).map { _ in request }.joined())
         var sent = 0

@@ -103,7 +103,7 @@ struct EventsTests {
         for name in ["started", "ready"] { #expect(try next()["event"]?.string == name) }
         #expect(try box.ctl("spawn", "none", "--", "no-such-program").status == 1)
         for number in 1...5 {
-            try box.spawn("s\(number)", "--rm", "--", "sleep", "0.1")
+            try box.spawn("s\(number)", "--rm", "--ready", "delay:1m", "--", "sleep", "0.1")
             for name in ["started", "exited"] {
                 let event = try next()
                 #expect(event["sessionId"]?.string == "s\(number)" && event["event"]?.string == name)
@@ -120,11 +120,17 @@ struct EventsTests {
         }
     }
 
+    /// Starts a follower and returns when it looks: it has told of a session that is there.
+    private func startFollower() throws -> Running {
+        if !box.exists("there.d") { try box.spawn("there", "--", "cat") }
+        let follower = try box.startCtl("events", "-f", "--json")
+        _ = try #require(try follower.readLine(), "\(follower.errorText)")
+        return follower
+    }
+
     /// One in six was missed.
     @Test("-f tells of sessions that live for milliseconds and remove their files") func brief() throws {
-        let follower = try box.startCtl("events", "-f", "--json")
-        try box.spawn("first", "--rm", "--", "true")
-        try readEnds(follower, 1)
+        let follower = try startFollower()
         let loop = "seq 200 | xargs -P 8 -I % \"$1\" spawn --rm s% -- true >/dev/null"
         let outcome = try box.run(["sh", "-c", loop, "sh", Executables.keeperctl])
         #expect(outcome.status == 0, outcome.why)
@@ -134,11 +140,9 @@ struct EventsTests {
     @Test(
         "a follower that sleeps hears of sessions that have removed their files, and removes them in the end")
     func sleeping() throws {
-        let follower = try box.startCtl("events", "-f", "--json")
+        let follower = try startFollower()
         let other = try box.startCtl("follow", "--all")
-        try box.spawn("first", "--rm", "--", "true")
-        try readEnds(follower, 1)
-        _ = try other.readEvents("the end") { $0.state == "exited" }
+        _ = try other.readEvents("the session that is there") { $0.id == "there" }
         kill(follower.pid, SIGSTOP)
         kill(other.pid, SIGSTOP)
         for number in 1...5 {

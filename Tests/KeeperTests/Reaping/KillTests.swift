@@ -49,8 +49,8 @@ struct KillTests {
                 if try client.readToEnd().isReceipt { receipted[id, default: []].insert(line) }
             }
         }
-        try box.ctl("discover", limit: 120)
-        try box.ctl("kill", "--all", limit: 120)
+        try box.ctl("discover")
+        try box.ctl("kill", "--all")
         for (id, child) in zip(ids, children) {
             try eventually("\(id)'s child to end") { !Proc.alive(child) }
             #expect(box.sidecars(id) == [])

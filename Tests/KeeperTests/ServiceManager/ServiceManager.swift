@@ -19,7 +19,7 @@ enum ServiceManager: String {
 
     private static func tried(_ manager: ServiceManager) -> String? {
         do {
-            let outcome = try Sandbox().run([tool, manager.rawValue, "true"])
+            let outcome = try Sandbox().run([tool, manager.rawValue, "true"], limit: 300)
             return outcome.status == 0 ? nil : outcome.err
         } catch {
             return "\(error)"
@@ -44,7 +44,7 @@ enum ServiceManager: String {
         lives() { [[ $(ps -o stat= -p "$1") == [!Z]* ]]; }
         eventually() {
             local i
-            for ((i = 0; i < 1000; i++)); do
+            for ((i = 0; i < 3000; i++)); do
                 if "$@" >/dev/null 2>&1; then return; fi
                 sleep 0.02
             done
@@ -115,7 +115,7 @@ enum ServiceManager: String {
                 "BIN": Executables.directory, "BOX": box.root, "HOME": "\(box.root)/home",
                 "REPOSITORY": RenderedFiles.repository,
                 "SHARED": "\(box.root):\(Executables.directory):\(RenderedFiles.repository)",
-            ], limit: 180, sourceLocation: sourceLocation)
+            ], limit: 300, sourceLocation: sourceLocation)
         #expect(
             outcome.status == 0 && outcome.out.hasSuffix("done\n"), "\(outcome.out)\n\(outcome.err)",
             sourceLocation: sourceLocation)

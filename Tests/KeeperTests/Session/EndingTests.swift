@@ -46,7 +46,7 @@ struct EndingTests {
     @Test("then SIGTERM", requires(Programs.python))
     func termination() throws {
         try spawnStubborn("a", ignoring: false)
-        let outcome = try box.ctl("kill", "--grace", "300ms", "a")
+        let outcome = try box.ctl("kill", "--grace", "2s", "a")
         #expect(outcome.status == 0, outcome.why)
         #expect(box.journalText("a") == "up\neof\nterm\n")
         #expect(try box.status("a")["exit"]?["code"]?.int == 9)
@@ -55,7 +55,7 @@ struct EndingTests {
     @Test("then SIGKILL; what the child said until then is all in the journal", requires(Programs.python))
     func killing() throws {
         try spawnStubborn("a", ignoring: true)
-        let outcome = try box.ctl("stop", "--grace", "300ms", "a")
+        let outcome = try box.ctl("stop", "--grace", "2s", "a")
         #expect(outcome.status == 0, outcome.why)
         #expect(box.journalText("a") == "up\neof\nterm\n")
         #expect(try box.status("a")["exit"]?["signal"] != nil)

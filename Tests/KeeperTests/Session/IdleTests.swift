@@ -28,7 +28,7 @@ struct IdleTests {
 
     @Test(
         "no system call in 10 s, whatever clients and children have left half done",
-        requires("strace", "timeout"))
+        requires("strace"))
     func silent() throws {
         let ids = ["idle", "midline", "halfclosed", "vanished", "nostdin", "nostdout", "noreader"]
         for id in ids.prefix(4) + ["noreader"] { try box.spawn("--wait", "ready", id, "--", "cat") }
@@ -50,7 +50,7 @@ struct IdleTests {
         while endless.sendNow([UInt8](repeating: 120, count: 65_536)) > 0 {}
         #expect(try !UnixClient(box.socket("nostdin")).deliver("x\n").isReceipt)
         let keepers = try ids.map { try box.keeperPID($0) }
-        try eventually("the keepers to settle", timeout: 30) {
+        try eventually("the keepers to settle") {
             try Proc.systemCalls(keepers, seconds: 1, in: box).isEmpty
         }
         let calls = try Proc.systemCalls(keepers, seconds: 10, in: box)

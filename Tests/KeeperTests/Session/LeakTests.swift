@@ -34,10 +34,10 @@ struct LeakTests {
         #expect(after <= memory + 512, "KiB before: \(memory), after: \(after)")
     }
 
-    @Test("1,000 failed starts leave no process and no file")
+    @Test("200 failed starts leave no process and no file")
     func failedStarts() throws {
         let loop = """
-            i=0; while [ $i -lt 500 ]; do
+            i=0; while [ $i -lt 100 ]; do
               "$0" spawn a -- /no/such/program 2>/dev/null && echo started
               "$0" spawn "b$i" -- /no/such/program 2>/dev/null && echo started
               i=$((i+1))
@@ -50,10 +50,10 @@ struct LeakTests {
         try eventually("no process") { box.processes == [] }
     }
 
-    @Test("300 sessions one after the other leave what one leaves")
+    @Test("100 sessions one after the other leave what one leaves")
     func sessions() throws {
         let loop = """
-            i=0; while [ $i -lt 300 ]; do
+            i=0; while [ $i -lt 100 ]; do
               "$0" spawn a -- cat && "$0" write a x && "$0" kill a || exit 1
               i=$((i+1))
             done

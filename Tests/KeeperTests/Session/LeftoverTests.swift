@@ -139,14 +139,14 @@ struct LeftoverTests {
     func hidden() throws {
         for (id, options) in [("a", []), ("b", ["--now"])] as [(String, [String])] {
             try spawnHidden(id, "cat; (sleep 0.1) & exit 3")
-            let outcome = try box.run([Executables.keeperctl, "kill", id] + options, limit: 20)
+            let outcome = try box.run([Executables.keeperctl, "kill", id] + options)
             #expect(outcome.status == 0, outcome.why)
             #expect(box.sidecars(id) == [] && box.state(id) == "exited")
             #expect(!box.log(id).contains("/proc"), "nothing was left that could not be known")
         }
         try spawnHidden("c", "cat; exit 3")
         #expect(try box.ctl("eof", "c").status == 0)
-        try eventually("its own end", timeout: 20) { box.sidecars("c") == [] }
+        try eventually("its own end") { box.sidecars("c") == [] }
         #expect(try box.status("c")["exit"]?["code"]?.int == 3)
     }
 
@@ -166,7 +166,7 @@ struct LeftoverTests {
                 + "</dev/null >/dev/null 2>&1 & exec cat")
         let gone = try escaped(file)
         let member = try eventual("the group's") { Int(box.journalText("a").filter { $0.isNumber }) }
-        let outcome = try box.run([Executables.keeperctl, "kill", "a"] + options, limit: 30)
+        let outcome = try box.run([Executables.keeperctl, "kill", "a"] + options)
         #expect(outcome.status == 0, outcome.why)
         #expect(box.sidecars("a") == [] && box.state("a") == "exited")
         #expect(!Proc.alive(member), "the child's group can be ended")

@@ -21,8 +21,11 @@ struct LimitTests {
         ])
     func timeLimit(option: String, limit: String, reason: String) throws {
         try box.supervise(
-            "a", ["--wait", "ready", "--ready", "output", "--restart", "no", option, limit], LimitTests.talker
-        )
+            "a",
+            [
+                "--wait", "ready", "--ready", "output", "--restart", "no", "--stop-steps", "eof:1m,KILL:5s",
+                option, limit,
+            ], LimitTests.talker)
         if option == "--silence-timeout" { #expect(try box.ctl("write", "a", "hush").status == 0) }
         try box.awaitEnd("a")
         #expect(box.state("a") == "exited")

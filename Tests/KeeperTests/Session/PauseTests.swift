@@ -14,9 +14,9 @@ struct PauseTests {
             id, ["--wait", "ready", "--ready", "output:up"] + options,
             [
                 "sh", "-c",
-                "sleep 1000 & echo in $!; setsid sh -c 'echo out $$; exec sleep 1000' & sleep 0.2; echo up; exec cat",
+                "sleep 1000 & echo in $!; setsid sh -c 'echo out $$; echo up; exec sleep 1000' & exec cat",
             ])
-        var found = ["in": 0, "out": 0]
+        var found: [String: Int] = [:]
         for line in box.journalText(id).split(separator: "\n") {
             let words = line.split(separator: " ")
             if words.count == 2 { found[String(words[0])] = Int(words[1]) }

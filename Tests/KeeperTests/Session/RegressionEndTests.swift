@@ -52,7 +52,7 @@ struct RegressionEndTests {
         #expect(try box.run(["prlimit", "--pid", "\(keeper)", "--fsize=1:unlimited"]).status == 0)
         let before = written()
         try eventually("output that finds no room") { written() > before + 10 }
-        let outcome = try box.ctl("kill", "--now", "a", limit: 20)
+        let outcome = try box.ctl("kill", "--now", "a")
         #expect(outcome.err.contains("lost"), outcome.why)
         try eventually("the keeper to go") { !Proc.alive(keeper) && box.sidecars("a") == [] }
     }
@@ -72,7 +72,7 @@ struct RegressionEndTests {
             try eventually("the full journal") { try box.eventNames("a").contains("journalFull") }
         }
         let keeper = try box.keeperPID("a")
-        let killing = try box.ctl("kill", "--now", "a", limit: 20)
+        let killing = try box.ctl("kill", "--now", "a")
         #expect(killing.err.contains("lost"), killing.why)
         try eventually("the keeper to go") { !Proc.alive(keeper) && box.sidecars("a") == [] }
     }

@@ -24,8 +24,8 @@ struct RestartFaultTests {
             #expect(try box.ctl("write", "a", "x").status == 0)
         }
         try eventually("the third child") { box.journalText("a") == "up 1\nup 2\nup 3\n" }
-        try eventually("the status", timeout: 40) { box.restarts("a") == 2 && box.state("a") == "running" }
-        try eventually("the events", timeout: 40) { try box.events("a", "started").count == 3 }
+        try eventually("the status") { box.restarts("a") == 2 && box.state("a") == "running" }
+        try eventually("the events") { try box.events("a", "started").count == 3 }
         #expect(try box.ctl("kill", "a").status == 0)
         try box.transitions("a")
     }
@@ -38,11 +38,31 @@ struct RestartFaultTests {
         try eventually("the disk to be full") { try box.eventNames("a").contains("journalFull") }
         #expect(box.reason("a")?.hasPrefix("journalFull") == true)
         #expect(try box.ctl("write", "a", "x").status == 0)
-        try eventually("both children's output", timeout: 40) { box.journalText("a") == "up 1\nup 2\n" }
+        try eventually("both children's output") { box.journalText("a") == "up 1\nup 2\n" }
         let names = try box.eventNames("a")
         #expect(
             try #require(names.firstIndex(of: "journalResumed")) < #require(
                 names.firstIndex(of: "restarting")))
+        #expect(try box.ctl("kill", "a").status == 0)
+        try box.transitions("a")
+    }
+
+    /// The child before counted each time as one that had been well for long: the delays started over.
+    @Test("a start that fails does not shorten the delays, however long the child before was ready")
+    func failedStarts() throws {
+        // What is a minute otherwise takes a second.
+        box.environment["KEEPER_TEST_PACE"] = "60"
+        let path = box.root + "/command"
+        try writeFile(path, "#!/bin/sh\necho up\nread x\nexit 1\n".utf8, mode: 0o755)
+        try box.supervise("a", ["--restart", "always", "--wait", "ready", "--ready", "output"], [path])
+        rename(path, path + ".away")
+        try box.pass(seconds: 1.5)
+        #expect(try box.ctl("write", "a", "x").status == 0)
+        try eventually("three delays") { try box.events("a", "restarting").count >= 3 }
+        let delays = try box.events("a", "restarting").map { $0["delayMs"]?.int ?? 0 }
+        for (delay, middle) in zip(delays, [1000, 2000, 4000]) {
+            #expect((middle * 9 / 10...middle * 11 / 10).contains(delay), "\(delays)")
+        }
         #expect(try box.ctl("kill", "a").status == 0)
         try box.transitions("a")
     }
@@ -55,7 +75,7 @@ struct RestartFaultTests {
             "a", ["--restart", "always", "--wait", "ready", "--ready", "output"],
             box.counting("echo up $run; [ $run = 1 ] && { read x; exit 1; }; exec cat"))
         #expect(try box.ctl("write", "a", "x").status == 0)
-        try eventually("the second child", timeout: 40) { box.journalText("a") == "up 1\nup 2\n" }
+        try eventually("the second child") { box.journalText("a") == "up 1\nup 2\n" }
         try box.awaitState("a", "running")
         #expect(try box.events("a", "restarting").count >= 2)
         #expect(

@@ -20,7 +20,7 @@ struct StopStepTests {
 
     @Test("any signals in any order, by name or number, each in its time", requires(Programs.python))
     func steps() throws {
-        let steps = "HUP:100ms,USR1:100ms,eof:100ms,SIGINT:0s,12:100ms,term:100ms,KILL:5s"
+        let steps = "HUP:1s,USR1:1s,eof:1s,SIGINT:0s,12:1s,term:1s,KILL:5s"
         try box.supervise(
             "a", ["--stop-steps", steps, "--wait", "ready", "--ready", "output"],
             [Programs.python, "-c", stubborn])
@@ -119,7 +119,7 @@ struct StopStepTests {
     func leftoversOfRestart() throws {
         try box.supervise(
             "a", ["--restart", "always", "--wait", "ready", "--ready", "output:up"],
-            ["sh", "-c", "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.1; echo up; exec cat"])
+            ["sh", "-c", "setsid sh -c 'echo $$; echo up; exec sleep 1000' & exec cat"])
         let first = try #require(box.journalText("a").split(separator: "\n").compactMap { Int($0) }.first)
         #expect(Proc.alive(first))
         #expect(try box.call("a", "restart")["result"] != nil)

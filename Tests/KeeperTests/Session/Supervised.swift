@@ -32,7 +32,7 @@ extension Sandbox {
     /// Lets time pass where only its passing shows that nothing happens.
     func pass(seconds: Double) throws {
         let end = monotonicNow() + seconds
-        try eventually("time to pass", timeout: seconds + 20) { monotonicNow() >= end }
+        try eventually("time to pass", timeout: seconds + 60) { monotonicNow() >= end }
     }
 
     /// One request on a connection of its own.
@@ -42,7 +42,7 @@ extension Sandbox {
     }
 
     func awaitState(
-        _ id: String, _ state: String, timeout: Double = 20, sourceLocation: SourceLocation = #_sourceLocation
+        _ id: String, _ state: String, timeout: Double = 60, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         do {
             // The event is written after the status.
@@ -58,7 +58,7 @@ extension Sandbox {
     }
 
     /// Waits until the session is over and its keeper is gone.
-    func awaitEnd(_ id: String, timeout: Double = 30) throws {
+    func awaitEnd(_ id: String, timeout: Double = 60) throws {
         try eventually("the end of \(id)", timeout: timeout) { !exists("\(id).rpc.sock.pid") }
     }
 

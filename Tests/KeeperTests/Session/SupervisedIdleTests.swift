@@ -8,7 +8,7 @@ struct SupervisedIdleTests {
 
     @Test(
         "no system call in 10 s, whatever is waited for, after a restart, and while paused",
-        requires("strace", "timeout"))
+        requires("strace"))
     func silent() throws {
         let far = [
             "--restart", "always", "--restart-limit", "10/10m", "--idle-timeout", "1h", "--silence-timeout",
@@ -30,7 +30,7 @@ struct SupervisedIdleTests {
         let writer = try UnixClient(box.socket("paused"))
         try writer.send("line\npart")
         let keepers = try ids.map { try box.keeperPID($0) }
-        try eventually("the keepers to settle", timeout: 30) {
+        try eventually("the keepers to settle") {
             try Proc.systemCalls(keepers, seconds: 1, in: box).isEmpty
         }
         let names = Dictionary(uniqueKeysWithValues: zip(keepers, ids))

@@ -44,6 +44,18 @@ struct MetricsTests {
         try box.spawn("--wait", "ready", "--label", "k=\(odd)", "a", "--", "sh", "-c", "echo hello; exec cat")
         try box.spawn("--wait", "ready", "b@1:2+3", "--", "cat", "-", "two \"words\"")
         try eventually("output") { box.journalText("a") == "hello\n" }
+        let (child, keeper) = (try box.childPID("a"), try box.keeperPID("a"))
+        func resident(_ pid: Int) -> Double {
+            Double((Proc.value(pid, "smaps_rollup", "Rss") ?? -1) << 10)
+        }
+        // At rest: neither the command nor its keeper has anything more to do.
+        var last: [Double] = []
+        try eventually("rest") {
+            let before = last
+            last = [resident(child), resident(keeper)]
+            try box.pass(seconds: 0.3)
+            return Proc.arguments(child) == ["cat"] && last == before
+        }
         let samples = try samples()
         func values(_ name: String, _ labels: [String: String]) -> [Double] {
             samples.filter { sample in
@@ -62,12 +74,9 @@ struct MetricsTests {
         #expect(values("keeper_session_restarts_total", a) == [0])
         #expect(values("keeper_session_processes", a) == [1])
         #expect(values("keeper_session_threads", a) == [1])
-        let child = try box.childPID("a")
         #expect(values("keeper_session_open_fds", a) == [Double(Proc.descriptors(child))])
-        let resident = try #require(Proc.value(child, "smaps_rollup", "Rss"))
-        #expect(values("keeper_session_resident_memory_bytes", a) == [Double(resident << 10)])
-        let keeper = try #require(Proc.value(try box.keeperPID("a"), "smaps_rollup", "Rss"))
-        #expect(values("keeper_session_keeper_resident_memory_bytes", a) == [Double(keeper << 10)])
+        #expect(values("keeper_session_resident_memory_bytes", a) == [resident(child)])
+        #expect(values("keeper_session_keeper_resident_memory_bytes", a) == [resident(keeper)])
         #expect(values("keeper_session_cpu_seconds_total", a).count == 2)
         for name in ["start_time_seconds", "read_bytes_total", "proportional_memory_bytes"] {
             #expect(values("keeper_session_\(name)", a).first ?? 0 > 0, "\(name)")

@@ -117,6 +117,10 @@ struct StatsTests {
         try eventually("the inner session") { fileStatus("\(directory)/inner.rpc.sock.pi-pid") != nil }
         try eventually("only the shell") { try stats("outer")[0]["processes"]?.int == 1 }
         #expect(tree("outer").count >= 3)
+        // The inner one's shell may not have started its command yet.
+        try eventually("the inner shell and its command") {
+            try isElsewhere || stats("inner")[0]["processes"]?.int == 2
+        }
         let lines = try stats()
         #expect(lines.count == (isElsewhere ? 2 : 3))
         #expect(lines.last?["processes"]?.int == (isElsewhere ? 1 : 3))

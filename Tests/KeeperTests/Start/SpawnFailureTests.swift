@@ -22,7 +22,7 @@ struct SpawnFailureTests {
             #expect(outcome.err.hasPrefix("keeperctl: "), outcome.why)
             #expect(outcome.err.contains(error), outcome.why)
             #expect(outcome.out == "", outcome.why)
-            try eventually("nothing but the lock, found \(directoryEntries(box.sessions))", timeout: 5) {
+            try eventually("nothing but the lock, found \(directoryEntries(box.sessions))") {
                 Set(directoryEntries(box.sessions)).isSubset(of: [".lock"])
             }
         }
@@ -73,8 +73,10 @@ struct SpawnFailureTests {
             for racer in racers { ends.append(try racer.wait()) }
             #expect(ends.filter { $0 == .exited(0) }.count == 1, "\(ends) \(racers.map(\.errorText))")
             #expect(ends.filter { $0 == .exited(5) }.count == 15, "\(ends) \(racers.map(\.errorText))")
-            let owners = box.processes.filter { Proc.arguments($0).first?.hasSuffix("keeper") == true }
-            #expect(owners.filter { Proc.arguments($0).contains("r\(round)") }.count == 1)
+            try eventually("one owner") {
+                let owners = box.processes.filter { Proc.arguments($0).first?.hasSuffix("keeper") == true }
+                return owners.filter { Proc.arguments($0).contains("r\(round)") }.count == 1
+            }
             #expect(try UnixClient(box.socket("r\(round)")).deliver("x\n").isReceipt)
         }
     }

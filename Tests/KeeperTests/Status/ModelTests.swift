@@ -95,7 +95,7 @@ private final class Subject {
     func settle() throws {
         var seen = ""
         do {
-            try eventually("the model's state", timeout: 30) {
+            try eventually("the model's state") {
                 guard let (state, restarts) = try observed() else { return false }
                 seen = "\(state), \(restarts) restarts"
                 var guess = model

@@ -97,8 +97,8 @@ struct TransitionTests {
         }
         try box.awaitState("lost-backoff", "backoff")
         for id in ids where id.hasPrefix("lost-") { kill(pid_t(try box.keeperPID(id)), SIGKILL) }
-        #expect(try box.ctl("discover", limit: 120).status == 0)
-        #expect(try box.ctl("kill", "--all", limit: 120).status == 0)
+        #expect(try box.ctl("discover").status == 0)
+        #expect(try box.ctl("kill", "--all").status == 0)
         _ = stopping
 
         var seen: Set<SeenTransition> = []
@@ -121,8 +121,11 @@ struct TransitionTests {
             defer { for name in ["KEEPER_FAULTS", "KEEPER_TEST_PACE"] { box.environment[name] = nil } }
             // What is left behind ignores SIGTERM, outside of the group.
             func leaving(_ id: String, _ script: String) -> [String] {
-                let left = "setsid sh -c 'trap \"\" TERM; exec sleep 1000' & echo $! > '\(box.root)/\(id)'"
-                return ["sh", "-c", "\(left); sleep 0.2; \(script)"]
+                let file = "'\(box.root)/\(id)'"
+                let left = "setsid sh -c 'trap \"\" TERM; echo $$ > \"$0\"; exec sleep 1000' \(file) &"
+                return [
+                    "sh", "-c", "rm -f \(file); \(left) until [ -s \(file) ]; do sleep 0.01; done; \(script)",
+                ]
             }
             try box.supervise("stuck-starting", ["--ready", "notify"], leaving(ids[0], "exit 1"))
             try box.supervise(
@@ -140,7 +143,7 @@ struct TransitionTests {
             kill(pid_t(try box.childPID("stuck-paused")), SIGKILL)
             #expect(try box.call("lost-stuck", "stop")["result"]?["state"]?.string == "stuck")
             #expect(try box.call("lost-stuck", "stop", ["now": true])["result"]?["state"]?.string == "stuck")
-            for id in ids { try box.awaitState(id, "stuck", timeout: 40) }
+            for id in ids { try box.awaitState(id, "stuck") }
             // Told to end again it stays stuck, and says so.
             let again = try box.call("stuck-running", "stop")["result"]
             #expect(again?["state"]?.string == "stuck")

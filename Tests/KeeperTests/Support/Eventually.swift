@@ -14,12 +14,12 @@ func monotonicNow() -> Double {
 
 /// Waits until the condition holds. The only place where the tests sleep; the generous limit is
 /// there to end a broken run, not to measure anything.
-func eventually(_ what: String, timeout: Double = 20, _ condition: () throws -> Bool) throws {
+func eventually(_ what: String, timeout: Double = 60, _ condition: () throws -> Bool) throws {
     _ = try eventual(what, timeout: timeout) { try condition() ? true : nil }
 }
 
 /// Waits until there is a value.
-func eventual<Value>(_ what: String, timeout: Double = 20, _ value: () throws -> Value?) throws -> Value {
+func eventual<Value>(_ what: String, timeout: Double = 60, _ value: () throws -> Value?) throws -> Value {
     let deadline = monotonicNow() + timeout
     while true {
         if let found = try value() { return found }

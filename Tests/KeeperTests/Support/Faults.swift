@@ -23,7 +23,7 @@ extension Sandbox {
     }
 
     /// Has debug executables wait a tenth of the time for leftovers, for output that is held, and between looks at what
-    /// a session uses. Release executables take their time.
+    /// a session uses; a tenth counts as recovered as well. Release executables take their time.
     func hurry() { environment["KEEPER_TEST_PACE"] = "10" }
 
     func checkFaults() {

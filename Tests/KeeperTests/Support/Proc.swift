@@ -68,13 +68,16 @@ enum Proc {
     /// The system calls that processes make in a number of seconds, each with its PID in front. Watching is
     /// the one wait that the tests can't do without. An interrupted call that strace itself caused does
     /// not count, and neither does the one in which a process is blocked.
-    static func systemCalls(_ pids: [Int], seconds: Int, in box: Sandbox) throws -> [String] {
+    static func systemCalls(_ pids: [Int], seconds: Double, in box: Sandbox) throws -> [String] {
         let report = box.root + "/strace-\(monotonicNow()).txt"
-        let outcome = try box.run(
-            ["timeout", "-k", "10", "-s", "INT", "\(seconds)", "strace", "-f", "-o", report]
-                + pids.flatMap { ["-p", "\($0)"] },
-            limit: Double(seconds) + 30)
-        for pid in pids { try #require(outcome.err.contains("Process \(pid) attached"), outcome.why) }
+        let tracer = try box.start(["strace", "-f", "-o", report] + pids.flatMap { ["-p", "\($0)"] })
+        try eventually("strace to attach: \(tracer.errorText)") {
+            try #require(!tracer.hasEnded, "\(tracer.errorText)")
+            return pids.allSatisfy { tracer.errorText.contains("Process \($0) attached") }
+        }
+        try box.pass(seconds: seconds)
+        tracer.kill(SIGINT)
+        try tracer.wait()
         let lines = String(decoding: readFile(report) ?? [], as: UTF8.self).split(separator: "\n")
         return lines.filter { line in
             line.contains("(") && !line.contains("<detached") && !line.contains("= -1 EINTR")

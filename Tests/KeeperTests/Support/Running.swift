@@ -41,7 +41,7 @@ final class Running {
     }
 
     /// The next line of its stdout, without the newline; nil at end-of-file.
-    func readLine(timeout: Double = 20) throws -> String? {
+    func readLine(timeout: Double = 60) throws -> String? {
         let deadline = monotonicNow() + timeout
         while true {
             if let newline = buffer.firstIndex(of: 10) {
@@ -56,7 +56,7 @@ final class Running {
     }
 
     /// A number of bytes of its stdout.
-    func read(_ count: Int, timeout: Double = 20) throws -> String {
+    func read(_ count: Int, timeout: Double = 60) throws -> String {
         let deadline = monotonicNow() + timeout
         while buffer.count < count, try fill(until: deadline) {}
         defer { buffer.removeFirst(min(count, buffer.count)) }
@@ -91,7 +91,7 @@ final class Running {
     }
 
     @discardableResult
-    func wait(timeout: Double = 30) throws -> End {
+    func wait(timeout: Double = 60) throws -> End {
         try eventual("end of \(command) \(errorText)", timeout: timeout) { try poll() }
     }
 

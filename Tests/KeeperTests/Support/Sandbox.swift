@@ -10,7 +10,7 @@ final class Sandbox {
     /// A test that leaves a process after on purpose says so; it is ended nevertheless.
     var mayLeaveProcesses = false
     /// How long what was told to end may take, in seconds.
-    var patience = 10.0
+    var patience = 30.0
     private var started: [Running] = []
     private var errorFiles = 0
     /// With `KEEPER_TEST_TIMES=1` each sandbox says how long it was there. What the runner says has the time in it that
@@ -38,7 +38,7 @@ final class Sandbox {
     /// Runs `keeperctl` to its end.
     @discardableResult
     func ctl(
-        _ arguments: String..., input: [UInt8] = [], limit: Double = 60,
+        _ arguments: String..., input: [UInt8] = [], limit: Double = 120,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Outcome {
         try run(
@@ -51,7 +51,7 @@ final class Sandbox {
     func run(
         _ argv: [String], input: [UInt8] = [], setting changes: [String: String?] = [:],
         directory: String? = nil,
-        limit: Double = 60, sourceLocation: SourceLocation = #_sourceLocation
+        limit: Double = 120, sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Outcome {
         let (inputRead, inputWrite) = try makePipe()
         let (outputRead, outputWrite) = try makePipe()

@@ -84,7 +84,7 @@ extension [StreamEvent] {
 
 extension Running {
     /// The next event; nil at end-of-file.
-    func readEvent(timeout: Double = 20) throws -> StreamEvent? {
+    func readEvent(timeout: Double = 60) throws -> StreamEvent? {
         try readLine(timeout: timeout).map { try StreamEvent(JSON(parsing: $0.utf8)) }
     }
 

@@ -8,9 +8,13 @@ struct PeekTests {
     @Test("the last lines of both streams in their order, an unfinished one among them")
     func lastLines() throws {
         let script =
-            "seq 20; sleep 0.05; echo oops >&2; sleep 0.05; printf 'name? '; read x; echo \"$x\""
+            "seq 20; read x; echo oops >&2; read x; printf 'name? '; read x; echo \"$x\""
         try box.spawn("a", "--", "sh", "-c", script)
-        try eventually("output") { box.journalText("a").hasSuffix("name? ") }
+        try eventually("the numbers") { box.journalText("a").hasSuffix("20\n") }
+        try box.ctl("write", "a", "go")
+        try eventually("the mistake") { box.journalText("a", "stderr") == "oops\n" }
+        try box.ctl("write", "a", "go")
+        try eventually("the question") { box.journalText("a").hasSuffix("name? ") }
         let peeked = try box.ctl("peek", "a")
         #expect(peeked.out == (13...20).map { "\($0)\n" }.joined() + "oops\nname? \n", peeked.why)
         #expect(try box.ctl("peek", "a", "--lines", "2").out == "oops\nname? \n")

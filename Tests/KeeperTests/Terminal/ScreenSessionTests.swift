@@ -145,10 +145,12 @@ struct ScreenSessionTests {
             func awaitScreen(_ wanted: (text: String, state: String)?) throws -> (text: String, state: String)
             {
                 var last = (text: "", state: "")
-                try? eventually("the screen of part \(number)", timeout: wanted == nil ? 1 : 20) {
+                var looks = 0
+                try? eventually("the screen of part \(number)") {
                     let before = last
                     last = (try tmux.styledScreen(), try tmux.state())
-                    guard let wanted else { return last == before }
+                    looks = last == before ? looks + 1 : 0
+                    guard let wanted else { return looks == 10 }
                     return last == wanted
                 }
                 return last

@@ -72,6 +72,7 @@ struct TerminalSessionTests {
         try box.spawn(
             "--tty", "--wait", "ready", "a", "--", "sh", "-c",
             "trap 'stty size' WINCH; stty size; while :; do sleep 0.02; done")
+        try eventually("the first size") { box.journalText("a") == "24 80\r\n" }
         #expect(try box.ctl("resize", "a", "132x50").status == 0)
         try eventually("the new size") { box.journalText("a") == "24 80\r\n50 132\r\n" }
         let answer = try control("a").call("restart")
@@ -145,8 +146,9 @@ struct TerminalSessionTests {
         #expect(signals == ["HUP"])
         try box.spawn(
             "--tty", "--wait", "ready", "b", "--", "sh", "-c",
-            "trap 'echo hup' HUP; trap 'echo term' TERM; while :; do sleep 0.02; done")
-        #expect(try box.ctl("kill", "--grace", "200ms", "b").status == 0)
+            "trap 'echo hup' HUP; trap 'echo term' TERM; echo up; while :; do sleep 0.02; done")
+        try eventually("the traps") { box.journalText("b") == "up\r\n" }
+        #expect(try box.ctl("kill", "--grace", "2s", "b").status == 0)
         let said = box.journalText("b").split(separator: "\r\n").filter { $0 == "hup" || $0 == "term" }
         #expect(said == ["hup", "term"])
         #expect(try box.status("b")["exit"]?["signal"]?.string == "KILL")
@@ -183,6 +185,7 @@ struct TerminalSessionTests {
             "--tty", "--restart", "always", "--wait", "ready", "a", "--", "sh", "-c",
             "stty raw -echo; echo up; read x; echo got \"$x\"")
         let first = try box.childPID("a")
+        try eventually("its start") { box.journalText("a").contains("up") }
         kill(pid_t(first), SIGKILL)
         try eventually("the end of the first") { !Proc.alive(first) }
         #expect(try box.ctl("write", "a", "later").status == 0)

@@ -23,7 +23,8 @@ struct EditorTests {
     /// Saves twice: after the first the file may be another one under the same name.
     private func savedTwice(_ path: String, _ save: (Int) throws -> Void) throws {
         try box.spawnTeller("a")
-        let watcher = try Watcher(box, ["a=\(path)"])
+        // Long enough for a save of several programs on a busy machine.
+        let watcher = try Watcher(box, ["--debounce", "700ms", "a=\(path)"])
         for number in 1...2 {
             try save(number)
             try watcher.restart(of: "a")

@@ -69,13 +69,15 @@ struct WatchTests {
         try box.put("src/a")
         try box.spawnTeller("a")
         let watcher = try Watcher(box, ["a=src", "b=src"])
-        #expect(watcher.running.errorText.contains("b: no such session now"))
+        try eventually("a word on b") { watcher.running.errorText.contains("b: no such session now") }
         try box.ctl("kill", "a")
         try box.put("src/a", "new")
         try watcher.restart(of: "a", "failed")
         try watcher.restart(of: "b", "failed")
-        #expect(watcher.running.errorText.contains("session a is over"))
-        #expect(watcher.running.errorText.contains("no session 'b'"))
+        try eventually("both to be reported") {
+            let said = watcher.running.errorText
+            return said.contains("session a is over") && said.contains("no session 'b'")
+        }
         for id in ["a", "b"] { try box.spawnTeller(id) }
         try box.put("src/a", "newer")
         try watcher.restart(of: "a")
@@ -159,18 +161,20 @@ struct WatchTests {
 
     @Test(
         "a watcher at rest makes no system call, and holds no descriptors of what it watches",
-        requires("strace", "timeout"))
+        requires("strace"))
     func idle() throws {
         for number in 1...50 { try box.put("deep/src/\(number)/a") }
         try box.spawnTeller("a")
         let watcher = try Watcher(box, ["a=deep/src"])
         try box.put("deep/src/1/a", "new")
         try watcher.restart(of: "a")
+        let pid = Int(watcher.running.pid)
+        try eventually("rest") { try Proc.systemCalls([pid], seconds: 0.5, in: box) == [] }
         // What happens in the directories above is of no interest.
         let noise = try box.start(["sh", "-c", "while :; do touch x; rm x; sleep 0.1; done"])
-        #expect(try Proc.systemCalls([Int(watcher.running.pid)], seconds: 2, in: box) == [])
+        #expect(try Proc.systemCalls([pid], seconds: 2, in: box) == [])
         noise.kill(SIGKILL)
-        #expect(Proc.descriptors(Int(watcher.running.pid)) < 10)
+        #expect(Proc.descriptors(pid) < 10)
     }
 
     @Test("bad usage and what is not there are one clear line")

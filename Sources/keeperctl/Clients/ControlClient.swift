@@ -72,7 +72,7 @@ final class ControlClient {
         try send(method, parameters)
     }
 
-    /// Asks once more on the same connection.
+    /// Asks once more on the same connection. When that is closed no error number says why.
     func send(_ method: StaticString, _ parameters: [UInt8]) throws(ControlFailure) {
         var json = JSONWriter()
         json.beginObject()
@@ -86,7 +86,6 @@ final class ControlClient {
         do throws(SystemError) {
             try socket.writeAll(json.bytes)
         } catch {
-            // The keeper has closed: what it was asked for is not done, and why it closed is not in the error number.
             throw .noAnswer
         }
     }
@@ -112,12 +111,11 @@ final class ControlClient {
         return try takeResult()
     }
 
-    /// The answer, if it is there as a whole.
+    /// The answer, if it is there as a whole; what is no JSON is none.
     private func takeResult() throws(ControlFailure) -> JSONValue? {
         while let end = received.firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(received[..<end])
             received.removeSubrange(...end)
-            // What is no JSON is no answer; whoever waits has a deadline, or learns of the connection's end.
             if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
                 return try result(of: answer)
             }

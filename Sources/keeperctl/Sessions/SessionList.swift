@@ -37,7 +37,6 @@ final class SessionList {
     private let path: String
 
     init(_ directory: borrowing FileDescriptor) {
-        // Without a descriptor for it sizes are left out.
         self.directory = try? directory.duplicate()
         path = processLink("self/fd/\(directory.raw)") ?? ""
     }

@@ -287,7 +287,7 @@ struct ResilientTests {
         let calls = String(decoding: readFile(report) ?? [], as: UTF8.self).split(separator: "\n")
             .prefix { !$0.contains("SIGKILL") }
         #expect(calls.filter { $0.contains("SIGTERM") }.count >= count)
-        #expect(calls.filter { $0.contains("\"/proc\"") }.count < count, "\(calls)")
+        #expect(calls.filter { $0.contains("\"/proc/\"") }.count < count, "\(calls)")
     }
 
     @Test("paused, starting, with its input closed, stopping: the next keeper goes on from there")

@@ -16,11 +16,6 @@ package struct HelpRenderer {
         return renderer.output
     }
 
-    private init(program: ProgramSpec, width: Int) {
-        self.program = program
-        self.width = width
-    }
-
     private mutating func renderProgram() {
         paragraph(concat(program.summary, "."))
         heading("Usage")

@@ -104,11 +104,9 @@ extension JSONCursor {
         while isDigit(next) { position += 1 }
     }
 
-    private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
-
     private mutating func number() throws(JSONError) -> JSONValue {
         let start = position
-        let negative = take(UInt8(ascii: "-"))
+        let isNegative = take(UInt8(ascii: "-"))
         let firstDigit = position
         try digits()
         if bytes[firstDigit] == UInt8(ascii: "0"), position > firstDigit + 1 {
@@ -121,27 +119,14 @@ extension JSONCursor {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             try digits()
         }
-        if position == afterDigits, let integer = integer(firstDigit..<afterDigits, negative) {
-            return .integer(integer)
+        let text = UnsafeBufferPointer(rebasing: bytes[start..<position])
+        if position == afterDigits, !isNegative || bytes[firstDigit] != UInt8(ascii: "0"),
+            let integer = jsonInteger(text)
+        {
+            return .integer(Int64(integer))
         }
         // As it is written: what is read here is passed on, and no digit may change on the way.
-        return .number(
-            String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self))
-    }
-
-    /// Nil for what only a `Double` can hold: too many digits, or minus zero.
-    private func integer(_ digits: Range<Int>, _ negative: Bool) -> Int64? {
-        // Summed up below zero, where there is room for one more.
-        var sum: Int64 = 0
-        for index in digits {
-            let (product, tooLarge) = sum.multipliedReportingOverflow(by: 10)
-            let (next, tooLow) = product.subtractingReportingOverflow(
-                Int64(bytes[index] - UInt8(ascii: "0")))
-            if tooLarge || tooLow { return nil }
-            sum = next
-        }
-        if negative { return sum == 0 ? nil : sum }
-        return sum == .min ? nil : -sum
+        return .number(String(decoding: text, as: UTF8.self))
     }
 }
 

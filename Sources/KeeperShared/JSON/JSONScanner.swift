@@ -66,18 +66,6 @@ package struct JSONMembers {
         && memcmp(string.baseAddress! + 1, text.utf8Start, text.utf8CodeUnitCount) == 0
 }
 
-/// The value of a whole number; nil for anything else.
-@inline(never) package func jsonInteger(_ value: UnsafeBufferPointer<UInt8>) -> Int? {
-    var sum = 0
-    let isNegative = value.first == UInt8(ascii: "-")
-    guard value.count > (isNegative ? 1 : 0), value.count < 19 else { return nil }
-    for byte in value[(isNegative ? 1 : 0)...] {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        sum = sum * 10 + Int(byte - UInt8(ascii: "0"))
-    }
-    return isNegative ? -sum : sum
-}
-
 /// The value of a member of an object, the first one of that name; empty without it.
 @inline(never) package func jsonMember(
     _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
@@ -121,7 +109,7 @@ package struct JSONMembers {
         bytes.append(contentsOf: UnsafeBufferPointer(rebasing: rest[..<run]))
         position += run
         if position < end {
-            var cursor = JSONCursor(bytes: string, at: position)
+            var cursor = JSONCursor(bytes: string, position: position)
             let scalar = try? cursor.escape()
             bytes.appendUTF8(scalar ?? 0xFFFD)
             position = cursor.position

@@ -10,37 +10,28 @@ extension SessionStatus {
         json.member("sessionId", sessionID)
         json.member("instance", instance)
         json.member("state", text: state.name)
-        if let reason {
-            json.member("reason", reason)
-        }
-        if let note {
-            json.member("note", utf8: note)
-        }
-        if let nextStartAt { write("nextStartAt", nextStartAt, to: &json) }
-        json.key("keeper")
-        json.beginObject()
+        if let reason { json.member("reason", reason) }
+        if let note { json.member("note", utf8: note) }
+        if let nextStartAt { json.member("nextStartAt", nextStartAt.rfc3339) }
+        json.beginObject("keeper")
         write(keeper.identity, to: &json)
         json.member("bootId", keeper.bootID)
         json.member("pidNamespace", keeper.pidNamespace)
         json.member("version", keeper.version)
-        write("startedAt", keeper.startedAt, to: &json)
-        if let previous = keeper.previousPID {
-            json.member("previousPid", Int(previous))
-        }
-        write("unit", keeper.unit, to: &json)
-        write("cgroup", keeper.cgroup, to: &json)
+        json.member("startedAt", keeper.startedAt.rfc3339)
+        if let previous = keeper.previousPID { json.member("previousPid", Int(previous)) }
+        if let unit = keeper.unit { json.member("unit", unit) }
+        if let cgroup = keeper.cgroup { json.member("cgroup", cgroup) }
         json.endObject()
         if let child {
-            json.key("child")
-            json.beginObject()
+            json.beginObject("child")
             write(child.identity, to: &json)
-            write("startedAt", child.startedAt, to: &json)
-            if let readyAt = child.readyAt { write("readyAt", readyAt, to: &json) }
+            json.member("startedAt", child.startedAt.rfc3339)
+            if let readyAt = child.readyAt { json.member("readyAt", readyAt.rfc3339) }
             json.member("restarts", child.restarts)
             json.endObject()
         }
-        json.key("command")
-        json.beginArray()
+        json.beginArray("command")
         for argument in command { json.string(utf8: argument) }
         json.endArray()
         json.member("cwd", utf8: workingDirectory)
@@ -48,34 +39,23 @@ extension SessionStatus {
         labels.write(to: &json)
         json.member("tty", isTerminal)
         if let terminalSize {
-            json.key("terminal")
-            json.beginObject()
+            json.beginObject("terminal")
             json.member("cols", terminalSize.columns)
             json.member("rows", terminalSize.rows)
             json.endObject()
         }
         if let exit {
-            json.key("exit")
-            json.beginObject()
+            json.beginObject("exit")
             exit.end.write(codeKey: "code", to: &json)
-            write("at", exit.at, to: &json)
+            json.member("at", exit.at.rfc3339)
             json.endObject()
         }
-        json.key("streams")
-        json.beginObject()
+        json.beginObject("streams")
         write("stdout", stdout, to: &json)
         write("stderr", stderr, to: &json)
         json.endObject()
-        if let stderrTail {
-            json.member("stderrTail", utf8: stderrTail)
-        }
+        if let stderrTail { json.member("stderrTail", utf8: stderrTail) }
         json.endObject()
-    }
-
-    private func write(_ name: StaticString, _ text: String?, to json: inout JSONWriter) {
-        guard let text else { return }
-        json.key(name)
-        json.string(text)
     }
 
     private func write(_ identity: ProcessIdentity, to json: inout JSONWriter) {
@@ -84,16 +64,10 @@ extension SessionStatus {
     }
 
     private func write(_ name: StaticString, _ extent: StreamExtent, to json: inout JSONWriter) {
-        json.key(name)
-        json.beginObject()
+        json.beginObject(name)
         json.member("first", extent.first)
         json.member("next", extent.next)
         json.endObject()
-    }
-
-    private func write(_ name: StaticString, _ time: Timestamp, to json: inout JSONWriter) {
-        json.key(name)
-        json.string(time.rfc3339)
     }
 
     /// Reads a status; nil when something that every status has is missing.
@@ -164,8 +138,7 @@ extension ProcessEnd {
     package func write(codeKey: StaticString, to json: inout JSONWriter) {
         switch self {
         case .exited(let code):
-            json.key(codeKey)
-            json.integer(code)
+            json.member(codeKey, code)
         case .signalled(let signal):
             json.member("signal", signalName(signal))
         case .unknown:

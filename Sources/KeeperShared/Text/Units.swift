@@ -122,17 +122,9 @@ private struct LeadingNumber {
         guard let first = bytes.first else { throw error(.empty) }
         guard first != UInt8(ascii: "-") else { throw error(.negative) }
         guard isDigit(first) else { throw error(.notANumber) }
-        var position = 0
-        var isTooLarge = false
-        while position < bytes.count, isDigit(bytes[position]) {
-            let (product, productOverflow) = whole.multipliedReportingOverflow(by: 10)
-            let (sum, sumOverflow) = product.addingReportingOverflow(
-                Int64(bytes[position] - UInt8(ascii: "0")))
-            isTooLarge = isTooLarge || productOverflow || sumOverflow
-            whole = isTooLarge ? 0 : sum
-            position += 1
-        }
-        if isTooLarge { throw error(.tooLarge) }
+        var position = bytes.firstIndex { !isDigit($0) } ?? bytes.count
+        guard let number = decimal(Array(bytes[..<position])) else { throw error(.tooLarge) }
+        whole = Int64(number)
         if position + 1 < bytes.count, bytes[position] == UInt8(ascii: "."), isDigit(bytes[position + 1]) {
             position += 1
             while position < bytes.count, isDigit(bytes[position]) {
@@ -161,5 +153,3 @@ private struct LeadingNumber {
         UnitError(text: text, quantity: quantity, problem: problem)
     }
 }
-
-private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }

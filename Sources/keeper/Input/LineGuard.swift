@@ -1,4 +1,5 @@
 import CSystem
+import KeeperShared
 
 /// Notes, where it survives this keeper, whether the child has got the last line whole: a keeper that follows one that
 /// was killed then knows whether a line may be torn.
@@ -25,8 +26,8 @@ final class LineGuard {
             page[.lineIsOpen] = 1
             beginsLine = true
         }
-        let end = memchr(start, 10, lines.count).map { UnsafeRawPointer($0) - start + 1 } ?? lines.count
-        return UnsafeRawBufferPointer(rebasing: lines[..<end])
+        let end = lineFeed(in: lines, from: 0) ?? lines.count - 1
+        return UnsafeRawBufferPointer(rebasing: lines[...end])
     }
 
     /// All that ``bound(_:)`` gave is in the pipe.

@@ -80,8 +80,10 @@ struct EventFile: ~Copyable {
     private mutating func readOn(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
         var bytes: [UInt8] = []
         while true {
-            let chunk = try readChunk(at: offset + bytes.count)
-            if chunk.isEmpty { return }
+            let chunk = try file.use { file throws(SystemError) in
+                try file.read(upTo: EventFile.chunk, at: offset + bytes.count)
+            }
+            guard let chunk, !chunk.isEmpty else { return }
             bytes += chunk
             let used = bytes.withUnsafeBufferPointer { EventFile.split($0, receive) }
             bytes.removeFirst(used)
@@ -93,29 +95,12 @@ struct EventFile: ~Copyable {
         }
     }
 
-    private func readChunk(at position: Int) throws(SystemError) -> [UInt8] {
-        var failure: SystemError?
-        let chunk = [UInt8](unsafeUninitializedCapacity: EventFile.chunk) { space, count in
-            do throws(SystemError) {
-                count =
-                    try file.use { file throws(SystemError) in
-                        try file.read(into: UnsafeMutableRawBufferPointer(space), at: position)
-                    } ?? 0
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return chunk
-    }
-
     /// - Returns: how many bytes are whole lines.
     private static func split(
         _ bytes: UnsafeBufferPointer<UInt8>, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
     ) -> Int {
         var start = 0
-        while start < bytes.count,
-            let found = memchr(bytes.baseAddress! + start, 10, bytes.count - start)
-        {
-            let end = UnsafeRawPointer(found) - UnsafeRawPointer(bytes.baseAddress!)
+        while let end = lineFeed(in: UnsafeRawBufferPointer(bytes), from: start) {
             receive(UnsafeBufferPointer(rebasing: bytes[start..<end]))
             start = end + 1
         }

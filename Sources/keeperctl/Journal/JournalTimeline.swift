@@ -37,15 +37,7 @@ final class JournalTimeline {
         for base in try segmentBases(of: stream, in: folder) {
             // Nil when it has been removed since it was listed.
             guard let file = try folder.metadata(of: stream.segmentName(base: base)) else { continue }
-            let segment = SegmentFile(base: base, end: base + file.size, modified: file.modifiedTime)
-            // They are few, mostly in order or nearly so: `sort` would be the most code here.
-            segments.append(segment)
-            var place = segments.count - 1
-            while place > 0, segments[place - 1].base > base {
-                segments[place] = segments[place - 1]
-                place -= 1
-            }
-            segments[place] = segment
+            segments.append(SegmentFile(base: base, end: base + file.size, modified: file.modifiedTime))
         }
         self.segments = segments
     }

@@ -18,22 +18,12 @@ final class StreamEventLines {
         let seq: Int
         /// The position after its last byte.
         let next: Int
-
-        init(seq: Int, next: Int) {
-            self.seq = seq
-            self.next = next
-        }
     }
 
     /// Up to where both streams have become events.
     struct Place {
         var stdout: Int
         var stderr: Int
-
-        init(stdout: Int, stderr: Int) {
-            self.stdout = stdout
-            self.stderr = stderr
-        }
 
         func position(of stream: StreamName) -> Int { stream == .stdout ? stdout : stderr }
 

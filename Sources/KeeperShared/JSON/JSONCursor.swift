@@ -93,7 +93,10 @@ struct JSONCursor {
         case UInt8(ascii: "e") where hasDigits, UInt8(ascii: "E") where hasDigits:
             let sign = position < text.count ? text[position] : 0
             if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { position += 1 }
-            guard let power = decimal(Array(text[position...])) else { return nil }
+            guard
+                let power = decimal(
+                    UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[position...]))
+            else { return nil }
             // More than any 64 bits hold.
             exponent = min(power, 1 << 32) * (sign == UInt8(ascii: "-") ? -1 : 1)
             position = text.count

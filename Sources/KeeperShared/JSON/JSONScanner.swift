@@ -77,6 +77,12 @@ package struct JSONMembers {
     return UnsafeBufferPointer(rebasing: bytes[..<0])
 }
 
+/// The moment that a string tells, as RFC 3339; nil for anything else.
+package func jsonTime(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
+    guard value.count > 2 else { return nil }
+    return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+}
+
 /// What a member that is a string stands for; nil for any other value, and without it.
 @inline(never) package func jsonBytes(
     _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>

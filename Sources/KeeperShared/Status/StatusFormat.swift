@@ -119,15 +119,15 @@ extension SessionStatus {
             let child = jsonMember("child", of: bytes)
             self.child = Child(
                 identity: ProcessIdentity(pid: pid, in: child),
-                startedAt: StatusSummary.time(jsonMember("startedAt", of: child)) ?? unknown)
-            self.child?.readyAt = StatusSummary.time(jsonMember("readyAt", of: child))
+                startedAt: jsonTime(jsonMember("startedAt", of: child)) ?? unknown)
+            self.child?.readyAt = jsonTime(jsonMember("readyAt", of: child))
             self.child?.restarts = summary.restarts
         }
         if let end = summary.end { exit = Exit(end: end, at: summary.endedAt ?? unknown) }
         let streams = jsonMember("streams", of: bytes)
         stdout = StreamExtent(jsonMember("stdout", of: streams))
         stderr = StreamExtent(jsonMember("stderr", of: streams))
-        nextStartAt = StatusSummary.time(jsonMember("nextStartAt", of: bytes))
+        nextStartAt = jsonTime(jsonMember("nextStartAt", of: bytes))
         note = jsonBytes("note", of: bytes)
         stderrTail = jsonBytes("stderrTail", of: bytes)
     }

@@ -53,7 +53,7 @@ package struct StatusSummary {
     package func isNamed(by pid: pid_t) -> Bool { keeper == pid || (previousKeeper == pid && pid > 0) }
 
     private mutating func takeExit(_ bytes: Bytes) {
-        endedAt = StatusSummary.time(jsonMember("at", of: bytes))
+        endedAt = jsonTime(jsonMember("at", of: bytes))
         end = StatusSummary.end(codeKey: "code", bytes)
     }
 
@@ -69,17 +69,12 @@ package struct StatusSummary {
     }
 
     private static func process(_ bytes: Bytes) -> (pid: pid_t, startedAt: Timestamp?) {
-        (pid(jsonMember("pid", of: bytes)), time(jsonMember("startedAt", of: bytes)))
+        (pid(jsonMember("pid", of: bytes)), jsonTime(jsonMember("startedAt", of: bytes)))
     }
 
     private static func pid(_ value: Bytes) -> pid_t {
         guard let number = jsonInteger(value), number > 0, number <= Int(Int32.max) else { return 0 }
         return pid_t(number)
-    }
-
-    static func time(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
-        guard value.count > 2 else { return nil }
-        return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
     }
 }
 

@@ -50,10 +50,7 @@ final class EventBatch {
         var time: Timestamp?
         var members = JSONMembers(line)
         while members.next() {
-            if isJSONString(members.name, "time"), members.value.count > 2 {
-                let digits = members.value[1..<(members.value.count - 1)]
-                time = Timestamp(rfc3339: UnsafeBufferPointer(rebasing: digits))
-            }
+            if isJSONString(members.name, "time") { time = jsonTime(members.value) }
         }
         guard members.isWhole, line.last == UInt8(ascii: "}"), let time, time.nanoseconds >= since
         else { return }
@@ -96,11 +93,11 @@ final class EventBatch {
     /// `2026-11-20T10:41:17.123Z calc exited from=running to=exited`
     private func append(_ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]) {
         // The first three come first, wherever they are in the line.
-        appendMember("time", of: raw, to: &line)
+        appendPlain(jsonMember("time", of: raw), to: &line)
         line.append(UInt8(ascii: " "))
         line.append(contentsOf: id.string.utf8)
         line.append(UInt8(ascii: " "))
-        appendMember("event", of: raw, to: &line)
+        appendPlain(jsonMember("event", of: raw), to: &line)
         var members = JSONMembers(raw)
         while members.next() {
             if isJSONString(members.name, "format") || isJSONString(members.name, "seq")
@@ -113,15 +110,6 @@ final class EventBatch {
             appendPlain(members.name, to: &line)
             line.append(UInt8(ascii: "="))
             appendPlain(members.value, to: &line)
-        }
-    }
-
-    private func appendMember(
-        _ name: StaticString, of raw: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]
-    ) {
-        var members = JSONMembers(raw)
-        while members.next() {
-            if isJSONString(members.name, name) { return appendPlain(members.value, to: &line) }
         }
     }
 

@@ -31,8 +31,6 @@ final class RosterChanges {
     private static let inDirectory = UInt32(
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE)
 
-    private static let inFolder = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
-
     /// Begins to watch; before the first look, so that nothing is missed between the two.
     func begin(in directory: borrowing FileDescriptor) {
         hasBegun = true
@@ -75,7 +73,7 @@ final class RosterChanges {
         if !hasBegun { return }
         do throws(SystemError) {
             let number = try watch.use { watch throws(SystemError) in
-                try watch.add(folder, events: RosterChanges.inFolder)
+                try watch.add(folder, events: FolderWatch.changes)
             }
             guard let number else { return isBlind = true }
             session.watch = number

@@ -49,21 +49,17 @@ final class AgentTurn {
         self.output = output
         self.echoTimeout = echoTimeout
         self.silenceTimeout = silenceTimeout
-        var isBusy = false
+        let lock: TurnLock?
         do throws(SystemError) {
-            if let lock = try TurnLock.take(in: exchange.folder, waiting: waits) {
-                self.lock = lock
-            } else {
-                isBusy = true
-                throw SystemError("lock", SessionNames.turn, EBUSY)
-            }
+            lock = try TurnLock.take(in: exchange.folder, waiting: waits)
         } catch {
-            if isBusy {
-                throw exchange.failure(
-                    ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
-            }
             throw CommandFailure(exchange.what, error)
         }
+        guard let lock else {
+            throw exchange.failure(
+                ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
+        }
+        self.lock = lock
     }
 
     func run(_ language: TurnProtocol) throws(CommandFailure) {

@@ -82,8 +82,7 @@ package struct HelpRenderer {
     /// `-q, --quiet` or `    --timeout DURATION`.
     private static func names(of option: OptionSpec) -> String {
         let letter = option.short.map { concat("-", String(decoding: [$0], as: UTF8.self), ", ") }
-        return concat(
-            letter ?? "    ", "--", option.long, option.takesValue ? " " : "", option.placeholder)
+        return concat(letter ?? "    ", "--", option.long, option.takesValue ? " " : "", option.placeholder)
     }
 
     private static func explanation(of option: OptionSpec) -> String {

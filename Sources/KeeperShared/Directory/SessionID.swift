@@ -37,7 +37,7 @@ package enum SessionIDError: Error, Equatable {
 
 /// The name of a session, checked. Ids become parts of file names in the sessions directory, so
 /// only text that passed here may touch a path.
-package struct SessionID: Hashable, Comparable, Sendable {
+package struct SessionID: Comparable, Sendable {
     /// What a file name of 255 bytes and a socket's address leave room for.
     package static let maximumLength = 64
 
@@ -92,10 +92,5 @@ package struct SessionID: Hashable, Comparable, Sendable {
 
     package static func < (left: SessionID, right: SessionID) -> Bool {
         left.string.utf8.lexicographicallyPrecedes(right.string.utf8)
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        for byte in string.utf8 { hasher.combine(byte) }
-        hasher.combine(UInt8(0xFF))
     }
 }

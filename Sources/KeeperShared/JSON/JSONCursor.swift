@@ -1,7 +1,7 @@
 /// A place in JSON and the small things that can come there: what the parser, which is strict, and the scanner, which
 /// is lenient and fast, have in common. Never reads past the end.
 struct JSONCursor {
-    let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: Bytes
     var position = 0
 
     /// The next byte; 0, which is never right outside a string, at the end.
@@ -70,7 +70,7 @@ struct JSONCursor {
 
 /// The value of a number that is whole and fits 64 bits, in whatever way it is written: some writers have only floating
 /// point, `5.0` or `5e0`. nil for anything else.
-@inline(never) package func jsonInteger(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
+@inline(never) package func jsonInteger(_ text: Bytes) -> Int? {
     let isNegative = text.first == UInt8(ascii: "-")
     // The digits but for zeros at their end, summed up below zero, where there is room for one more.
     var sum = 0

@@ -16,7 +16,7 @@ extension JSONValue {
 
     /// Reads one document, by RFC 8259 and nothing beyond it: no comments, no byte order mark, no
     /// invalid UTF-8, no lone surrogates, nothing but white space around the value.
-    package static func parse(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) -> JSONValue {
+    package static func parse(_ bytes: Bytes) throws(JSONError) -> JSONValue {
         var cursor = JSONCursor(bytes: bytes)
         return try cursor.document()
     }
@@ -119,7 +119,7 @@ extension JSONCursor {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             try digits()
         }
-        let text = UnsafeBufferPointer(rebasing: bytes[start..<position])
+        let text = Bytes(rebasing: bytes[start..<position])
         if position == afterDigits, !isNegative || bytes[firstDigit] != UInt8(ascii: "0"),
             let integer = jsonInteger(text)
         {
@@ -142,13 +142,13 @@ extension JSONCursor {
             let byte = bytes[position]
             switch byte {
             case UInt8(ascii: "\""):
-                let run = UnsafeBufferPointer(rebasing: bytes[runStart..<position])
+                let run = Bytes(rebasing: bytes[runStart..<position])
                 position += 1
                 if unescaped.isEmpty { return String(decoding: run, as: UTF8.self) }
                 unescaped.append(contentsOf: run)
                 return String(decoding: unescaped, as: UTF8.self)
             case UInt8(ascii: "\\"):
-                unescaped.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[runStart..<position]))
+                unescaped.append(contentsOf: Bytes(rebasing: bytes[runStart..<position]))
                 unescaped.appendUTF8(try escape())
                 runStart = position
             case ..<0x20:

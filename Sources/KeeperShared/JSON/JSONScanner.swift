@@ -7,17 +7,17 @@ import CSystem
 /// compiler makes a copy of whatever takes one for every use.
 package struct JSONMembers {
     /// With its quotes; empty in an array.
-    package private(set) var name: UnsafeBufferPointer<UInt8>
+    package private(set) var name: Bytes
     /// The extent of the value as it is written.
-    package private(set) var value: UnsafeBufferPointer<UInt8>
+    package private(set) var value: Bytes
     /// Whether the end of the object or array was reached.
     package private(set) var isWhole = false
     private var cursor: JSONCursor
     /// What ends it; 0 before the first.
     private var close: UInt8 = 0
 
-    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
-        name = UnsafeBufferPointer(rebasing: bytes[..<0])
+    package init(_ bytes: Bytes) {
+        name = Bytes(rebasing: bytes[..<0])
         value = name
         cursor = JSONCursor(bytes: bytes)
     }
@@ -61,32 +61,28 @@ package struct JSONMembers {
 }
 
 /// Whether a name or string, with its quotes, is this text.
-@inline(never) package func isJSONString(_ string: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
+@inline(never) package func isJSONString(_ string: Bytes, _ text: StaticString) -> Bool {
     string.count == text.utf8CodeUnitCount + 2
         && memcmp(string.baseAddress! + 1, text.utf8Start, text.utf8CodeUnitCount) == 0
 }
 
 /// The value of a member of an object, the first one of that name; empty without it.
-@inline(never) package func jsonMember(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> UnsafeBufferPointer<UInt8> {
+@inline(never) package func jsonMember(_ wanted: StaticString, of bytes: Bytes) -> Bytes {
     var members = JSONMembers(bytes)
     while members.next() {
         if isJSONString(members.name, wanted) { return members.value }
     }
-    return UnsafeBufferPointer(rebasing: bytes[..<0])
+    return Bytes(rebasing: bytes[..<0])
 }
 
 /// The moment that a string tells, as RFC 3339; nil for anything else.
-package func jsonTime(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
+package func jsonTime(_ value: Bytes) -> Timestamp? {
     guard value.count > 2 else { return nil }
-    return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+    return Timestamp(rfc3339: Bytes(rebasing: value[1..<(value.count - 1)]))
 }
 
 /// What a member that is a string stands for; nil for any other value, and without it.
-@inline(never) package func jsonBytes(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> [UInt8]? {
+@inline(never) package func jsonBytes(_ wanted: StaticString, of bytes: Bytes) -> [UInt8]? {
     let value = jsonMember(wanted, of: bytes)
     guard value.first == UInt8(ascii: "\"") else { return nil }
     var text: [UInt8] = []
@@ -95,24 +91,22 @@ package func jsonTime(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
 }
 
 /// The same as text.
-@inline(never) package func jsonText(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> String? {
+@inline(never) package func jsonText(_ wanted: StaticString, of bytes: Bytes) -> String? {
     jsonBytes(wanted, of: bytes).map { String(decoding: $0, as: UTF8.self) }
 }
 
 /// Appends what a string, given with its quotes, stands for; nothing for any other value.
 ///
 /// What is no right escape, and half a surrogate pair, becomes U+FFFD: texts that programs cut somewhere have them.
-@inline(never) package func appendJSONString(_ string: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+@inline(never) package func appendJSONString(_ string: Bytes, to bytes: inout [UInt8]) {
     guard string.count >= 2, string[0] == UInt8(ascii: "\"") else { return }
     let end = string.count - 1
     var position = 1
     while position < end {
-        let rest = UnsafeBufferPointer(rebasing: string[position..<end])
+        let rest = Bytes(rebasing: string[position..<end])
         let found = memchr(rest.baseAddress!, Int32(UInt8(ascii: "\\")), rest.count)
         let run = found.map { UnsafeRawPointer($0) - UnsafeRawPointer(rest.baseAddress!) } ?? rest.count
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: rest[..<run]))
+        bytes.append(contentsOf: Bytes(rebasing: rest[..<run]))
         position += run
         if position < end {
             var cursor = JSONCursor(bytes: string, position: position)
@@ -125,7 +119,7 @@ package func jsonTime(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
 
 extension JSONCursor {
     /// A string with its quotes.
-    @inline(never) fileprivate mutating func stringExtent() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func stringExtent() -> Bytes? {
         guard next == UInt8(ascii: "\"") else { return nil }
         let start = position
         position += 1
@@ -140,13 +134,13 @@ extension JSONCursor {
                 backslashes += 1
                 end -= 1
             }
-            if backslashes % 2 == 0 { return UnsafeBufferPointer(rebasing: bytes[start..<position]) }
+            if backslashes % 2 == 0 { return Bytes(rebasing: bytes[start..<position]) }
         }
         return nil
     }
 
     /// A value, nested ones without a look at their inside.
-    @inline(never) fileprivate mutating func valueExtent() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func valueExtent() -> Bytes? {
         let start = position
         var depth = 0
         repeat {
@@ -166,7 +160,7 @@ extension JSONCursor {
             default: if !skipWord() { return nil }
             }
         } while depth > 0
-        return UnsafeBufferPointer(rebasing: bytes[start..<position])
+        return Bytes(rebasing: bytes[start..<position])
     }
 
     /// Skips a number or one of the words; anything that isn't structure passes for one.

@@ -20,23 +20,11 @@ package struct JSONWriter {
     /// Starts an object.
     package mutating func beginObject() { begin(UInt8(ascii: "{")) }
 
-    /// Starts an object as a member of the open one.
-    package mutating func beginObject(_ name: StaticString) {
-        key(name)
-        beginObject()
-    }
-
     /// Ends the innermost object.
     package mutating func endObject() { end(UInt8(ascii: "}")) }
 
     /// Starts an array.
     package mutating func beginArray() { begin(UInt8(ascii: "[")) }
-
-    /// Starts an array as a member of the open object.
-    package mutating func beginArray(_ name: StaticString) {
-        key(name)
-        beginArray()
-    }
 
     /// Ends the innermost array.
     package mutating func endArray() { end(UInt8(ascii: "]")) }
@@ -47,7 +35,7 @@ package struct JSONWriter {
         needsComma = false
     }
 
-    /// The name of the next value.
+    /// The name of the next value; it needs no escapes.
     package mutating func key(_ name: StaticString) {
         separate()
         appendQuoted(name)
@@ -68,7 +56,7 @@ package struct JSONWriter {
     }
 
     /// A string from bytes that may not be UTF-8: what isn't becomes U+FFFD.
-    package mutating func string(utf8 text: UnsafeBufferPointer<UInt8>) {
+    package mutating func string(utf8 text: Bytes) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         put(text.count) { $0.putText(UnsafeRawBufferPointer(text), replacing: true) }
@@ -86,15 +74,6 @@ package struct JSONWriter {
         separate()
         if number < 0 { bytes.append(UInt8(ascii: "-")) }
         bytes.appendDecimal(UInt64(number.magnitude))
-        needsComma = true
-    }
-
-    /// A number with the fewest digits that read back as the same one; infinities and NaN, which
-    /// JSON hasn't, become null.
-    package mutating func number(_ number: Double) {
-        guard number.isFinite else { return null() }
-        separate()
-        bytes.append(contentsOf: number.description.utf8)
         needsComma = true
     }
 
@@ -127,7 +106,7 @@ package struct JSONWriter {
 
     /// A complete value as another program wrote it, on one line; it isn't checked. The two characters at which some
     /// readers end a line, which only strings hold, are written as escapes.
-    package mutating func raw(verbatim json: UnsafeBufferPointer<UInt8>) {
+    package mutating func raw(verbatim json: Bytes) {
         separate()
         appendLine(json, to: &bytes)
         needsComma = true
@@ -163,7 +142,7 @@ package struct JSONWriter {
         string(text)
     }
 
-    /// A member of the open object; the text needs no escapes, as no name does.
+    /// A member of the open object; the text needs no escapes.
     @inline(never) package mutating func member(_ name: StaticString, text: StaticString) {
         key(name)
         separate()
@@ -232,7 +211,7 @@ package struct JSONWriter {
         return isText
     }
 
-    /// Appends what is put into room for `count` bytes of text; little of it is on the stack.
+    /// Appends what `body` puts into room for `count` bytes of text, which is on the stack if they are few.
     @discardableResult
     @inline(never) private mutating func put(_ count: Int, _ body: (inout RawLine) -> Bool) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: RawLine.room(for: count), alignment: 1) { space in
@@ -266,7 +245,7 @@ package struct JSONWriter {
 }
 
 /// Appends JSON that is on one line so that every reader takes it for one: U+2028 and U+2029 become escapes.
-@inline(never) package func appendLine(_ json: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+@inline(never) package func appendLine(_ json: Bytes, to bytes: inout [UInt8]) {
     var start = 0
     var position = 0
     while position + 2 < json.count,
@@ -274,10 +253,10 @@ package struct JSONWriter {
     {
         position = UnsafeRawPointer(found) - UnsafeRawPointer(json.baseAddress!) + 1
         guard json[position] == 0x80, json[position + 1] & 0xFE == 0xA8 else { continue }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start..<(position - 1)]))
+        bytes.append(contentsOf: Bytes(rebasing: json[start..<(position - 1)]))
         bytes.append(literal: json[position + 1] == 0xA8 ? "\\u2028" : "\\u2029")
         position += 2
         start = position
     }
-    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start...]))
+    bytes.append(contentsOf: Bytes(rebasing: json[start...]))
 }

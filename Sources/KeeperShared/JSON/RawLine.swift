@@ -63,8 +63,7 @@ package struct RawLine {
         guard let source = text.baseAddress else { return true }
         // Once for all that follows here.
         precondition(RawLine.room(for: text.count) <= capacity - count)
-        let bytes = UnsafeBufferPointer(
-            start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
+        let bytes = UnsafeBufferPointer(start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
         let begin = count
         var position = 0
         while position < text.count {

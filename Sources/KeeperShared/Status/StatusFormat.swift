@@ -13,25 +13,26 @@ extension SessionStatus {
         if let reason { json.member("reason", reason) }
         if let note { json.member("note", utf8: note) }
         if let nextStartAt { json.member("nextStartAt", nextStartAt.rfc3339) }
-        json.beginObject("keeper")
-        write(keeper.identity, to: &json)
-        json.member("bootId", keeper.bootID)
-        json.member("pidNamespace", keeper.pidNamespace)
-        json.member("version", keeper.version)
-        json.member("startedAt", keeper.startedAt.rfc3339)
-        if let previous = keeper.previousPID { json.member("previousPid", Int(previous)) }
-        if let unit = keeper.unit { json.member("unit", unit) }
-        if let cgroup = keeper.cgroup { json.member("cgroup", cgroup) }
-        json.endObject()
-        if let child {
-            json.beginObject("child")
-            write(child.identity, to: &json)
-            json.member("startedAt", child.startedAt.rfc3339)
-            if let readyAt = child.readyAt { json.member("readyAt", readyAt.rfc3339) }
-            json.member("restarts", child.restarts)
-            json.endObject()
+        json.object("keeper") { json in
+            write(keeper.identity, to: &json)
+            json.member("bootId", keeper.bootID)
+            json.member("pidNamespace", keeper.pidNamespace)
+            json.member("version", keeper.version)
+            json.member("startedAt", keeper.startedAt.rfc3339)
+            if let previous = keeper.previousPID { json.member("previousPid", Int(previous)) }
+            if let unit = keeper.unit { json.member("unit", unit) }
+            if let cgroup = keeper.cgroup { json.member("cgroup", cgroup) }
         }
-        json.beginArray("command")
+        if let child {
+            json.object("child") { json in
+                write(child.identity, to: &json)
+                json.member("startedAt", child.startedAt.rfc3339)
+                if let readyAt = child.readyAt { json.member("readyAt", readyAt.rfc3339) }
+                json.member("restarts", child.restarts)
+            }
+        }
+        json.key("command")
+        json.beginArray()
         for argument in command { json.string(utf8: argument) }
         json.endArray()
         json.member("cwd", utf8: workingDirectory)
@@ -39,21 +40,21 @@ extension SessionStatus {
         labels.write(to: &json)
         json.member("tty", isTerminal)
         if let terminalSize {
-            json.beginObject("terminal")
-            json.member("cols", terminalSize.columns)
-            json.member("rows", terminalSize.rows)
-            json.endObject()
+            json.object("terminal") { json in
+                json.member("cols", terminalSize.columns)
+                json.member("rows", terminalSize.rows)
+            }
         }
         if let exit {
-            json.beginObject("exit")
-            exit.end.write(codeKey: "code", to: &json)
-            json.member("at", exit.at.rfc3339)
-            json.endObject()
+            json.object("exit") { json in
+                exit.end.write(codeKey: "code", to: &json)
+                json.member("at", exit.at.rfc3339)
+            }
         }
-        json.beginObject("streams")
-        write("stdout", stdout, to: &json)
-        write("stderr", stderr, to: &json)
-        json.endObject()
+        json.object("streams") { json in
+            write("stdout", stdout, to: &json)
+            write("stderr", stderr, to: &json)
+        }
         if let stderrTail { json.member("stderrTail", utf8: stderrTail) }
         json.endObject()
     }
@@ -64,10 +65,10 @@ extension SessionStatus {
     }
 
     private func write(_ name: StaticString, _ extent: StreamExtent, to json: inout JSONWriter) {
-        json.beginObject(name)
-        json.member("first", extent.first)
-        json.member("next", extent.next)
-        json.endObject()
+        json.object(name) { json in
+            json.member("first", extent.first)
+            json.member("next", extent.next)
+        }
     }
 
     /// Reads a status; nil when something that every status has is missing.
@@ -77,7 +78,7 @@ extension SessionStatus {
         self = status
     }
 
-    private init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+    private init?(_ bytes: Bytes) {
         let unknown = Timestamp(nanoseconds: 0)
         guard let summary = StatusSummary(bytes), let sessionID = jsonText("sessionId", of: bytes),
             let instance = jsonText("instance", of: bytes)
@@ -160,13 +161,13 @@ extension [Label] {
 }
 
 extension ProcessIdentity {
-    fileprivate init(pid: pid_t, in json: UnsafeBufferPointer<UInt8>) {
+    fileprivate init(pid: pid_t, in json: Bytes) {
         self.init(pid: pid, startTime: UInt64(max(0, jsonInteger(jsonMember("startTime", of: json)) ?? 0)))
     }
 }
 
 extension StreamExtent {
-    fileprivate init(_ json: UnsafeBufferPointer<UInt8>) {
+    fileprivate init(_ json: Bytes) {
         self.init(
             first: jsonInteger(jsonMember("first", of: json)) ?? 0,
             next: jsonInteger(jsonMember("next", of: json)) ?? 0)

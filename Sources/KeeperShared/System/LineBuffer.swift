@@ -6,7 +6,7 @@ package struct LineBuffer: ~Copyable {
     /// How much was handed out.
     private var taken = 0
     private var isPassingOver = false
-    /// A line was too long and is passed over; to be set to false by whoever has reported it.
+    /// A line was too long and is passed over. The caller reports it, and resets this.
     package var hasOverflown = false
     private let longest: Int
 
@@ -18,7 +18,7 @@ package struct LineBuffer: ~Copyable {
 
     /// What is not handed out so far: of a line that has no end, once ``next()`` gave nil. Valid until the buffer is
     /// changed.
-    package var rest: UnsafeBufferPointer<UInt8> {
+    package var rest: Bytes {
         UnsafeBufferPointer(UnsafeRawBufferPointer(rebasing: buffer.bytes[taken...]))
     }
 
@@ -30,7 +30,7 @@ package struct LineBuffer: ~Copyable {
 
     /// The next line without its end; nil when there is none, or when ``hasOverflown`` was set just now. Valid until the
     /// buffer is changed.
-    package mutating func next() -> UnsafeBufferPointer<UInt8>? {
+    package mutating func next() -> Bytes? {
         while true {
             buffer.removeFirst(taken)
             taken = 0

@@ -70,7 +70,4 @@ package final class Poller {
             body(events[index].data.u64, Readiness(rawValue: events[index].events))
         }
     }
-
-    /// Lets a small loop wait for all of this at once.
-    package func join(_ set: PollSet) { set.add(descriptor, .input) }
 }

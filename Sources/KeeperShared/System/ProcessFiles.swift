@@ -114,18 +114,15 @@ package var currentDirectory: String? {
 /// The names below a directory of /proc that are numbers; none when it can't be read.
 package func processNumbers(in name: String) -> [Int32] { readProcessNumbers(in: name) ?? [] }
 
+/// The same, or nil when it can't be read.
 private func readProcessNumbers(in name: String) -> [Int32]? {
     var numbers: [Int32] = []
-    do throws(SystemError) {
-        let directory = try FileDescriptor.open("/proc/\(name)", O_RDONLY | O_DIRECTORY)
-        try directory.forEachRawEntry { text, count, _ in
+    let isRead: Void? = try? FileDescriptor.open("/proc/\(name)", O_RDONLY | O_DIRECTORY)
+        .forEachRawEntry { text, count, _ in
             let number = decimal(UnsafeRawBufferPointer(start: text, count: count))
             if let number { numbers.append(Int32(truncatingIfNeeded: number)) }
         }
-    } catch {
-        return nil
-    }
-    return numbers
+    return isRead == nil ? nil : numbers
 }
 
 /// A decimal number with nothing around it but white space at its end; nil for anything else.

@@ -26,8 +26,8 @@ final class LineGuard {
             page[.lineIsOpen] = 1
             beginsLine = true
         }
-        let end = lineFeed(in: lines, from: 0) ?? lines.count - 1
-        return UnsafeRawBufferPointer(rebasing: lines[...end])
+        let end = lineFeed(in: lines, from: 0).map { $0 + 1 } ?? lines.count
+        return UnsafeRawBufferPointer(rebasing: lines[..<end])
     }
 
     /// All that ``bound(_:)`` gave is in the pipe.

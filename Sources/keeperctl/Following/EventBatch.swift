@@ -14,7 +14,7 @@ final class BatchReader: SessionReader {
 
     var deadline: Int64 { Int64.max }
 
-    func receive(_ event: UnsafeBufferPointer<UInt8>) { batch.add(event, of: id) }
+    func receive(_ event: Bytes) { batch.add(event, of: id) }
 
     func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) -> Bool {
         isThrough = session.isOver
@@ -46,7 +46,7 @@ final class EventBatch {
     }
 
     /// Adds a line, unless it is torn.
-    func add(_ line: UnsafeBufferPointer<UInt8>, of id: SessionID) {
+    func add(_ line: Bytes, of id: SessionID) {
         var time: Timestamp?
         var members = JSONMembers(line)
         while members.next() {
@@ -69,7 +69,7 @@ final class EventBatch {
             let event = events[key.index]
             line.removeAll(keepingCapacity: true)
             text.withUnsafeBufferPointer { text in
-                let raw = UnsafeBufferPointer(rebasing: text[event.line])
+                let raw = Bytes(rebasing: text[event.line])
                 if isJSON { appendJSON(raw, event.id, to: &line) } else { append(raw, event.id, to: &line) }
             }
             line.append(UInt8(ascii: "\n"))
@@ -81,9 +81,7 @@ final class EventBatch {
     }
 
     /// The line as it is, with the session's id after its last member.
-    private func appendJSON(
-        _ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]
-    ) {
+    private func appendJSON(_ raw: Bytes, _ id: SessionID, to line: inout [UInt8]) {
         line.append(contentsOf: raw.dropLast())
         line.append(literal: ",\"sessionId\":\"")
         line.append(contentsOf: id.string.utf8)
@@ -91,7 +89,7 @@ final class EventBatch {
     }
 
     /// `2026-11-20T10:41:17.123Z calc exited from=running to=exited`
-    private func append(_ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]) {
+    private func append(_ raw: Bytes, _ id: SessionID, to line: inout [UInt8]) {
         // The first three come first, wherever they are in the line.
         appendPlain(jsonMember("time", of: raw), to: &line)
         line.append(UInt8(ascii: " "))
@@ -114,7 +112,7 @@ final class EventBatch {
     }
 
     /// A string without its quotes, anything else as JSON; in quotes what could disturb a terminal or a reader.
-    private func appendPlain(_ value: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]) {
+    private func appendPlain(_ value: Bytes, to line: inout [UInt8]) {
         var bytes: [UInt8] = []
         if value.first == UInt8(ascii: "\"") {
             appendJSONString(value, to: &bytes)

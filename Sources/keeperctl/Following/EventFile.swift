@@ -20,9 +20,7 @@ struct EventFile: ~Copyable {
     /// Hands out the lines that are new, which may be torn. The buffer is valid only during the call.
     ///
     /// - Throws: what is not explained by a folder that is being removed.
-    mutating func read(
-        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
-    ) throws(SystemError) {
+    mutating func read(in folder: borrowing FileDescriptor, _ receive: (Bytes) -> Void) throws(SystemError) {
         do throws(SystemError) {
             if file.raw < 0 { try open(in: folder, receive) }
             while true {
@@ -43,7 +41,7 @@ struct EventFile: ~Copyable {
 
     /// Opens the present file. If it is a new one, hands out what the one before it has that was not read.
     private mutating func open(
-        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+        in folder: borrowing FileDescriptor, _ receive: (Bytes) -> Void
     ) throws(SystemError) {
         // In this order, a change in between is noticed by ``read(in:_:)``.
         let newest = try folder.open(SessionNames.events, O_RDONLY | O_NONBLOCK)
@@ -59,7 +57,7 @@ struct EventFile: ~Copyable {
 
     private mutating func readOlder(
         than newest: FileMetadata, in folder: borrowing FileDescriptor,
-        _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+        _ receive: (Bytes) -> Void
     ) throws(SystemError) {
         do throws(SystemError) {
             let older = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
@@ -77,7 +75,7 @@ struct EventFile: ~Copyable {
     }
 
     /// Hands out whole lines up to the file's end. One that has no end is read again when it has.
-    private mutating func readOn(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
+    private mutating func readOn(_ receive: (Bytes) -> Void) throws(SystemError) {
         var bytes: [UInt8] = []
         while true {
             let chunk = try file.use { file throws(SystemError) in
@@ -96,12 +94,10 @@ struct EventFile: ~Copyable {
     }
 
     /// - Returns: how many bytes are whole lines.
-    private static func split(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
-    ) -> Int {
+    private static func split(_ bytes: Bytes, _ receive: (Bytes) -> Void) -> Int {
         var start = 0
         while let end = lineFeed(in: UnsafeRawBufferPointer(bytes), from: start) {
-            receive(UnsafeBufferPointer(rebasing: bytes[start..<end]))
+            receive(Bytes(rebasing: bytes[start..<end]))
             start = end + 1
         }
         return start

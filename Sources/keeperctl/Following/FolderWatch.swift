@@ -17,9 +17,7 @@ struct FolderWatch: ~Copyable {
     }
 
     /// Watches an open folder for these events.
-    static func make(
-        _ folder: borrowing FileDescriptor, events: UInt32
-    ) throws(SystemError) -> FolderWatch {
+    static func make(_ folder: borrowing FileDescriptor, events: UInt32) throws(SystemError) -> FolderWatch {
         let watch = try make()
         let first = try watch.add(folder, events: events)
         return FolderWatch(descriptor: watch.descriptor, first: first)

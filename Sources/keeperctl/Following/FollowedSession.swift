@@ -8,7 +8,7 @@ protocol SessionReader: AnyObject {
     /// When to read even if nothing changes, on the monotonic clock.
     var deadline: Int64 { get }
     /// Takes an event, which may be torn. Valid only during the call.
-    func receive(_ event: UnsafeBufferPointer<UInt8>)
+    func receive(_ event: Bytes)
     /// Reads what is new, after the events.
     ///
     /// - Returns: whether there is more that can be read at once.

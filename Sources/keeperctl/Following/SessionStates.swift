@@ -66,7 +66,7 @@ final class SessionStates {
     }
 
     /// Takes one line of the session's events; one that is torn is passed over.
-    func take(_ line: UnsafeBufferPointer<UInt8>) {
+    func take(_ line: Bytes) {
         var change = Change(.starting, nil, 0)
         var hasState = false
         var newInstance: [UInt8] = []

@@ -1,8 +1,6 @@
 import CSystem
 import KeeperShared
 
-typealias Bytes = UnsafeBufferPointer<UInt8>
-
 // Not inlined, as the library's own are, some hundred bytes wherever they stand.
 
 /// A copy of bytes that will not stay.

@@ -45,9 +45,7 @@ final class JournalReader {
     ///
     /// - Parameter gap: told of bytes that are gone, before the position moves on after them.
     /// - Returns: how many bytes ``read(into:)`` can give now; 0 when the journal has no more for the present.
-    func look(
-        in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void
-    ) throws(SystemError) -> Int {
+    func look(in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void) throws(SystemError) -> Int {
         while position < limit {
             guard let end = try segmentEnd() else {
                 if try enter(in: folder, gap: gap) { continue }

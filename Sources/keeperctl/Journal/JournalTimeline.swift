@@ -48,9 +48,7 @@ final class JournalTimeline {
     var end: Int { segments.last?.end ?? 0 }
 
     /// Where the lines begin of which a byte came at a time (Unix time in ns) or later; ``end`` when there are none.
-    func start(
-        since time: Int64, in folder: borrowing FileDescriptor
-    ) throws(SystemError) -> Int {
+    func start(since time: Int64, in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
         guard let segment = segments.first(where: { $0.mayReach(time) }) else { return end }
         let finder = LineFinder(stream, segments)
         var position = segment.base

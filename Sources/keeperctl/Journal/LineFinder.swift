@@ -25,9 +25,7 @@ final class LineFinder {
     /// The start of the line that holds the byte before a position; nil when the journal begins there.
     ///
     /// What lies after missing bytes, and the journal's oldest byte, count as a line's start.
-    func lineStart(
-        before position: Int, in folder: borrowing FileDescriptor
-    ) throws(SystemError) -> Int? {
+    func lineStart(before position: Int, in folder: borrowing FileDescriptor) throws(SystemError) -> Int? {
         guard position > oldest, let last = segment(holding: position - 1) else { return nil }
         // Where bytes are missing, what is before them is a line's end.
         var end = min(position, last.end) - 1

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-union descriptor {
-    char space[CMSG_SPACE(sizeof(int))];
+union descriptors {
+    char space[CMSG_SPACE(2 * sizeof(int))];
     struct cmsghdr header;
 };
 
@@ -30,32 +30,26 @@ int csys_connect_datagrams(const char *path) {
     return -1;
 }
 
-int csys_send_datagram(int fd, const char *text, size_t size, int descriptor) {
-    union descriptor control = {.header = {
-        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
-    struct iovec part = {.iov_base = (char *)text, .iov_len = size};
+// With up to two descriptors.
+static int send_message(int fd, const char *bytes, size_t size, const int *descriptors, size_t count) {
+    union descriptors control = {.header = {
+        .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&control.header), descriptors, count * sizeof(int));
+    struct iovec part = {.iov_base = (char *)bytes, .iov_len = size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (descriptor >= 0) {
+    if (count > 0) {
         message.msg_control = &control;
-        message.msg_controllen = sizeof control;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
     }
     return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-union descriptors {
-    char space[CMSG_SPACE(2 * sizeof(int))];
-    struct cmsghdr header;
-};
+int csys_send_datagram(int fd, const char *text, size_t size, int descriptor) {
+    return send_message(fd, text, size, &descriptor, descriptor >= 0);
+}
 
 int csys_send_descriptors(int fd, int first, int second) {
-    union descriptors control = {.header = {
-        .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    memcpy(CMSG_DATA(&control.header), (int[]){first, second}, 2 * sizeof(int));
-    struct iovec byte = {.iov_base = "", .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+    return send_message(fd, "", 1, (int[]){first, second}, 2);
 }
 
 int csys_receive_descriptors(int fd, int *first, int *second) {

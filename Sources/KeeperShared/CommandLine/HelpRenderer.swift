@@ -16,11 +16,6 @@ package struct HelpRenderer {
         return renderer.output
     }
 
-    private init(program: ProgramSpec, width: Int) {
-        self.program = program
-        self.width = width
-    }
-
     private mutating func renderProgram() {
         paragraph(concat(program.summary, "."))
         heading("Usage")
@@ -87,8 +82,7 @@ package struct HelpRenderer {
     /// `-q, --quiet` or `    --timeout DURATION`.
     private static func names(of option: OptionSpec) -> String {
         let letter = option.short.map { concat("-", String(decoding: [$0], as: UTF8.self), ", ") }
-        return concat(
-            letter ?? "    ", "--", option.long, option.takesValue ? " " : "", option.placeholder)
+        return concat(letter ?? "    ", "--", option.long, option.takesValue ? " " : "", option.placeholder)
     }
 
     private static func explanation(of option: OptionSpec) -> String {

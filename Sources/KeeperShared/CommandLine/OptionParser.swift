@@ -253,8 +253,7 @@ struct OptionParser {
                     || option.bytes.count == 2 && $0.option(short: option.bytes[1]) != nil
             })
         {
-            return error(
-                .unknownOption, concat(what, " before the command: a command's options go after it"))
+            return error(.unknownOption, concat(what, " before the command: a command's options go after it"))
         }
         var names: [String] = []
         let groups = (command?.groups ?? []) + [OptionGroup("", program.globalOptions)]

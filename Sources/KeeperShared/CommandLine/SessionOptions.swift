@@ -25,8 +25,7 @@ package enum SessionOptions {
         OptionGroup("Session", [cwd, label, removesFiles, limit])
     }
     package static var cwd: Option<Argument> {
-        Option(
-            "cwd", .path, "DIR", help: "Run the command in DIR", describedDefault: "the current directory")
+        Option("cwd", .path, "DIR", help: "Run the command in DIR", describedDefault: "the current directory")
     }
     package static var label: RepeatedOption<Argument> {
         RepeatedOption("label", .keyValue, "NAME=VALUE", help: "Label the session")

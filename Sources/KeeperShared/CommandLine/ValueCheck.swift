@@ -35,8 +35,7 @@ extension ValueKind {
         case .choice(let choices):
             if choices.contains(where: { sameText(bytes, $0) }) { return nil }
             let list = choices.joined(separator: ", ")
-            return concat(
-                "is not one of ", list, didYouMean(Suggestion.closest(to: bytes, among: choices)))
+            return concat("is not one of ", list, didYouMean(Suggestion.closest(to: bytes, among: choices)))
         case .stopSteps:
             return StopStep.parse(value.text) != nil
                 ? nil : "is not a list of steps such as eof:2s,TERM:2s,KILL:2s"

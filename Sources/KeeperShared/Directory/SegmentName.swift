@@ -1,3 +1,5 @@
+import CSystem
+
 /// A stream of the child.
 package enum StreamName: CaseIterable {
     case stdout
@@ -32,28 +34,40 @@ package enum StreamName: CaseIterable {
         guard bytes.count == prefix.count + 24, bytes.starts(with: prefix),
             bytes.suffix(4).elementsEqual(".log".utf8)
         else { return nil }
-        var base = 0
-        for byte in bytes[prefix.count..<(prefix.count + 20)] {
-            guard byte >= 48, byte <= 57 else { return nil }
-            let (product, overflow) = base.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(Int(byte - 48))
-            if overflow || carry { return nil }
-            base = sum
-        }
-        return base
+        return decimal(Array(bytes[prefix.count..<(prefix.count + 20)]))
     }
 
     private func padded(_ number: Int) -> String {
-        var digits = [UInt8](repeating: UInt8(ascii: "0"), count: 20)
-        var rest = number
-        var index = 19
-        while rest > 0, index >= 0 {
-            digits[index] = UInt8(ascii: "0") + UInt8(rest % 10)
-            rest /= 10
-            index -= 1
-        }
+        var digits: [UInt8] = []
+        digits.appendDecimal(UInt64(number), width: 20)
         return String(decoding: digits, as: UTF8.self)
     }
+}
+
+/// The positions at which the segments of a stream begin, in order.
+package func segmentBases(
+    of stream: StreamName, in folder: borrowing FileDescriptor
+) throws(SystemError) -> [Int] {
+    var bases: [Int] = []
+    try folder.forEachEntry { name, _ in
+        // They are few, mostly in order or nearly so: `sort` would be the most code here.
+        guard let base = stream.base(ofSegment: name) else { return }
+        bases.insert(base, at: (bases.lastIndex { $0 < base } ?? -1) + 1)
+    }
+    return bases
+}
+
+/// The last bytes of a stream, at most `count`, from its newest segments. What can't be read is left out: they only
+/// explain an end, or help to find a text.
+package func lastBytes(of stream: StreamName, _ count: Int, in folder: borrowing FileDescriptor) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for base in ((try? segmentBases(of: stream, in: folder)) ?? []).reversed() where bytes.count < count {
+        guard let file = try? folder.open(stream.segmentName(base: base), O_RDONLY),
+            let part = try? file.readLast(count - bytes.count)
+        else { break }
+        bytes = part + bytes
+    }
+    return bytes
 }
 
 /// A segment as a directory lists it.

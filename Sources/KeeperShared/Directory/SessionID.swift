@@ -37,7 +37,7 @@ package enum SessionIDError: Error, Equatable {
 
 /// The name of a session, checked. Ids become parts of file names in the sessions directory, so
 /// only text that passed here may touch a path.
-package struct SessionID: Hashable, Comparable, Sendable {
+package struct SessionID: Comparable, Sendable {
     /// What a file name of 255 bytes and a socket's address leave room for.
     package static let maximumLength = 64
 
@@ -51,14 +51,7 @@ package struct SessionID: Hashable, Comparable, Sendable {
 
     /// Checks bytes as they come from an argument or a directory entry.
     package init(bytes: [UInt8]) throws(SessionIDError) {
-        guard let first = bytes.first else { throw .empty }
-        if bytes.count > Self.maximumLength { throw .tooLong(bytes.count) }
-        if first == UInt8(ascii: ".") { throw .reservedStart(.dot) }
-        if first == UInt8(ascii: "-") { throw .reservedStart(.dash) }
-        if sameText(Array(bytes.prefix(7)), "launch-") { throw .reservedStart(.launch) }
-        for (index, byte) in bytes.enumerated() where !Self.allows(byte) {
-            throw .forbiddenByte(byte, position: index + 1)
-        }
+        if let problem = bytes.withUnsafeBytes({ Self.problem(of: $0) }) { throw problem }
         string = String(decoding: bytes, as: UTF8.self)
     }
 
@@ -66,14 +59,20 @@ package struct SessionID: Hashable, Comparable, Sendable {
     package init(valid bytes: UnsafeRawBufferPointer) { string = String(decoding: bytes, as: UTF8.self) }
 
     /// Whether ``init(bytes:)`` would accept these bytes.
-    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let first = bytes.first, bytes.count <= maximumLength, first != UInt8(ascii: "."),
-            first != UInt8(ascii: "-")
-        else { return false }
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool { problem(of: bytes) == nil }
+
+    /// The first rule that bytes break.
+    private static func problem(of bytes: UnsafeRawBufferPointer) -> SessionIDError? {
+        guard let first = bytes.first else { return .empty }
+        if bytes.count > maximumLength { return .tooLong(bytes.count) }
+        if first == UInt8(ascii: ".") { return .reservedStart(.dot) }
+        if first == UInt8(ascii: "-") { return .reservedStart(.dash) }
         let launch: StaticString = "launch-"
         let count = launch.utf8CodeUnitCount
-        if bytes.count >= count, memcmp(bytes.baseAddress!, launch.utf8Start, count) == 0 { return false }
-        return bytes.allSatisfy(allows)
+        if bytes.count >= count, memcmp(bytes.baseAddress!, launch.utf8Start, count) == 0 {
+            return .reservedStart(.launch)
+        }
+        return bytes.firstIndex { !allows($0) }.map { .forbiddenByte(bytes[$0], position: $0 + 1) }
     }
 
     private static func allows(_ byte: UInt8) -> Bool {
@@ -93,10 +92,5 @@ package struct SessionID: Hashable, Comparable, Sendable {
 
     package static func < (left: SessionID, right: SessionID) -> Bool {
         left.string.utf8.lexicographicallyPrecedes(right.string.utf8)
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        for byte in string.utf8 { hasher.combine(byte) }
-        hasher.combine(UInt8(0xFF))
     }
 }

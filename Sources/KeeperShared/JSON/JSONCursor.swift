@@ -1,13 +1,8 @@
 /// A place in JSON and the small things that can come there: what the parser, which is strict, and the scanner, which
 /// is lenient and fast, have in common. Never reads past the end.
 struct JSONCursor {
-    let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: Bytes
     var position = 0
-
-    init(bytes: UnsafeBufferPointer<UInt8>, at position: Int = 0) {
-        self.bytes = bytes
-        self.position = position
-    }
 
     /// The next byte; 0, which is never right outside a string, at the end.
     var next: UInt8 { position < bytes.count ? bytes[position] : 0 }
@@ -71,4 +66,60 @@ struct JSONCursor {
         }
         return unit
     }
+}
+
+/// The value of a number that is whole and fits 64 bits, in whatever way it is written: some writers have only floating
+/// point, `5.0` or `5e0`. nil for anything else.
+@inline(never) package func jsonInteger(_ text: Bytes) -> Int? {
+    let isNegative = text.first == UInt8(ascii: "-")
+    // The digits but for zeros at their end, summed up below zero, where there is room for one more.
+    var sum = 0
+    var (zeros, decimals, exponent) = (0, 0, 0)
+    var (hasPoint, hasDigits) = (false, false)
+    var position = isNegative ? 1 : 0
+    while position < text.count {
+        let byte = text[position]
+        position += 1
+        switch byte {
+        case UInt8(ascii: "0"): zeros += 1
+        case UInt8(ascii: "1")...UInt8(ascii: "9"):
+            guard let shifted = timesTen(sum, zeros + 1) else { return nil }
+            let (next, overflow) = shifted.subtractingReportingOverflow(Int(byte - UInt8(ascii: "0")))
+            if overflow { return nil }
+            (sum, zeros) = (next, 0)
+        case UInt8(ascii: ".") where !hasPoint:
+            hasPoint = true
+            continue
+        case UInt8(ascii: "e") where hasDigits, UInt8(ascii: "E") where hasDigits:
+            let sign = position < text.count ? text[position] : 0
+            if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { position += 1 }
+            guard
+                let power = decimal(
+                    UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[position...]))
+            else { return nil }
+            // More than any 64 bits hold.
+            exponent = min(power, 1 << 32) * (sign == UInt8(ascii: "-") ? -1 : 1)
+            position = text.count
+            continue
+        default: return nil
+        }
+        hasDigits = true
+        if hasPoint { decimals += 1 }
+    }
+    if sum == 0 { return hasDigits ? 0 : nil }
+    guard let whole = timesTen(sum, zeros - decimals + exponent) else { return nil }
+    return isNegative ? whole : whole == .min ? nil : -whole
+}
+
+/// A number with `count` more zeros; nil when it doesn't fit, or isn't whole.
+private func timesTen(_ number: Int, _ count: Int) -> Int? {
+    if number == 0 { return 0 }
+    if count < 0 { return nil }
+    var result = number
+    for _ in 0..<count {
+        let (product, overflow) = result.multipliedReportingOverflow(by: 10)
+        if overflow { return nil }
+        result = product
+    }
+    return result
 }

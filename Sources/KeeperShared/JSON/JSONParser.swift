@@ -16,7 +16,7 @@ extension JSONValue {
 
     /// Reads one document, by RFC 8259 and nothing beyond it: no comments, no byte order mark, no
     /// invalid UTF-8, no lone surrogates, nothing but white space around the value.
-    package static func parse(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) -> JSONValue {
+    package static func parse(_ bytes: Bytes) throws(JSONError) -> JSONValue {
         var cursor = JSONCursor(bytes: bytes)
         return try cursor.document()
     }
@@ -104,11 +104,9 @@ extension JSONCursor {
         while isDigit(next) { position += 1 }
     }
 
-    private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
-
     private mutating func number() throws(JSONError) -> JSONValue {
         let start = position
-        let negative = take(UInt8(ascii: "-"))
+        let isNegative = take(UInt8(ascii: "-"))
         let firstDigit = position
         try digits()
         if bytes[firstDigit] == UInt8(ascii: "0"), position > firstDigit + 1 {
@@ -121,27 +119,14 @@ extension JSONCursor {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             try digits()
         }
-        if position == afterDigits, let integer = integer(firstDigit..<afterDigits, negative) {
-            return .integer(integer)
+        let text = Bytes(rebasing: bytes[start..<position])
+        if position == afterDigits, !isNegative || bytes[firstDigit] != UInt8(ascii: "0"),
+            let integer = jsonInteger(text)
+        {
+            return .integer(Int64(integer))
         }
         // As it is written: what is read here is passed on, and no digit may change on the way.
-        return .number(
-            String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self))
-    }
-
-    /// Nil for what only a `Double` can hold: too many digits, or minus zero.
-    private func integer(_ digits: Range<Int>, _ negative: Bool) -> Int64? {
-        // Summed up below zero, where there is room for one more.
-        var sum: Int64 = 0
-        for index in digits {
-            let (product, tooLarge) = sum.multipliedReportingOverflow(by: 10)
-            let (next, tooLow) = product.subtractingReportingOverflow(
-                Int64(bytes[index] - UInt8(ascii: "0")))
-            if tooLarge || tooLow { return nil }
-            sum = next
-        }
-        if negative { return sum == 0 ? nil : sum }
-        return sum == .min ? nil : -sum
+        return .number(String(decoding: text, as: UTF8.self))
     }
 }
 
@@ -157,13 +142,13 @@ extension JSONCursor {
             let byte = bytes[position]
             switch byte {
             case UInt8(ascii: "\""):
-                let run = UnsafeBufferPointer(rebasing: bytes[runStart..<position])
+                let run = Bytes(rebasing: bytes[runStart..<position])
                 position += 1
                 if unescaped.isEmpty { return String(decoding: run, as: UTF8.self) }
                 unescaped.append(contentsOf: run)
                 return String(decoding: unescaped, as: UTF8.self)
             case UInt8(ascii: "\\"):
-                unescaped.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[runStart..<position]))
+                unescaped.append(contentsOf: Bytes(rebasing: bytes[runStart..<position]))
                 unescaped.appendUTF8(try escape())
                 runStart = position
             case ..<0x20:

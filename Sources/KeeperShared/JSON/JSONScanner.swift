@@ -7,17 +7,17 @@ import CSystem
 /// compiler makes a copy of whatever takes one for every use.
 package struct JSONMembers {
     /// With its quotes; empty in an array.
-    package private(set) var name: UnsafeBufferPointer<UInt8>
+    package private(set) var name: Bytes
     /// The extent of the value as it is written.
-    package private(set) var value: UnsafeBufferPointer<UInt8>
+    package private(set) var value: Bytes
     /// Whether the end of the object or array was reached.
     package private(set) var isWhole = false
     private var cursor: JSONCursor
     /// What ends it; 0 before the first.
     private var close: UInt8 = 0
 
-    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
-        name = UnsafeBufferPointer(rebasing: bytes[..<0])
+    package init(_ bytes: Bytes) {
+        name = Bytes(rebasing: bytes[..<0])
         value = name
         cursor = JSONCursor(bytes: bytes)
     }
@@ -61,38 +61,28 @@ package struct JSONMembers {
 }
 
 /// Whether a name or string, with its quotes, is this text.
-@inline(never) package func isJSONString(_ string: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
+@inline(never) package func isJSONString(_ string: Bytes, _ text: StaticString) -> Bool {
     string.count == text.utf8CodeUnitCount + 2
         && memcmp(string.baseAddress! + 1, text.utf8Start, text.utf8CodeUnitCount) == 0
 }
 
-/// The value of a whole number; nil for anything else.
-@inline(never) package func jsonInteger(_ value: UnsafeBufferPointer<UInt8>) -> Int? {
-    var sum = 0
-    let isNegative = value.first == UInt8(ascii: "-")
-    guard value.count > (isNegative ? 1 : 0), value.count < 19 else { return nil }
-    for byte in value[(isNegative ? 1 : 0)...] {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        sum = sum * 10 + Int(byte - UInt8(ascii: "0"))
-    }
-    return isNegative ? -sum : sum
-}
-
 /// The value of a member of an object, the first one of that name; empty without it.
-@inline(never) package func jsonMember(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> UnsafeBufferPointer<UInt8> {
+@inline(never) package func jsonMember(_ wanted: StaticString, of bytes: Bytes) -> Bytes {
     var members = JSONMembers(bytes)
     while members.next() {
         if isJSONString(members.name, wanted) { return members.value }
     }
-    return UnsafeBufferPointer(rebasing: bytes[..<0])
+    return Bytes(rebasing: bytes[..<0])
+}
+
+/// The moment that a string tells, as RFC 3339; nil for anything else.
+package func jsonTime(_ value: Bytes) -> Timestamp? {
+    guard value.count > 2 else { return nil }
+    return Timestamp(rfc3339: Bytes(rebasing: value[1..<(value.count - 1)]))
 }
 
 /// What a member that is a string stands for; nil for any other value, and without it.
-@inline(never) package func jsonBytes(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> [UInt8]? {
+@inline(never) package func jsonBytes(_ wanted: StaticString, of bytes: Bytes) -> [UInt8]? {
     let value = jsonMember(wanted, of: bytes)
     guard value.first == UInt8(ascii: "\"") else { return nil }
     var text: [UInt8] = []
@@ -101,27 +91,25 @@ package struct JSONMembers {
 }
 
 /// The same as text.
-@inline(never) package func jsonText(
-    _ wanted: StaticString, of bytes: UnsafeBufferPointer<UInt8>
-) -> String? {
+@inline(never) package func jsonText(_ wanted: StaticString, of bytes: Bytes) -> String? {
     jsonBytes(wanted, of: bytes).map { String(decoding: $0, as: UTF8.self) }
 }
 
 /// Appends what a string, given with its quotes, stands for; nothing for any other value.
 ///
 /// What is no right escape, and half a surrogate pair, becomes U+FFFD: texts that programs cut somewhere have them.
-@inline(never) package func appendJSONString(_ string: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+@inline(never) package func appendJSONString(_ string: Bytes, to bytes: inout [UInt8]) {
     guard string.count >= 2, string[0] == UInt8(ascii: "\"") else { return }
     let end = string.count - 1
     var position = 1
     while position < end {
-        let rest = UnsafeBufferPointer(rebasing: string[position..<end])
+        let rest = Bytes(rebasing: string[position..<end])
         let found = memchr(rest.baseAddress!, Int32(UInt8(ascii: "\\")), rest.count)
         let run = found.map { UnsafeRawPointer($0) - UnsafeRawPointer(rest.baseAddress!) } ?? rest.count
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: rest[..<run]))
+        bytes.append(contentsOf: Bytes(rebasing: rest[..<run]))
         position += run
         if position < end {
-            var cursor = JSONCursor(bytes: string, at: position)
+            var cursor = JSONCursor(bytes: string, position: position)
             let scalar = try? cursor.escape()
             bytes.appendUTF8(scalar ?? 0xFFFD)
             position = cursor.position
@@ -131,7 +119,7 @@ package struct JSONMembers {
 
 extension JSONCursor {
     /// A string with its quotes.
-    @inline(never) fileprivate mutating func stringExtent() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func stringExtent() -> Bytes? {
         guard next == UInt8(ascii: "\"") else { return nil }
         let start = position
         position += 1
@@ -146,13 +134,13 @@ extension JSONCursor {
                 backslashes += 1
                 end -= 1
             }
-            if backslashes % 2 == 0 { return UnsafeBufferPointer(rebasing: bytes[start..<position]) }
+            if backslashes % 2 == 0 { return Bytes(rebasing: bytes[start..<position]) }
         }
         return nil
     }
 
     /// A value, nested ones without a look at their inside.
-    @inline(never) fileprivate mutating func valueExtent() -> UnsafeBufferPointer<UInt8>? {
+    @inline(never) fileprivate mutating func valueExtent() -> Bytes? {
         let start = position
         var depth = 0
         repeat {
@@ -172,7 +160,7 @@ extension JSONCursor {
             default: if !skipWord() { return nil }
             }
         } while depth > 0
-        return UnsafeBufferPointer(rebasing: bytes[start..<position])
+        return Bytes(rebasing: bytes[start..<position])
     }
 
     /// Skips a number or one of the words; anything that isn't structure passes for one.

@@ -48,7 +48,8 @@ extension JSONValue {
     package var intValue: Int64? {
         switch self {
         case .integer(let integer): return integer
-        case .number(let text): return wholeNumber(text)
+        case .number(let text):
+            return Array(text.utf8).withUnsafeBufferPointer { jsonInteger($0).map { Int64($0) } }
         case .null, .bool, .string, .array, .object: return nil
         }
     }
@@ -70,72 +71,4 @@ extension JSONValue {
         if case .object(let members) = self { return members }
         return nil
     }
-}
-
-extension JSONMember: Equatable {
-    /// Same name by its bytes, same value.
-    package static func == (left: JSONMember, right: JSONMember) -> Bool {
-        equalUTF8(left.name, right.name) && left.value == right.value
-    }
-}
-
-extension JSONValue: Equatable {
-    /// Same type, same content, members in the same order. `.integer(1)` is not `.number(1)`.
-    package static func == (left: JSONValue, right: JSONValue) -> Bool {
-        switch (left, right) {
-        case (.null, .null): return true
-        case (.bool(let left), .bool(let right)): return left == right
-        case (.integer(let left), .integer(let right)): return left == right
-        case (.number(let left), .number(let right)): return equalUTF8(left, right)
-        case (.string(let left), .string(let right)): return equalUTF8(left, right)
-        case (.array(let left), .array(let right)): return left == right
-        case (.object(let left), .object(let right)): return left == right
-        case (.null, _), (.bool, _), (.integer, _), (.number, _), (.string, _), (.array, _), (.object, _):
-            return false
-        }
-    }
-}
-
-/// The value of a JSON number that is whole and fits 64 bits, whatever way it is written; nil for any other.
-private func wholeNumber(_ text: String) -> Int64? {
-    var digits: [UInt8] = []
-    var isNegative = false
-    var shift = 0
-    var inFraction = false
-    var exponent = 0
-    var inExponent = false
-    var exponentIsNegative = false
-    for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "-"):
-            if inExponent { exponentIsNegative = true } else { isNegative = true }
-        case UInt8(ascii: "."): inFraction = true
-        case UInt8(ascii: "e"), UInt8(ascii: "E"): inExponent = true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"):
-            if inExponent {
-                // More than any 64 bits hold; nothing is gained by counting on.
-                exponent = min(100_000, exponent * 10 + Int(byte - 48))
-            } else {
-                digits.append(byte - 48)
-                if inFraction { shift -= 1 }
-            }
-        default: break
-        }
-    }
-    shift += exponentIsNegative ? -exponent : exponent
-    while digits.last == 0 {
-        digits.removeLast()
-        shift += 1
-    }
-    if digits.isEmpty { return 0 }
-    guard shift >= 0, shift <= 18 else { return nil }
-    digits += Array(repeating: 0, count: shift)
-    var value: Int64 = 0
-    for digit in digits {
-        let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-        let (sum, carry) = product.addingReportingOverflow(isNegative ? -Int64(digit) : Int64(digit))
-        if overflow || carry { return nil }
-        value = sum
-    }
-    return value
 }

@@ -35,10 +35,10 @@ package struct JSONWriter {
         needsComma = false
     }
 
-    /// The name of the next value.
+    /// The name of the next value; it needs no escapes.
     package mutating func key(_ name: StaticString) {
         separate()
-        appendQuoted(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        appendQuoted(name)
         bytes.append(UInt8(ascii: ":"))
     }
 
@@ -56,9 +56,11 @@ package struct JSONWriter {
     }
 
     /// A string from bytes that may not be UTF-8: what isn't becomes U+FFFD.
-    package mutating func string(utf8 text: UnsafeBufferPointer<UInt8>) {
+    package mutating func string(utf8 text: Bytes) {
         separate()
-        appendQuoted(text)
+        bytes.append(UInt8(ascii: "\""))
+        put(text.count) { $0.putText(UnsafeRawBufferPointer(text), replacing: true) }
+        bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }
 
@@ -72,15 +74,6 @@ package struct JSONWriter {
         separate()
         if number < 0 { bytes.append(UInt8(ascii: "-")) }
         bytes.appendDecimal(UInt64(number.magnitude))
-        needsComma = true
-    }
-
-    /// A number with the fewest digits that read back as the same one; infinities and NaN, which
-    /// JSON hasn't, become null.
-    package mutating func number(_ number: Double) {
-        guard number.isFinite else { return null() }
-        separate()
-        bytes.append(contentsOf: number.description.utf8)
         needsComma = true
     }
 
@@ -113,7 +106,7 @@ package struct JSONWriter {
 
     /// A complete value as another program wrote it, on one line; it isn't checked. The two characters at which some
     /// readers end a line, which only strings hold, are written as escapes.
-    package mutating func raw(verbatim json: UnsafeBufferPointer<UInt8>) {
+    package mutating func raw(verbatim json: Bytes) {
         separate()
         appendLine(json, to: &bytes)
         needsComma = true
@@ -149,11 +142,11 @@ package struct JSONWriter {
         string(text)
     }
 
-    /// A member of the open object.
+    /// A member of the open object; the text needs no escapes.
     @inline(never) package mutating func member(_ name: StaticString, text: StaticString) {
         key(name)
         separate()
-        appendQuoted(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        appendQuoted(text)
         needsComma = true
     }
 
@@ -189,6 +182,52 @@ package struct JSONWriter {
         endObject()
     }
 
+    /// Bytes as a string: as text if they are UTF-8, else in base64.
+    ///
+    /// - Returns: whether they are UTF-8.
+    @inline(never) package mutating func text(_ content: UnsafeRawBufferPointer) -> Bool {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        let start = bytes.count
+        var isText = true
+        var position = 0
+        while position < content.count {
+            // A multiple of three, for base64.
+            var end = min(position + 48 << 10, content.count)
+            if isText && end < content.count {
+                while end > position + 3, content[end] & 0xC0 == 0x80 { end -= 1 }
+            }
+            let part = UnsafeRawBufferPointer(rebasing: content[position..<end])
+            if put(part.count, { isText ? $0.putText(part) : $0.putBase64(part) }) {
+                position = end
+            } else {
+                isText = false
+                position = 0
+                bytes.removeLast(bytes.count - start)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+        return isText
+    }
+
+    /// Appends what `body` puts into room for `count` bytes of text, which is on the stack if they are few.
+    @discardableResult
+    @inline(never) private mutating func put(_ count: Int, _ body: (inout RawLine) -> Bool) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: RawLine.room(for: count), alignment: 1) { space in
+            var line = RawLine(in: space)
+            let isPut = body(&line)
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: space[..<line.count]))
+            return isPut
+        }
+    }
+
+    private mutating func appendQuoted(_ text: StaticString) {
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(literal: text)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = false
@@ -206,7 +245,7 @@ package struct JSONWriter {
 }
 
 /// Appends JSON that is on one line so that every reader takes it for one: U+2028 and U+2029 become escapes.
-@inline(never) package func appendLine(_ json: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+@inline(never) package func appendLine(_ json: Bytes, to bytes: inout [UInt8]) {
     var start = 0
     var position = 0
     while position + 2 < json.count,
@@ -214,69 +253,10 @@ package struct JSONWriter {
     {
         position = UnsafeRawPointer(found) - UnsafeRawPointer(json.baseAddress!) + 1
         guard json[position] == 0x80, json[position + 1] & 0xFE == 0xA8 else { continue }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start..<(position - 1)]))
+        bytes.append(contentsOf: Bytes(rebasing: json[start..<(position - 1)]))
         bytes.append(literal: json[position + 1] == 0xA8 ? "\\u2028" : "\\u2029")
         position += 2
         start = position
     }
-    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[start...]))
-}
-
-extension JSONWriter {
-    private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        var runStart = 0
-        var position = 0
-        while position < text.count {
-            let byte = text[position]
-            if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-                position += 1
-                continue
-            }
-            let length: Int
-            var scalar = UInt32(byte)
-            switch UTF8Sequence(in: text, at: position) {
-            case .valid(let valid):
-                length = valid
-                if byte >= 0x80 {
-                    // JavaScript and some line readers end a line at these two, so they are written as escapes.
-                    guard valid == 3, byte == 0xE2, text[position + 1] == 0x80,
-                        text[position + 2] & 0xFE == 0xA8
-                    else {
-                        position += valid
-                        continue
-                    }
-                    scalar = 0x2000 | UInt32(text[position + 2] & 0x3F)
-                }
-            case .invalid(let invalid):
-                length = invalid
-                scalar = 0xFFFD
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<position]))
-            appendEscaped(scalar)
-            position += length
-            runStart = position
-        }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<position]))
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private mutating func appendEscaped(_ scalar: UInt32) {
-        switch scalar {
-        case 0x22: bytes.append(literal: "\\\"")
-        case 0x5C: bytes.append(literal: "\\\\")
-        case 0x08: bytes.append(literal: "\\b")
-        case 0x09: bytes.append(literal: "\\t")
-        case 0x0A: bytes.append(literal: "\\n")
-        case 0x0C: bytes.append(literal: "\\f")
-        case 0x0D: bytes.append(literal: "\\r")
-        case 0xFFFD: bytes.appendUTF8(scalar)
-        default:
-            bytes.append(literal: "\\u")
-            for shift in [UInt32(12), 8, 4, 0] {
-                let digit = UInt8(scalar >> shift & 0xF)
-                bytes.append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
-            }
-        }
-    }
+    bytes.append(contentsOf: Bytes(rebasing: json[start...]))
 }

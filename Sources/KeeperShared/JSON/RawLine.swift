@@ -1,6 +1,6 @@
 import CSystem
 
-/// A line of JSON that is put together in a given space, for what must be fast. Commas and quotes are the caller's.
+/// JSON that is put together in a given space. Commas and quotes are the caller's.
 ///
 /// What doesn't fit ends the program: nothing is ever written outside of the space.
 package struct RawLine {
@@ -57,13 +57,13 @@ package struct RawLine {
 
     /// The inside of a JSON string.
     ///
-    /// - Returns: false, and nothing is put, when the bytes are not UTF-8.
-    package mutating func putText(_ text: UnsafeRawBufferPointer) -> Bool {
+    /// - Parameter replacing: whether what is not UTF-8 becomes U+FFFD.
+    /// - Returns: false, and nothing is put, when the bytes are not UTF-8 and it does not.
+    package mutating func putText(_ text: UnsafeRawBufferPointer, replacing: Bool = false) -> Bool {
         guard let source = text.baseAddress else { return true }
         // Once for all that follows here.
         precondition(RawLine.room(for: text.count) <= capacity - count)
-        let bytes = UnsafeBufferPointer(
-            start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
+        let bytes = UnsafeBufferPointer(start: source.assumingMemoryBound(to: UInt8.self), count: text.count)
         let begin = count
         var position = 0
         while position < text.count {
@@ -89,7 +89,14 @@ package struct RawLine {
                 position += 1
                 continue
             }
-            guard case .valid(let length) = UTF8Sequence(in: bytes, at: position) else {
+            let length: Int
+            switch UTF8Sequence(in: bytes, at: position) {
+            case .valid(let valid): length = valid
+            case .invalid(let invalid) where replacing:
+                put("\u{FFFD}")
+                position += invalid
+                continue
+            case .invalid:
                 count = begin
                 return false
             }
@@ -111,6 +118,8 @@ package struct RawLine {
         switch byte {
         case 0x22: put("\\\"")
         case 0x5C: put("\\\\")
+        case 0x08: put("\\b")
+        case 0x0C: put("\\f")
         case 0x09: put("\\t")
         case 0x0D: put("\\r")
         case 0x0A: put("\\n")
@@ -124,7 +133,10 @@ package struct RawLine {
     }
 
     /// The bytes in base64 (RFC 4648, section 4), padded.
-    package mutating func putBase64(_ bytes: UnsafeRawBufferPointer) {
+    ///
+    /// - Returns: true.
+    @discardableResult
+    package mutating func putBase64(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var position = 0
         while position < bytes.count {
             let left = bytes.count - position
@@ -137,46 +149,11 @@ package struct RawLine {
             putByte(left > 2 ? base64Digit(group) : UInt8(ascii: "="))
             position += 3
         }
+        return true
     }
 }
 
 private func base64Digit(_ bits: UInt32) -> UInt8 {
     let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     return digits.utf8Start[Int(bits & 0x3F)]
-}
-
-extension JSONWriter {
-    /// Bytes as a string: as text if they are UTF-8, else in base64.
-    ///
-    /// - Returns: whether they are UTF-8.
-    @inline(never)
-    package mutating func text(_ content: UnsafeRawBufferPointer) -> Bool {
-        raw([UInt8(ascii: "\"")])
-        let start = bytes.count
-        var isText = true
-        var position = 0
-        while position < content.count {
-            // A multiple of three, for base64.
-            var end = min(position + 48 << 10, content.count)
-            if isText && end < content.count {
-                while end > position + 3, content[end] & 0xC0 == 0x80 { end -= 1 }
-            }
-            let part = UnsafeRawBufferPointer(rebasing: content[position..<end])
-            var isPutAsText = false
-            bytes += [UInt8](unsafeUninitializedCapacity: RawLine.room(for: part.count)) { space, count in
-                var line = RawLine(in: UnsafeMutableRawBufferPointer(space))
-                if isText { isPutAsText = line.putText(part) } else { line.putBase64(part) }
-                count = line.count
-            }
-            if isText && !isPutAsText {
-                isText = false
-                position = 0
-                bytes = Array(bytes[..<start])
-            } else {
-                position = end
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
-        return isText
-    }
 }

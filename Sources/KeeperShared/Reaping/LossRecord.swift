@@ -50,11 +50,11 @@ package struct EventsEnd: ~Copyable {
     package init(of folder: borrowing FileDescriptor) throws(SystemError) {
         let file = try folder.open(SessionNames.events, O_RDWR | O_CREAT | O_APPEND)
         let size = try file.metadata().size
-        let tail = lastBytes(of: file, size: size)
+        let tail = try file.readLast(tailSize)
         var last = lastSequence(in: tail)
         // There is no older file before the first is full.
         if last == nil, let older = try? folder.open(SessionNames.olderEvents, O_RDONLY) {
-            last = lastSequence(in: lastBytes(of: older, size: try older.metadata().size))
+            last = lastSequence(in: try older.readLast(tailSize))
         }
         self.file = file
         self.size = size
@@ -67,13 +67,6 @@ package struct EventsEnd: ~Copyable {
 
 /// More than any event's line.
 private let tailSize = 64 << 10
-
-private func lastBytes(of file: borrowing FileDescriptor, size: Int) -> [UInt8] {
-    let number = file.raw
-    return [UInt8](unsafeUninitializedCapacity: min(size, tailSize)) { space, count in
-        count = max(0, pread(number, space.baseAddress, space.count, off_t(size - space.count)))
-    }
-}
 
 /// The number of the last event that is whole.
 private func lastSequence(in bytes: [UInt8]) -> Int? {

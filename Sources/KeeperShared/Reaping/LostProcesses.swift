@@ -17,6 +17,11 @@ struct LostSession {
         child = status.child?.identity
         instance = Array(status.instance.utf8)
     }
+
+    /// The same for a session of this process's own, whose numbers mean what they say.
+    init?(own status: SessionStatus) {
+        self.init(status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
+    }
 }
 
 /// Ends the processes that dead keepers have left, of many sessions at once.
@@ -159,29 +164,20 @@ struct LostProcesses {
 /// They are known by the child's kernel session and by `KEEPER_INSTANCE` in their environment, as those of a lost
 /// session are.
 package func strayProcesses(of status: SessionStatus) -> [pid_t] {
-    guard
-        let session = LostSession(
-            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
-    else { return [] }
+    guard let session = LostSession(own: status) else { return [] }
     return LostProcesses.others(than: status.child?.identity.pid, of: session)
 }
 
 /// Whether a process is one of those. Reads nothing of other processes.
 package func isStrayProcess(_ pid: pid_t, of status: SessionStatus) -> Bool {
-    guard pid != status.child?.identity.pid,
-        let session = LostSession(
-            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
-    else { return false }
+    guard pid != status.child?.identity.pid, let session = LostSession(own: status) else { return false }
     return LostProcesses.isOne(pid, of: session)
 }
 
 /// Ends the processes of a session that were started since a time in clock ticks since boot, by a keeper that died
 /// before it could tell which they are: SIGTERM, and SIGKILL two seconds later.
 package func endStrayProcesses(of status: SessionStatus, startedSince ticks: UInt64) {
-    guard
-        var session = LostSession(
-            status, bootID: status.keeper.bootID, pidNamespace: status.keeper.pidNamespace)
-    else { return }
+    guard var session = LostSession(own: status) else { return }
     session.child = nil
     _ = LostProcesses.end([session], startedSince: ticks)
 }

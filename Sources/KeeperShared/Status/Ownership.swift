@@ -52,11 +52,8 @@ extension SessionStatus {
     /// Reads the status in a session's folder; nil when there is none, or none that can be understood.
     @inline(never)
     package static func read(_ folder: String, in directory: borrowing FileDescriptor) -> SessionStatus? {
-        do throws(SystemError) {
-            let folder = try directory.openDirectory(folder)
-            return SessionStatus(bytes: try folder.contents(of: SessionNames.status))
-        } catch {
-            return nil
+        (try? directory.openDirectory(folder).contents(of: SessionNames.status)).flatMap {
+            SessionStatus(bytes: $0)
         }
     }
 }

@@ -10,34 +10,26 @@ extension SessionStatus {
         json.member("sessionId", sessionID)
         json.member("instance", instance)
         json.member("state", text: state.name)
-        if let reason {
-            json.member("reason", reason)
+        if let reason { json.member("reason", reason) }
+        if let note { json.member("note", utf8: note) }
+        if let nextStartAt { json.member("nextStartAt", nextStartAt.rfc3339) }
+        json.object("keeper") { json in
+            write(keeper.identity, to: &json)
+            json.member("bootId", keeper.bootID)
+            json.member("pidNamespace", keeper.pidNamespace)
+            json.member("version", keeper.version)
+            json.member("startedAt", keeper.startedAt.rfc3339)
+            if let previous = keeper.previousPID { json.member("previousPid", Int(previous)) }
+            if let unit = keeper.unit { json.member("unit", unit) }
+            if let cgroup = keeper.cgroup { json.member("cgroup", cgroup) }
         }
-        if let note {
-            json.member("note", utf8: note)
-        }
-        if let nextStartAt { write("nextStartAt", nextStartAt, to: &json) }
-        json.key("keeper")
-        json.beginObject()
-        write(keeper.identity, to: &json)
-        json.member("bootId", keeper.bootID)
-        json.member("pidNamespace", keeper.pidNamespace)
-        json.member("version", keeper.version)
-        write("startedAt", keeper.startedAt, to: &json)
-        if let previous = keeper.previousPID {
-            json.member("previousPid", Int(previous))
-        }
-        write("unit", keeper.unit, to: &json)
-        write("cgroup", keeper.cgroup, to: &json)
-        json.endObject()
         if let child {
-            json.key("child")
-            json.beginObject()
-            write(child.identity, to: &json)
-            write("startedAt", child.startedAt, to: &json)
-            if let readyAt = child.readyAt { write("readyAt", readyAt, to: &json) }
-            json.member("restarts", child.restarts)
-            json.endObject()
+            json.object("child") { json in
+                write(child.identity, to: &json)
+                json.member("startedAt", child.startedAt.rfc3339)
+                if let readyAt = child.readyAt { json.member("readyAt", readyAt.rfc3339) }
+                json.member("restarts", child.restarts)
+            }
         }
         json.key("command")
         json.beginArray()
@@ -48,34 +40,23 @@ extension SessionStatus {
         labels.write(to: &json)
         json.member("tty", isTerminal)
         if let terminalSize {
-            json.key("terminal")
-            json.beginObject()
-            json.member("cols", terminalSize.columns)
-            json.member("rows", terminalSize.rows)
-            json.endObject()
+            json.object("terminal") { json in
+                json.member("cols", terminalSize.columns)
+                json.member("rows", terminalSize.rows)
+            }
         }
         if let exit {
-            json.key("exit")
-            json.beginObject()
-            exit.end.write(codeKey: "code", to: &json)
-            write("at", exit.at, to: &json)
-            json.endObject()
+            json.object("exit") { json in
+                exit.end.write(codeKey: "code", to: &json)
+                json.member("at", exit.at.rfc3339)
+            }
         }
-        json.key("streams")
-        json.beginObject()
-        write("stdout", stdout, to: &json)
-        write("stderr", stderr, to: &json)
-        json.endObject()
-        if let stderrTail {
-            json.member("stderrTail", utf8: stderrTail)
+        json.object("streams") { json in
+            write("stdout", stdout, to: &json)
+            write("stderr", stderr, to: &json)
         }
+        if let stderrTail { json.member("stderrTail", utf8: stderrTail) }
         json.endObject()
-    }
-
-    private func write(_ name: StaticString, _ text: String?, to json: inout JSONWriter) {
-        guard let text else { return }
-        json.key(name)
-        json.string(text)
     }
 
     private func write(_ identity: ProcessIdentity, to json: inout JSONWriter) {
@@ -84,16 +65,10 @@ extension SessionStatus {
     }
 
     private func write(_ name: StaticString, _ extent: StreamExtent, to json: inout JSONWriter) {
-        json.key(name)
-        json.beginObject()
-        json.member("first", extent.first)
-        json.member("next", extent.next)
-        json.endObject()
-    }
-
-    private func write(_ name: StaticString, _ time: Timestamp, to json: inout JSONWriter) {
-        json.key(name)
-        json.string(time.rfc3339)
+        json.object(name) { json in
+            json.member("first", extent.first)
+            json.member("next", extent.next)
+        }
     }
 
     /// Reads a status; nil when something that every status has is missing.
@@ -103,7 +78,7 @@ extension SessionStatus {
         self = status
     }
 
-    private init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+    private init?(_ bytes: Bytes) {
         let unknown = Timestamp(nanoseconds: 0)
         guard let summary = StatusSummary(bytes), let sessionID = jsonText("sessionId", of: bytes),
             let instance = jsonText("instance", of: bytes)
@@ -145,15 +120,15 @@ extension SessionStatus {
             let child = jsonMember("child", of: bytes)
             self.child = Child(
                 identity: ProcessIdentity(pid: pid, in: child),
-                startedAt: StatusSummary.time(jsonMember("startedAt", of: child)) ?? unknown)
-            self.child?.readyAt = StatusSummary.time(jsonMember("readyAt", of: child))
+                startedAt: jsonTime(jsonMember("startedAt", of: child)) ?? unknown)
+            self.child?.readyAt = jsonTime(jsonMember("readyAt", of: child))
             self.child?.restarts = summary.restarts
         }
         if let end = summary.end { exit = Exit(end: end, at: summary.endedAt ?? unknown) }
         let streams = jsonMember("streams", of: bytes)
         stdout = StreamExtent(jsonMember("stdout", of: streams))
         stderr = StreamExtent(jsonMember("stderr", of: streams))
-        nextStartAt = StatusSummary.time(jsonMember("nextStartAt", of: bytes))
+        nextStartAt = jsonTime(jsonMember("nextStartAt", of: bytes))
         note = jsonBytes("note", of: bytes)
         stderrTail = jsonBytes("stderrTail", of: bytes)
     }
@@ -164,8 +139,7 @@ extension ProcessEnd {
     package func write(codeKey: StaticString, to json: inout JSONWriter) {
         switch self {
         case .exited(let code):
-            json.key(codeKey)
-            json.integer(code)
+            json.member(codeKey, code)
         case .signalled(let signal):
             json.member("signal", signalName(signal))
         case .unknown:
@@ -187,13 +161,13 @@ extension [Label] {
 }
 
 extension ProcessIdentity {
-    fileprivate init(pid: pid_t, in json: UnsafeBufferPointer<UInt8>) {
+    fileprivate init(pid: pid_t, in json: Bytes) {
         self.init(pid: pid, startTime: UInt64(max(0, jsonInteger(jsonMember("startTime", of: json)) ?? 0)))
     }
 }
 
 extension StreamExtent {
-    fileprivate init(_ json: UnsafeBufferPointer<UInt8>) {
+    fileprivate init(_ json: Bytes) {
         self.init(
             first: jsonInteger(jsonMember("first", of: json)) ?? 0,
             next: jsonInteger(jsonMember("next", of: json)) ?? 0)

@@ -13,13 +13,11 @@ package struct StatusSummary {
     /// Bytes of both streams up to the last transition.
     package private(set) var outputSize = 0
     /// The command and the labels as JSON. Valid only as long as the bytes that were scanned.
-    package private(set) var command = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-    package private(set) var labels = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-
-    private typealias Bytes = UnsafeBufferPointer<UInt8>
+    package private(set) var command = Bytes(start: nil, count: 0)
+    package private(set) var labels = Bytes(start: nil, count: 0)
 
     /// Scans the bytes of a status file; nil when something that every status has is missing.
-    package init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+    package init?(_ bytes: Bytes) {
         var known: SessionState?
         var members = JSONMembers(bytes)
         while members.next() {
@@ -53,12 +51,12 @@ package struct StatusSummary {
     package func isNamed(by pid: pid_t) -> Bool { keeper == pid || (previousKeeper == pid && pid > 0) }
 
     private mutating func takeExit(_ bytes: Bytes) {
-        endedAt = StatusSummary.time(jsonMember("at", of: bytes))
+        endedAt = jsonTime(jsonMember("at", of: bytes))
         end = StatusSummary.end(codeKey: "code", bytes)
     }
 
     /// How a child ended, as an object's members tell.
-    package static func end(codeKey: StaticString, _ bytes: UnsafeBufferPointer<UInt8>) -> ProcessEnd {
+    package static func end(codeKey: StaticString, _ bytes: Bytes) -> ProcessEnd {
         if let code = jsonInteger(jsonMember(codeKey, of: bytes)) {
             return .exited(Int32(truncatingIfNeeded: code))
         }
@@ -69,28 +67,21 @@ package struct StatusSummary {
     }
 
     private static func process(_ bytes: Bytes) -> (pid: pid_t, startedAt: Timestamp?) {
-        (pid(jsonMember("pid", of: bytes)), time(jsonMember("startedAt", of: bytes)))
+        (pid(jsonMember("pid", of: bytes)), jsonTime(jsonMember("startedAt", of: bytes)))
     }
 
     private static func pid(_ value: Bytes) -> pid_t {
         guard let number = jsonInteger(value), number > 0, number <= Int(Int32.max) else { return 0 }
         return pid_t(number)
     }
-
-    static func time(_ value: UnsafeBufferPointer<UInt8>) -> Timestamp? {
-        guard value.count > 2 else { return nil }
-        return Timestamp(rfc3339: UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
-    }
 }
 
 /// Reads status files one after the other into the same memory.
 package final class StatusReader {
-    private var space = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private var space = PageBuffer()
     private static let limit = 64 << 20
 
     package init() {}
-
-    deinit { space.deallocate() }
 
     /// The summary of the file at a path below the directory; nil when there is none, or none that can be understood.
     /// What it points to is valid until the next is read.
@@ -99,26 +90,16 @@ package final class StatusReader {
         let number = csys_open_below(directory.raw, path)
         if number < 0 { return nil }
         let file = FileDescriptor(owning: number)
-        var count = 0
-        while true {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: space[count...])
+        space.removeFirst(space.count)
+        while space.count < StatusReader.limit {
             // A status that can't be read is unknown to lists, which show the session all the same.
-            guard let more = try? file.read(into: rest) else { return nil }
-            count += more
+            guard let room = try? space.room(for: 1), let count = try? file.read(into: room) else {
+                return nil
+            }
+            space.grow(by: count)
             // A file gives all it has, so that less than was asked for is its end.
-            if more < rest.count { break }
-            guard let larger = grown(count) else { return nil }
-            space.deallocate()
-            space = larger
+            if count < room.count { return StatusSummary(UnsafeBufferPointer(space.bytes)) }
         }
-        let bytes = space.baseAddress!.assumingMemoryBound(to: UInt8.self)
-        return StatusSummary(UnsafeBufferPointer(start: bytes, count: count))
-    }
-
-    private func grown(_ count: Int) -> UnsafeMutableRawBufferPointer? {
-        if count >= StatusReader.limit { return nil }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: space.count * 4, alignment: 16)
-        memcpy(larger.baseAddress!, space.baseAddress!, count)
-        return larger
+        return nil
     }
 }

@@ -41,5 +41,5 @@ package struct ControlGroup {
 
 private func ends(_ bytes: ArraySlice<UInt8>, _ text: StaticString) -> Bool {
     bytes.suffix(text.utf8CodeUnitCount).elementsEqual(
-        UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        Bytes(start: text.utf8Start, count: text.utf8CodeUnitCount))
 }

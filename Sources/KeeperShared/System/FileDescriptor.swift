@@ -74,6 +74,31 @@ public struct FileDescriptor: ~Copyable {
         try systemCall("pread", subject()) { pread(raw, buffer.baseAddress, buffer.count, off_t(offset)) }
     }
 
+    /// Reads once, at an offset in bytes or where the file stands: at most `count` bytes, none at end-of-file.
+    package borrowing func read(
+        upTo count: Int, at offset: Int? = nil, _ subject: @autoclosure () -> String = ""
+    ) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { space, filled in
+            let space = UnsafeMutableRawBufferPointer(space)
+            do throws(SystemError) {
+                if let offset {
+                    filled = try read(into: space, at: offset, subject())
+                } else {
+                    filled = try read(into: space, subject())
+                }
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// The last bytes of a file, at most `count`.
+    package borrowing func readLast(_ count: Int) throws(SystemError) -> [UInt8] {
+        let size = try metadata().size
+        return try read(upTo: min(size, count), at: max(0, size - count))
+    }
+
     /// Writes once, perhaps less than all of it.
     package borrowing func write(
         _ bytes: UnsafeRawBufferPointer, _ subject: @autoclosure () -> String = ""
@@ -111,15 +136,9 @@ public struct FileDescriptor: ~Copyable {
         limit: Int = 64 << 20, _ subject: @autoclosure () -> String = ""
     ) throws(SystemError) -> [UInt8] {
         var all: [UInt8] = []
-        var failure: SystemError?
         while all.count < limit {
             let want = min(all.isEmpty ? 4096 : all.count, limit - all.count)
-            let chunk = [UInt8](unsafeUninitializedCapacity: want) { buffer, count in
-                do throws(SystemError) {
-                    count = try read(into: UnsafeMutableRawBufferPointer(buffer), subject())
-                } catch { failure = error }
-            }
-            if let failure { throw failure }
+            let chunk = try read(upTo: want, subject())
             if chunk.isEmpty { break }
             all += chunk
         }
@@ -182,9 +201,9 @@ package struct FileMetadata {
 }
 
 extension Optional where Wrapped: ~Copyable {
-    /// Runs `body` on what is there, without taking it.
+    /// Runs `body` on what is there, if it is: a borrowed noncopyable optional can't be bound by `if let`.
     ///
-    /// - Returns: what `body` returns; nil when nothing is there.
+    /// - Returns: what `body` returns; nil without anything.
     @discardableResult
     @inline(__always)
     package borrowing func use<Result, Failure: Error>(
@@ -199,12 +218,7 @@ extension Optional where Wrapped: ~Copyable {
 
 extension Optional where Wrapped == FileDescriptor {
     /// The number of the descriptor; -1 without one.
-    package var raw: Int32 {
-        switch self {
-        case .some(let descriptor): descriptor.raw
-        case .none: -1
-        }
-    }
+    package var raw: Int32 { use { $0.raw } ?? -1 }
 }
 
 extension Array where Element == UInt8 {

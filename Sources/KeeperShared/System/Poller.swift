@@ -36,17 +36,20 @@ package final class Poller {
     package func add(
         _ target: borrowing FileDescriptor, _ interest: Readiness, token: UInt64
     ) throws(SystemError) {
-        var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token))
-        let number = target.raw
-        try systemCall("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, number, &event) }
+        try control(EPOLL_CTL_ADD, target.raw, interest, token)
     }
 
     package func modify(
         _ target: borrowing FileDescriptor, _ interest: Readiness, token: UInt64
     ) throws(SystemError) {
+        try control(EPOLL_CTL_MOD, target.raw, interest, token)
+    }
+
+    private func control(
+        _ operation: Int32, _ number: Int32, _ interest: Readiness, _ token: UInt64
+    ) throws(SystemError) {
         var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token))
-        let number = target.raw
-        try systemCall("epoll_ctl") { epoll_ctl(descriptor.raw, EPOLL_CTL_MOD, number, &event) }
+        try systemCall("epoll_ctl") { epoll_ctl(descriptor.raw, operation, number, &event) }
     }
 
     /// Takes a descriptor out. Masking is not enough: a masked one still reports hang-up and spins.
@@ -67,7 +70,4 @@ package final class Poller {
             body(events[index].data.u64, Readiness(rawValue: events[index].events))
         }
     }
-
-    /// Lets a small loop wait for all of this at once.
-    package func join(_ set: PollSet) { set.add(descriptor, .input) }
 }

@@ -114,38 +114,24 @@ package var currentDirectory: String? {
 /// The names below a directory of /proc that are numbers; none when it can't be read.
 package func processNumbers(in name: String) -> [Int32] { readProcessNumbers(in: name) ?? [] }
 
+/// The same, or nil when it can't be read.
 private func readProcessNumbers(in name: String) -> [Int32]? {
     var numbers: [Int32] = []
-    do throws(SystemError) {
-        let directory = try FileDescriptor.open("/proc/\(name)", O_RDONLY | O_DIRECTORY)
-        try directory.forEachRawEntry { text, count, _ in
-            if let number = parseDecimal(UnsafeRawBufferPointer(start: text, count: count)) {
-                numbers.append(number)
-            }
+    let isRead: Void? = try? FileDescriptor.open("/proc/\(name)", O_RDONLY | O_DIRECTORY)
+        .forEachRawEntry { text, count, _ in
+            let number = decimal(UnsafeRawBufferPointer(start: text, count: count))
+            if let number { numbers.append(Int32(truncatingIfNeeded: number)) }
         }
-    } catch {
-        return nil
-    }
-    return numbers
-}
-
-private func parseDecimal(_ text: UnsafeRawBufferPointer) -> Int32? {
-    var value: Int64 = 0
-    for character in text {
-        guard character >= 48 && character <= 57 else { return nil }
-        value = value * 10 + Int64(character - 48)
-        if value > Int64(Int32.max) { return nil }
-    }
-    return text.isEmpty ? nil : Int32(value)
+    return isRead == nil ? nil : numbers
 }
 
 /// A decimal number with nothing around it but white space at its end; nil for anything else.
 package func parsePID(_ bytes: UnsafeRawBufferPointer) -> pid_t? {
     var end = bytes.count
     while end > 0, bytes[end - 1] == 10 || bytes[end - 1] == 32 || bytes[end - 1] == 13 { end -= 1 }
-    let value = parseDecimal(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+    let value = decimal(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
     guard let value, value > 0 else { return nil }
-    return value
+    return Int32(exactly: value)
 }
 
 /// The same for an array.

@@ -30,12 +30,17 @@ package struct Argument: Equatable, Sendable {
     bytes.count == text.utf8.count && bytes.elementsEqual(text.utf8)
 }
 
+func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+
 /// The value of a text of decimal digits; nil for anything else and for what is too large.
-package func decimal(_ text: [UInt8]) -> Int? {
+package func decimal(_ text: [UInt8]) -> Int? { text.withUnsafeBytes { decimal($0) } }
+
+/// The same for bytes that are elsewhere.
+package func decimal(_ text: UnsafeRawBufferPointer) -> Int? {
     guard !text.isEmpty else { return nil }
     var value = 0
     for byte in text {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+        guard isDigit(byte) else { return nil }
         let (product, overflow) = value.multipliedReportingOverflow(by: 10)
         let (sum, carry) = product.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
         if overflow || carry { return nil }

@@ -100,7 +100,7 @@ extension Timestamp {
     }
 
     /// Reads RFC 3339 from bytes.
-    package init?(rfc3339 bytes: UnsafeBufferPointer<UInt8>) {
+    package init?(rfc3339 bytes: Bytes) {
         var fields = FieldReader(bytes: bytes)
         guard let year = fields.number(4), fields.take("-"), let month = fields.number(2), fields.take("-"),
             let day = fields.number(2), fields.take("T") || fields.take("t") || fields.take(" "),
@@ -138,10 +138,8 @@ private func daysIn(_ month: Int64, of year: Int64) -> Int64 {
 }
 
 private struct FieldReader {
-    let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: Bytes
     var position = 0
-
-    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     var isAtEnd: Bool { position == bytes.count }
 

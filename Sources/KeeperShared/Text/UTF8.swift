@@ -1,3 +1,6 @@
+/// Bytes in place, valid as long as what holds them: of text, mostly.
+package typealias Bytes = UnsafeBufferPointer<UInt8>
+
 /// Whether two strings are the same bytes. Cheaper and stricter than `==`, which compares by
 /// Unicode canonical equivalence: names on the wire are equal only if they are written alike.
 @inline(never) package func equalUTF8(_ left: String, _ right: String) -> Bool {
@@ -11,7 +14,7 @@ enum UTF8Sequence: Equatable {
     case invalid(length: Int)
 
     /// Looks at the sequence that starts at `start`, which must be inside the buffer.
-    init(in bytes: UnsafeBufferPointer<UInt8>, at start: Int) {
+    init(in bytes: Bytes, at start: Int) {
         let lead = bytes[start]
         if lead < 0x80 {
             self = .valid(length: 1)
@@ -90,6 +93,6 @@ extension [UInt8] {
 
     /// Appends a literal without making a `String` of it.
     package mutating func append(literal text: StaticString) {
-        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        append(contentsOf: Bytes(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 }

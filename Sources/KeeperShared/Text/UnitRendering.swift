@@ -4,16 +4,11 @@ package func formatDuration(_ nanoseconds: Int64) -> String {
     var text: [UInt8] = []
     if nanoseconds < 0 { text.append(UInt8(ascii: "-")) }
     let magnitude = nanoseconds.magnitude
-    if magnitude == 0 || magnitude % NanosecondsPer.second != 0 {
+    if magnitude == 0 || magnitude % UInt64(Nanoseconds.second) != 0 {
         appendFraction(of: magnitude, to: &text)
-    } else if magnitude % NanosecondsPer.day == 0 {
-        text.append(number: magnitude / NanosecondsPer.day, unit: "d")
-    } else if magnitude % NanosecondsPer.hour == 0 {
-        text.append(number: magnitude / NanosecondsPer.hour, unit: "h")
-    } else if magnitude % NanosecondsPer.minute == 0 {
-        text.append(number: magnitude / NanosecondsPer.minute, unit: "m")
     } else {
-        text.append(number: magnitude / NanosecondsPer.second, unit: "s")
+        let unit = largestUnit { magnitude % $0 == 0 }
+        text.append(number: magnitude / unit.length, unit: unit.name)
     }
     return String(decoding: text, as: UTF8.self)
 }
@@ -45,15 +40,8 @@ extension [UInt8] {
     /// Appends what ``formatAge(_:)`` returns.
     package mutating func appendAge(_ nanoseconds: Int64) {
         let age = UInt64(Swift.max(nanoseconds, 0))
-        if age >= NanosecondsPer.day {
-            append(number: age / NanosecondsPer.day, unit: "d")
-        } else if age >= NanosecondsPer.hour {
-            append(number: age / NanosecondsPer.hour, unit: "h")
-        } else if age >= NanosecondsPer.minute {
-            append(number: age / NanosecondsPer.minute, unit: "m")
-        } else {
-            append(number: age / NanosecondsPer.second, unit: "s")
-        }
+        let unit = largestUnit { age >= $0 }
+        append(number: age / unit.length, unit: unit.name)
     }
 
     /// Appends a number of bytes for people, cut: `512`, `1.5K`, `23M`.
@@ -75,18 +63,18 @@ extension [UInt8] {
     }
 }
 
-private enum NanosecondsPer {
-    static var millisecond: UInt64 { 1_000_000 }
-    static var second: UInt64 { 1_000_000_000 }
-    static var minute: UInt64 { 60_000_000_000 }
-    static var hour: UInt64 { 3_600_000_000_000 }
-    static var day: UInt64 { 86_400_000_000_000 }
+/// The largest unit of which that is true; seconds if it is of none.
+private func largestUnit(_ fits: (_ length: UInt64) -> Bool) -> (length: UInt64, name: StaticString) {
+    if fits(UInt64(Nanoseconds.day)) { return (UInt64(Nanoseconds.day), "d") }
+    if fits(UInt64(Nanoseconds.hour)) { return (UInt64(Nanoseconds.hour), "h") }
+    if fits(UInt64(Nanoseconds.minute)) { return (UInt64(Nanoseconds.minute), "m") }
+    return (UInt64(Nanoseconds.second), "s")
 }
 
 /// Seconds, or below one milliseconds, with as many decimals as it takes.
 private func appendFraction(of nanoseconds: UInt64, to text: inout [UInt8]) {
-    let isShort = nanoseconds < NanosecondsPer.second
-    let unit = isShort ? NanosecondsPer.millisecond : NanosecondsPer.second
+    let isShort = nanoseconds < UInt64(Nanoseconds.second)
+    let unit = UInt64(isShort ? Nanoseconds.millisecond : Nanoseconds.second)
     text.appendDecimal(nanoseconds / unit)
     var rest = nanoseconds % unit
     if rest != 0 {

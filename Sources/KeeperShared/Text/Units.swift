@@ -41,30 +41,24 @@ package struct UnitError: Error {
     }
 }
 
-private let millisecond: Int64 = 1_000_000
-private let second: Int64 = 1_000 * millisecond
-private let minute: Int64 = 60 * second
-private let hour: Int64 = 60 * minute
-private let day: Int64 = 24 * hour
+enum Nanoseconds {
+    static let millisecond: Int64 = 1_000_000
+    static let second: Int64 = 1_000 * millisecond
+    static let minute: Int64 = 60 * second
+    static let hour: Int64 = 60 * minute
+    static let day: Int64 = 24 * hour
+}
 
 /// Reads `350ms`, `1.5s`, `5m`, `1h`, `7d` or a bare `0`.
 /// - Returns: Nanoseconds, at least 0. Digits finer than that are cut.
 package func parseDuration(_ text: String) throws(UnitError) -> Int64 {
     let number = try LeadingNumber(text, .duration)
-    let unit: Int64
-    if number.hasUnit("ms") {
-        unit = millisecond
-    } else if number.hasUnit("s") {
-        unit = second
-    } else if number.hasUnit("m") {
-        unit = minute
-    } else if number.hasUnit("h") {
-        unit = hour
-    } else if number.hasUnit("d") {
-        unit = day
-    } else if number.isBareZero {
-        return 0
-    } else {
+    let units: [(name: StaticString, length: Int64)] = [
+        ("ms", Nanoseconds.millisecond), ("s", Nanoseconds.second), ("m", Nanoseconds.minute),
+        ("h", Nanoseconds.hour), ("d", Nanoseconds.day),
+    ]
+    guard let unit = units.first(where: { number.hasUnit($0.name) })?.length else {
+        if number.isBareZero { return 0 }
         throw number.error(number.hasUnit("") ? .noUnit : .unknownUnit)
     }
     // Every unit is a multiple of a power of ten, so a digit's share is exact down to the nanosecond.
@@ -86,18 +80,11 @@ package func parseDuration(_ text: String) throws(UnitError) -> Int64 {
 package func parseSize(_ text: String) throws(UnitError) -> Int {
     let number = try LeadingNumber(text, .size)
     guard number.fraction.isEmpty else { throw number.error(.fraction) }
-    let shift: Int
-    if number.hasUnit("") {
-        shift = 0
-    } else if number.hasUnit("k") || number.hasUnit("kib") {
-        shift = 10
-    } else if number.hasUnit("m") || number.hasUnit("mib") {
-        shift = 20
-    } else if number.hasUnit("g") || number.hasUnit("gib") {
-        shift = 30
-    } else if number.hasUnit("t") || number.hasUnit("tib") {
-        shift = 40
-    } else {
+    let units: [(name: StaticString, shift: Int)] = [
+        ("", 0), ("k", 10), ("kib", 10), ("m", 20), ("mib", 20), ("g", 30), ("gib", 30), ("t", 40),
+        ("tib", 40),
+    ]
+    guard let shift = units.first(where: { number.hasUnit($0.name) })?.shift else {
         throw number.error(.unknownUnit)
     }
     let (bytes, tooLarge) = number.whole.multipliedReportingOverflow(by: 1 << shift)
@@ -122,17 +109,9 @@ private struct LeadingNumber {
         guard let first = bytes.first else { throw error(.empty) }
         guard first != UInt8(ascii: "-") else { throw error(.negative) }
         guard isDigit(first) else { throw error(.notANumber) }
-        var position = 0
-        var isTooLarge = false
-        while position < bytes.count, isDigit(bytes[position]) {
-            let (product, productOverflow) = whole.multipliedReportingOverflow(by: 10)
-            let (sum, sumOverflow) = product.addingReportingOverflow(
-                Int64(bytes[position] - UInt8(ascii: "0")))
-            isTooLarge = isTooLarge || productOverflow || sumOverflow
-            whole = isTooLarge ? 0 : sum
-            position += 1
-        }
-        if isTooLarge { throw error(.tooLarge) }
+        var position = bytes.firstIndex { !isDigit($0) } ?? bytes.count
+        guard let number = decimal(Array(bytes[..<position])) else { throw error(.tooLarge) }
+        whole = Int64(number)
         if position + 1 < bytes.count, bytes[position] == UInt8(ascii: "."), isDigit(bytes[position + 1]) {
             position += 1
             while position < bytes.count, isDigit(bytes[position]) {
@@ -161,5 +140,3 @@ private struct LeadingNumber {
         UnitError(text: text, quantity: quantity, problem: problem)
     }
 }
-
-private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }

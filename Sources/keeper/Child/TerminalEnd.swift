@@ -22,10 +22,9 @@ struct TerminalEnd {
             return lines.count
         }
         var start = 0
-        while start < lines.count, let first = lines.baseAddress {
-            guard let found = memchr(first + start, 10, lines.count - start) else { return start }
-            let end = UnsafeRawPointer(found) - first
-            if end - start > TerminalEnd.longestLine { return start }
+        while start < lines.count {
+            guard let end = lineFeed(in: lines, from: start), end - start <= TerminalEnd.longestLine
+            else { return start }
             start = end + 1
         }
         return lines.count

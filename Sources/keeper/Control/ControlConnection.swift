@@ -4,7 +4,7 @@ import KeeperShared
 final class ControlConnection {
     let token: UInt64
     private(set) var socket: FileDescriptor
-    var lines = LineSplitter(maximumLine: ControlServer.maximumMessage)
+    var lines = LineBuffer(longest: ControlServer.maximumMessage)
     /// Answers that the client has not taken yet.
     var outgoing: [UInt8] = []
     /// What the poller watches it for.

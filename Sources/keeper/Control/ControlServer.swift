@@ -12,7 +12,7 @@ final class ControlServer {
     /// Does what is asked for, and answers now or later.
     var perform: (ControlRequest) -> Void = { _ in }
     /// Takes a connection that carries a stream from here on, and the first bytes of that.
-    var acceptStream: (consuming FileDescriptor, ArraySlice<UInt8>) -> Void = { _, _ in }
+    var acceptStream: (consuming FileDescriptor, [UInt8]) -> Void = { _, _ in }
     private var connections: [UInt64: ControlConnection] = [:]
     private var nextSerial: UInt64 = 0
 
@@ -24,7 +24,7 @@ final class ControlServer {
             var client = SavedState.Client()
             client.token = connection.token
             client.socket = connection.socket.raw
-            client.partial = connection.lines.partialLine
+            client.partial = Array(connection.lines.rest)
             client.outgoing = connection.outgoing
             client.pendingReplies = connection.pendingReplies
             client.hasEnded = connection.hasEnded
@@ -38,7 +38,8 @@ final class ControlServer {
         for client in state.clients {
             let connection = ControlConnection(
                 token: client.token, socket: FileDescriptor(owning: client.socket))
-            client.partial.withUnsafeBufferPointer { _ = connection.lines.consume($0) { _ in .next } }
+            // Without memory for what it has sent a client sees its connection end.
+            guard (try? connection.lines.append(client.partial)) != nil else { continue }
             connection.outgoing = client.outgoing
             connection.pendingReplies = client.pendingReplies
             connection.hasEnded = client.hasEnded
@@ -67,35 +68,25 @@ final class ControlServer {
     }
 
     private func receive(_ connection: ControlConnection) {
-        var failed = false
-        var count: Int?
-        let chunk = [UInt8](unsafeUninitializedCapacity: 4096) { space, filled in
-            do throws(SystemError) {
-                count = try connection.socket.receive(into: UnsafeMutableRawBufferPointer(space))
-                filled = count ?? 0
-            } catch {
-                // The client is gone with an error: nobody is left to tell.
-                failed = true
+        do throws(SystemError) {
+            let space = try connection.lines.room(for: 4096)
+            guard let count = try connection.socket.receive(into: space) else { return }
+            connection.lines.grow(by: count)
+            if count == 0 {
+                connection.hasEnded = true
+                if connection.socket.peerHasGone() { return close(connection) }
+                return closeIfDone(connection)
             }
+        } catch {
+            // The client is gone with an error: nobody is left to tell.
+            return close(connection)
         }
-        if failed { return close(connection) }
-        guard let count else { return }
-        if count == 0 {
-            connection.hasEnded = true
-            if connection.socket.peerHasGone() { return close(connection) }
-            return closeIfDone(connection)
+        while let line = connection.lines.next() {
+            if line.contains(where: { $0 != 32 && $0 != 13 && $0 != 9 }) { take(line, from: connection) }
+            if connection.isClosed { return }
+            if connection.isStream { return handOver(connection, Array(connection.lines.rest)) }
         }
-        let outcome = chunk.withUnsafeBufferPointer { bytes in
-            connection.lines.consume(bytes) { line in
-                if line.contains(where: { $0 != 32 && $0 != 13 && $0 != 9 }) { take(line, from: connection) }
-                return connection.isClosed || connection.isStream ? .stop : .next
-            }
-        }
-        if connection.isStream {
-            if case .stopped(let used) = outcome { handOver(connection, chunk[used...]) }
-            return
-        }
-        if case .tooLong = outcome {
+        if connection.lines.hasOverflown {
             connection.closesWhenSent = true
             connection.pendingReplies += 1
             answer(Reply(connection: connection.token, id: Array("null".utf8)), .tooLong)
@@ -116,7 +107,7 @@ final class ControlServer {
     /// What follows on a connection, after the message that is being handled, goes to the child's terminal.
     func becomeStream(_ token: UInt64) { connections[token]?.isStream = true }
 
-    private func handOver(_ connection: ControlConnection, _ rest: ArraySlice<UInt8>) {
+    private func handOver(_ connection: ControlConnection, _ rest: [UInt8]) {
         // A client that doesn't read its answer learns here that this can't go on.
         if !connection.outgoing.isEmpty { return close(connection) }
         acceptStream(forget(connection), rest)

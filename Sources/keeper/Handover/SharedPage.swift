@@ -86,11 +86,8 @@ final class SharedPage {
 
     /// The state that counts.
     func loadState() -> [UInt8] {
-        let number = file.raw
-        let place = self[.state] >> 32
-        return [UInt8](unsafeUninitializedCapacity: Int(self[.state] & 0xffff_ffff)) { space, count in
-            count = max(0, pread(number, space.baseAddress, space.count, off_t(place)))
-        }
+        let place = Int(self[.state])
+        return (try? file.read(upTo: place & 0xffff_ffff, at: place >> 32)) ?? []
     }
 
     /// A state is smaller than this.

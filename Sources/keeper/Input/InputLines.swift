@@ -18,15 +18,13 @@ extension InputConnection {
         if bytes.count <= maximumLine { return }
         var lineStart = 0
         while lineStart < bytes.count {
-            let rest = bytes.count - lineStart
-            let found = memchr(start + lineStart, 10, rest)
-            let length = found.map { UnsafeRawPointer($0) - start - lineStart } ?? rest
-            if length > maximumLine {
+            let end = lineFeed(in: bytes, from: lineStart) ?? bytes.count
+            if end - lineStart > maximumLine {
                 completeCount = lineStart
                 failure = .tooLong(limit: maximumLine)
                 return
             }
-            lineStart += length + 1
+            lineStart = end + 1
         }
     }
 
@@ -39,10 +37,10 @@ extension InputConnection {
     }
 
     /// Makes this a stream of bytes, of which the first are here already.
-    func becomeStream(_ bytes: ArraySlice<UInt8>) throws(SystemError) {
+    func becomeStream(_ bytes: [UInt8]) throws(SystemError) {
         isStream = true
         if bytes.isEmpty { return }
-        try Array(bytes).bytes { bytes throws(SystemError) in try buffer.append(bytes) }
+        try bytes.bytes { bytes throws(SystemError) in try buffer.append(bytes) }
         completeCount = buffer.count
     }
 

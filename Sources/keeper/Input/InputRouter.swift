@@ -71,7 +71,7 @@ final class InputRouter {
     /// Takes a new connection and gives it its first turn.
     ///
     /// - Parameter stream: the first bytes of one that carries no lines, but what is typed at a terminal.
-    func accept(_ socket: consuming FileDescriptor, stream: ArraySlice<UInt8>? = nil) {
+    func accept(_ socket: consuming FileDescriptor, stream: [UInt8]? = nil) {
         let connection = makeConnection(socket)
         connection.lastProgress = Int64(nextSerial)
         if isClosing { connection.allowance = 0 }

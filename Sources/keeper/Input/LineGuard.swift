@@ -1,4 +1,5 @@
 import CSystem
+import KeeperShared
 
 /// Notes, where it survives this keeper, whether the child has got the last line whole: a keeper that follows one that
 /// was killed then knows whether a line may be torn.
@@ -25,7 +26,7 @@ final class LineGuard {
             page[.lineIsOpen] = 1
             beginsLine = true
         }
-        let end = memchr(start, 10, lines.count).map { UnsafeRawPointer($0) - start + 1 } ?? lines.count
+        let end = lineFeed(in: lines, from: 0).map { $0 + 1 } ?? lines.count
         return UnsafeRawBufferPointer(rebasing: lines[..<end])
     }
 

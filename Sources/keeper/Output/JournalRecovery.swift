@@ -8,11 +8,7 @@ extension SavedState.Journal {
     /// early is forgotten: it gets longer then, which readers don't mind.
     init(recovering stream: StreamName, in folder: borrowing FileDescriptor) throws(SystemError) {
         self.init()
-        var bases: [Int] = []
-        try folder.forEachEntry { name, _ in
-            if let base = stream.base(ofSegment: name) { bases.append(base) }
-        }
-        bases.sort()
+        var bases = try segmentBases(of: stream, in: folder)
         guard let newest = bases.popLast() else { throw SystemError("open", "\(stream.linkName)", ENOENT) }
         for base in bases {
             let size = try folder.metadata(of: stream.segmentName(base: base))?.size ?? 0

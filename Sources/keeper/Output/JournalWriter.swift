@@ -141,23 +141,6 @@ final class JournalWriter {
 
     func flushIndex() { index.flush() }
 
-    /// The last bytes of the stream, at most `count`, from the newest segments.
-    func tail(_ count: Int) -> [UInt8] {
-        var tail: [UInt8] = []
-        let segments = state.closed + [Segment(base: state.base, size: state.size)]
-        for segment in segments.reversed() where tail.count < count {
-            let want = min(count - tail.count, segment.size)
-            let part = [UInt8](unsafeUninitializedCapacity: want) { space, filled in
-                do throws(SystemError) {
-                    let file = try folder.descriptor.open(stream.segmentName(base: segment.base), O_RDONLY)
-                    filled = try file.read(
-                        into: UnsafeMutableRawBufferPointer(space), at: segment.size - want)
-                } catch {
-                    // What can't be read is left out: it only explains an end, or helps to find a text.
-                }
-            }
-            tail = part + tail
-        }
-        return tail
-    }
+    /// The last bytes of the stream, at most `count`.
+    func tail(_ count: Int) -> [UInt8] { lastBytes(of: stream, count, in: folder.descriptor) }
 }

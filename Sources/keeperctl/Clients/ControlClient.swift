@@ -39,7 +39,7 @@ enum ControlFailure: Error {
 final class ControlClient {
     let socket: FileDescriptor
     private let method: StaticString
-    private var received: [UInt8] = []
+    private var received = LineBuffer(longest: 64 << 20)
 
     /// Connects to the keeper of a session and asks.
     convenience init(
@@ -113,9 +113,7 @@ final class ControlClient {
 
     /// The answer, if it is there as a whole; what is no JSON is none.
     private func takeResult() throws(ControlFailure) -> JSONValue? {
-        while let end = received.firstIndex(of: UInt8(ascii: "\n")) {
-            let line = Array(received[..<end])
-            received.removeSubrange(...end)
+        while let line = received.next() {
             if let answer = try? JSONValue.parse(line), answer["id"]?.intValue == 1 {
                 return try result(of: answer)
             }
@@ -162,13 +160,14 @@ final class ControlClient {
     }
 
     private func receive() throws(ControlFailure) {
-        var isAtEnd = false
-        let chunk = [UInt8](unsafeUninitializedCapacity: 16 << 10) { space, count in
-            count = max(0, recv(socket.raw, space.baseAddress, space.count, 0))
-            isAtEnd = count == 0
+        do throws(SystemError) {
+            let space = try received.room(for: 16 << 10)
+            let count = recv(socket.raw, space.baseAddress, space.count, 0)
+            if count == 0 { throw SystemError("recv", "", ECONNRESET) }
+            received.grow(by: max(0, count))
+        } catch {
+            throw .noAnswer
         }
-        if isAtEnd { throw .noAnswer }
-        received += chunk
     }
 }
 

@@ -18,7 +18,7 @@ final class StartedKeeper {
     private var process: ProcessHandle
     private var reports: FileDescriptor
     private let errors: FileDescriptor?
-    private var received: [UInt8] = []
+    private var received = LineBuffer(longest: 1 << 20)
 
     init(
         _ id: SessionID, process: consuming ProcessHandle, reports: consuming FileDescriptor,
@@ -36,11 +36,8 @@ final class StartedKeeper {
     /// - Returns: nil when the time is up.
     func next(deadline: Int64?) throws(CommandFailure) -> KeeperReport? {
         while true {
-            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = Array(received[..<end])
-                received.removeSubrange(...end)
-                if let report = parse(line) { return report }
-                continue
+            while let line = received.next() {
+                if let report = parse(Array(line)) { return report }
             }
             let set = PollSet()
             set.add(reports, .input)
@@ -51,24 +48,13 @@ final class StartedKeeper {
                     if let deadline, monotonicNow() >= deadline { return nil }
                     continue
                 }
-                let part = try receive()
-                if part.isEmpty { return .closed }
-                received += part
+                let count = try reports.read(into: try received.room(for: 4096))
+                if count == 0 { return .closed }
+                received.grow(by: count)
             } catch {
                 throw CommandFailure("wait for the keeper", error)
             }
         }
-    }
-
-    private func receive() throws(SystemError) -> [UInt8] {
-        var failure: SystemError?
-        let part = [UInt8](unsafeUninitializedCapacity: 4096) { space, count in
-            do throws(SystemError) {
-                count = try reports.read(into: UnsafeMutableRawBufferPointer(space))
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return part
     }
 
     private func parse(_ line: [UInt8]) -> KeeperReport? {

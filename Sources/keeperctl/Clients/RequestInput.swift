@@ -4,7 +4,7 @@ import KeeperShared
 /// The lines of standard input, as they come.
 final class RequestInput {
     private let file: FileDescriptor
-    private var buffer = LineBuffer("standard input")
+    private var buffer = LineBuffer()
     private var hasEnded = false
 
     init(_ file: consuming FileDescriptor) { self.file = file }
@@ -19,7 +19,7 @@ final class RequestInput {
     func fill(_ set: PollSet) throws(CommandFailure) {
         if hasEnded || set.readiness(of: file).isEmpty { return }
         do throws(SystemError) {
-            let count = try file.read(into: try buffer.room())
+            let count = try file.read(into: try buffer.room(for: LineBuffer.chunk))
             buffer.grow(by: count)
             hasEnded = count == 0
         } catch {
@@ -30,9 +30,9 @@ final class RequestInput {
 
     /// The next line; at the end also one that has no end of its own. nil when there is none for now.
     func next() -> [UInt8]? {
-        if let line = buffer.next() { return ownedBytes(line) }
+        if let line = buffer.next("standard input") { return ownedBytes(line) }
         if !hasEnded || isAtEnd { return nil }
         isAtEnd = true
-        return ownedBytes(buffer.unfinished)
+        return ownedBytes(buffer.rest)
     }
 }

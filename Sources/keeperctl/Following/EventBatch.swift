@@ -14,7 +14,7 @@ final class BatchReader: SessionReader {
 
     var deadline: Int64 { Int64.max }
 
-    func receive(_ event: UnsafeBufferPointer<UInt8>) { batch.add(event, of: id) }
+    func receive(_ event: Bytes) { batch.add(event, of: id) }
 
     func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) -> Bool {
         isThrough = session.isOver
@@ -46,14 +46,11 @@ final class EventBatch {
     }
 
     /// Adds a line, unless it is torn.
-    func add(_ line: UnsafeBufferPointer<UInt8>, of id: SessionID) {
+    func add(_ line: Bytes, of id: SessionID) {
         var time: Timestamp?
         var members = JSONMembers(line)
         while members.next() {
-            if isJSONString(members.name, "time"), members.value.count > 2 {
-                let digits = members.value[1..<(members.value.count - 1)]
-                time = Timestamp(rfc3339: UnsafeBufferPointer(rebasing: digits))
-            }
+            if isJSONString(members.name, "time") { time = jsonTime(members.value) }
         }
         guard members.isWhole, line.last == UInt8(ascii: "}"), let time, time.nanoseconds >= since
         else { return }
@@ -72,7 +69,7 @@ final class EventBatch {
             let event = events[key.index]
             line.removeAll(keepingCapacity: true)
             text.withUnsafeBufferPointer { text in
-                let raw = UnsafeBufferPointer(rebasing: text[event.line])
+                let raw = Bytes(rebasing: text[event.line])
                 if isJSON { appendJSON(raw, event.id, to: &line) } else { append(raw, event.id, to: &line) }
             }
             line.append(UInt8(ascii: "\n"))
@@ -84,9 +81,7 @@ final class EventBatch {
     }
 
     /// The line as it is, with the session's id after its last member.
-    private func appendJSON(
-        _ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]
-    ) {
+    private func appendJSON(_ raw: Bytes, _ id: SessionID, to line: inout [UInt8]) {
         line.append(contentsOf: raw.dropLast())
         line.append(literal: ",\"sessionId\":\"")
         line.append(contentsOf: id.string.utf8)
@@ -94,13 +89,13 @@ final class EventBatch {
     }
 
     /// `2026-11-20T10:41:17.123Z calc exited from=running to=exited`
-    private func append(_ raw: UnsafeBufferPointer<UInt8>, _ id: SessionID, to line: inout [UInt8]) {
+    private func append(_ raw: Bytes, _ id: SessionID, to line: inout [UInt8]) {
         // The first three come first, wherever they are in the line.
-        appendMember("time", of: raw, to: &line)
+        appendPlain(jsonMember("time", of: raw), to: &line)
         line.append(UInt8(ascii: " "))
         line.append(contentsOf: id.string.utf8)
         line.append(UInt8(ascii: " "))
-        appendMember("event", of: raw, to: &line)
+        appendPlain(jsonMember("event", of: raw), to: &line)
         var members = JSONMembers(raw)
         while members.next() {
             if isJSONString(members.name, "format") || isJSONString(members.name, "seq")
@@ -116,17 +111,8 @@ final class EventBatch {
         }
     }
 
-    private func appendMember(
-        _ name: StaticString, of raw: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]
-    ) {
-        var members = JSONMembers(raw)
-        while members.next() {
-            if isJSONString(members.name, name) { return appendPlain(members.value, to: &line) }
-        }
-    }
-
     /// A string without its quotes, anything else as JSON; in quotes what could disturb a terminal or a reader.
-    private func appendPlain(_ value: UnsafeBufferPointer<UInt8>, to line: inout [UInt8]) {
+    private func appendPlain(_ value: Bytes, to line: inout [UInt8]) {
         var bytes: [UInt8] = []
         if value.first == UInt8(ascii: "\"") {
             appendJSONString(value, to: &bytes)

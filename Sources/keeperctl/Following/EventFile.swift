@@ -20,9 +20,7 @@ struct EventFile: ~Copyable {
     /// Hands out the lines that are new, which may be torn. The buffer is valid only during the call.
     ///
     /// - Throws: what is not explained by a folder that is being removed.
-    mutating func read(
-        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
-    ) throws(SystemError) {
+    mutating func read(in folder: borrowing FileDescriptor, _ receive: (Bytes) -> Void) throws(SystemError) {
         do throws(SystemError) {
             if file.raw < 0 { try open(in: folder, receive) }
             while true {
@@ -43,7 +41,7 @@ struct EventFile: ~Copyable {
 
     /// Opens the present file. If it is a new one, hands out what the one before it has that was not read.
     private mutating func open(
-        in folder: borrowing FileDescriptor, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+        in folder: borrowing FileDescriptor, _ receive: (Bytes) -> Void
     ) throws(SystemError) {
         // In this order, a change in between is noticed by ``read(in:_:)``.
         let newest = try folder.open(SessionNames.events, O_RDONLY | O_NONBLOCK)
@@ -59,7 +57,7 @@ struct EventFile: ~Copyable {
 
     private mutating func readOlder(
         than newest: FileMetadata, in folder: borrowing FileDescriptor,
-        _ receive: (UnsafeBufferPointer<UInt8>) -> Void
+        _ receive: (Bytes) -> Void
     ) throws(SystemError) {
         do throws(SystemError) {
             let older = try folder.open(SessionNames.olderEvents, O_RDONLY | O_NONBLOCK)
@@ -77,11 +75,13 @@ struct EventFile: ~Copyable {
     }
 
     /// Hands out whole lines up to the file's end. One that has no end is read again when it has.
-    private mutating func readOn(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
+    private mutating func readOn(_ receive: (Bytes) -> Void) throws(SystemError) {
         var bytes: [UInt8] = []
         while true {
-            let chunk = try readChunk(at: offset + bytes.count)
-            if chunk.isEmpty { return }
+            let chunk = try file.use { file throws(SystemError) in
+                try file.read(upTo: EventFile.chunk, at: offset + bytes.count)
+            }
+            guard let chunk, !chunk.isEmpty else { return }
             bytes += chunk
             let used = bytes.withUnsafeBufferPointer { EventFile.split($0, receive) }
             bytes.removeFirst(used)
@@ -93,30 +93,11 @@ struct EventFile: ~Copyable {
         }
     }
 
-    private func readChunk(at position: Int) throws(SystemError) -> [UInt8] {
-        var failure: SystemError?
-        let chunk = [UInt8](unsafeUninitializedCapacity: EventFile.chunk) { space, count in
-            do throws(SystemError) {
-                count =
-                    try file.use { file throws(SystemError) in
-                        try file.read(into: UnsafeMutableRawBufferPointer(space), at: position)
-                    } ?? 0
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return chunk
-    }
-
     /// - Returns: how many bytes are whole lines.
-    private static func split(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ receive: (UnsafeBufferPointer<UInt8>) -> Void
-    ) -> Int {
+    private static func split(_ bytes: Bytes, _ receive: (Bytes) -> Void) -> Int {
         var start = 0
-        while start < bytes.count,
-            let found = memchr(bytes.baseAddress! + start, 10, bytes.count - start)
-        {
-            let end = UnsafeRawPointer(found) - UnsafeRawPointer(bytes.baseAddress!)
-            receive(UnsafeBufferPointer(rebasing: bytes[start..<end]))
+        while let end = lineFeed(in: UnsafeRawBufferPointer(bytes), from: start) {
+            receive(Bytes(rebasing: bytes[start..<end]))
             start = end + 1
         }
         return start

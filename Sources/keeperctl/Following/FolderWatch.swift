@@ -8,20 +8,16 @@ struct FolderWatch: ~Copyable {
     /// What the events of the folder that it was opened for are known by.
     let first: Int32
 
-    /// Watches an open folder; nil when the user's watches are used up, or can't be had for another reason.
+    /// Files are written or replaced.
+    static let changes = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
+
+    /// Watches an open folder for changes; nil when the user's watches are used up, or can't be had for another reason.
     static func open(_ folder: borrowing FileDescriptor, deletions: Bool = false) -> FolderWatch? {
-        if Faults.next("inotify", "") != nil { return nil }
-        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        if number < 0 { return nil }
-        let descriptor = FileDescriptor(owning: number)
-        guard let first = add(folder, to: descriptor, deletions: deletions) else { return nil }
-        return FolderWatch(descriptor: descriptor, first: first)
+        try? make(folder, events: deletions ? changes | UInt32(IN_DELETE) : changes)
     }
 
     /// Watches an open folder for these events.
-    static func make(
-        _ folder: borrowing FileDescriptor, events: UInt32
-    ) throws(SystemError) -> FolderWatch {
+    static func make(_ folder: borrowing FileDescriptor, events: UInt32) throws(SystemError) -> FolderWatch {
         let watch = try make()
         let first = try watch.add(folder, events: events)
         return FolderWatch(descriptor: watch.descriptor, first: first)
@@ -38,31 +34,15 @@ struct FolderWatch: ~Copyable {
     ///
     /// - Returns: what its events are known by: the same as before where it is watched already.
     /// - Throws: ENOSPC when the user's watches are used up.
-    borrowing func add(
+    @inline(never) borrowing func add(
         _ folder: borrowing FileDescriptor, events: UInt32
     ) throws(SystemError) -> Int32 {
-        let watch = FolderWatch.add(folder, to: descriptor, events | UInt32(IN_MASK_ADD))
-        if watch < 0 { throw SystemError("inotify_add_watch", "", csys_errno()) }
-        return watch
-    }
-
-    private static func add(
-        _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, deletions: Bool
-    ) -> Int32? {
-        let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO) | (deletions ? UInt32(IN_DELETE) : 0)
-        let watch = add(folder, to: descriptor, events)
-        return watch < 0 ? nil : watch
-    }
-
-    /// - Returns: -1 and errno, as the kernel's own call.
-    @inline(never) private static func add(
-        _ folder: borrowing FileDescriptor, to descriptor: borrowing FileDescriptor, _ events: UInt32
-    ) -> Int32 {
-        if let code = Faults.next("inotify", "add") {
-            csys_set_errno(code)
-            return -1
+        if let code = Faults.next("inotify", "add") { throw SystemError("inotify_add_watch", "", code) }
+        let path = concat("/proc/self/fd/", String(folder.raw))
+        let number = descriptor.raw
+        return try systemCall("inotify_add_watch") {
+            inotify_add_watch(number, path, events | UInt32(IN_MASK_ADD))
         }
-        return inotify_add_watch(descriptor.raw, concat("/proc/self/fd/", String(folder.raw)), events)
     }
 
     /// Watches a folder no longer.

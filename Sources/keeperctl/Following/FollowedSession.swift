@@ -8,7 +8,7 @@ protocol SessionReader: AnyObject {
     /// When to read even if nothing changes, on the monotonic clock.
     var deadline: Int64 { get }
     /// Takes an event, which may be torn. Valid only during the call.
-    func receive(_ event: UnsafeBufferPointer<UInt8>)
+    func receive(_ event: Bytes)
     /// Reads what is new, after the events.
     ///
     /// - Returns: whether there is more that can be read at once.
@@ -65,18 +65,17 @@ final class FollowedSession {
         if reader.isThrough { return false }
         do throws(SystemError) {
             if !isOpen { folder = try find(in: directory) }
-            switch folder {
-            case .some(let folder): try events.read(in: folder) { reader.receive($0) }
-            case .none: isOver = true
+            try folder.use { folder throws(SystemError) in
+                try events.read(in: folder) { reader.receive($0) }
             }
+            if !isOpen { isOver = true }
         } catch {
             throw .journal(error)
         }
-        switch folder {
-        case .some(let folder): return try reader.read(self, in: folder)
+        let hasMore = try folder.use { folder throws(FollowFailure) in try reader.read(self, in: folder) }
         // It is removed. What the reader looks for isn't in the sessions directory either.
-        case .none: return try reader.read(self, in: directory)
-        }
+        if let hasMore { return hasMore }
+        return try reader.read(self, in: directory)
     }
 
     /// Whether its folder is open.

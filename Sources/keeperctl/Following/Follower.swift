@@ -35,6 +35,24 @@ final class FollowedStream {
     }
 }
 
+extension JournalMerge {
+    /// Merges one stream, or both with stdout first.
+    ///
+    /// - Parameter follows: whether to go on after what is there now.
+    convenience init(
+        _ streams: [FollowedStream], follows: Bool, in folder: borrowing FileDescriptor
+    ) throws(SystemError) {
+        var readers: [JournalReader] = []
+        for stream in streams {
+            let reader = JournalReader(stream.name, from: stream.position, indexed: streams.count > 1)
+            reader.limit = stream.limit
+            if !follows, stream.limit == Int.max { reader.limit = try reader.journalEnd(in: folder) }
+            readers.append(reader)
+        }
+        self.init(readers)
+    }
+}
+
 /// Copies a session's journals to their end or as long as the session lives.
 ///
 /// Part of a loop that may have other parts: each turn is ``prepare(_:)``, the set's wait, ``turn(_:)``.

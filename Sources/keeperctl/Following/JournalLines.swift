@@ -9,7 +9,8 @@ final class JournalLines {
     private let watch: SessionWatch
     private let folder: FileDescriptor
     private let reader: JournalReader
-    private var buffer: LineBuffer
+    private var buffer = LineBuffer()
+    private let what: String
     private let lost: Lost
     // Kept, not made for each call: the reader's code would be there once more.
     private let noteGap: (JournalGap) -> Void
@@ -26,7 +27,7 @@ final class JournalLines {
         self.watch = watch
         self.folder = try folder.duplicate()
         reader = JournalReader(.stdout, from: position)
-        buffer = LineBuffer(what)
+        self.what = what
         let lost = Lost()
         self.lost = lost
         noteGap = { lost.gap = $0 }
@@ -36,10 +37,10 @@ final class JournalLines {
     var position: Int { reader.position }
 
     /// What has come of a line that has no end so far. Valid until the next call of ``next()``.
-    var unfinished: Bytes { buffer.unfinished }
+    var unfinished: Bytes { buffer.rest }
 
     /// Counts what is unfinished as handed out.
-    func takeUnfinished() { buffer.takeUnfinished() }
+    func takeUnfinished() { buffer.takeRest() }
 
     /// Adds what it waits for to a turn.
     func prepare(_ set: PollSet) { watch.prepare(set) }
@@ -50,7 +51,7 @@ final class JournalLines {
     /// The next line without its end; nil when there is none for now. Valid until the next call.
     func next() throws(SystemError) -> Bytes? {
         while true {
-            if let line = buffer.next() { return line }
+            if let line = buffer.next(what) { return line }
             if !(try read()) { return nil }
         }
     }
@@ -60,12 +61,32 @@ final class JournalLines {
         let available = try reader.look(in: folder, gap: noteGap)
         if let gap = lost.gap {
             // What is left of a line before the gap has nothing to do with what comes after it.
-            printError(gapText(buffer.what, .stdout, gap))
+            printError(gapText(what, .stdout, gap))
             buffer.forget()
             lost.gap = nil
         }
         if available == 0 { return false }
-        buffer.grow(by: try reader.read(into: try buffer.room(for: available)))
+        buffer.grow(by: try reader.read(into: try buffer.room(for: min(available, LineBuffer.chunk))))
         return true
+    }
+}
+
+extension LineBuffer {
+    /// How much is read at once.
+    static let chunk = 256 << 10
+
+    /// For lines of any sane length: output without line ends must not fill the memory.
+    init() { self.init(longest: 64 << 20) }
+
+    /// The next line; says of one that was too long that it is passed over.
+    ///
+    /// - Parameter what: for that message, such as `call to calc`.
+    mutating func next(_ what: String) -> Bytes? {
+        while true {
+            if let line = next() { return line }
+            if !hasOverflown { return nil }
+            printError(concat(what, ": a line of more than 64 MiB is passed over"))
+            hasOverflown = false
+        }
     }
 }

@@ -54,8 +54,8 @@ final class LineFormatter {
         index?.enterSegment(base: base)
         var start = 0
         while start < bytes.count {
-            let found = memchr(bytes.baseAddress! + start, 10, bytes.count - start)
-            let end = found.map { UnsafeRawPointer($0) - bytes.baseAddress! + 1 } ?? bytes.count
+            let found = lineFeed(in: bytes, from: start)
+            let end = found.map { $0 + 1 } ?? bytes.count
             let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             let holds = style.holdsLines && (!held.isEmpty || found == nil)
             if !isInLine {

@@ -110,9 +110,7 @@ private final class LogEnd {
 }
 
 /// Takes the last lines of all streams together, in the order of their times.
-private func goBack(
-    _ count: Int, _ ends: [LogEnd], in folder: borrowing FileDescriptor
-) throws(SystemError) {
+private func goBack(_ count: Int, _ ends: [LogEnd], in folder: borrowing FileDescriptor) throws(SystemError) {
     var rest = count
     while rest > 0 {
         var last: (end: LogEnd, time: Int64)?

@@ -11,7 +11,7 @@ final class LogReader: SessionReader {
     var isThrough: Bool { copier.isDone || hasFailed }
     var deadline: Int64 { Int64.max }
 
-    func receive(_ event: UnsafeBufferPointer<UInt8>) { states.take(event) }
+    func receive(_ event: Bytes) { states.take(event) }
 
     func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) throws(FollowFailure) -> Bool {
         try copier.copy(isOver: session.isOver || states.isOver, in: folder)

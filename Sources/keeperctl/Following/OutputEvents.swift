@@ -28,19 +28,10 @@ final class OutputEvents {
         self.states = states
         self.sink = sink
         self.place = place
-        var readers: [JournalReader] = []
-        var streams: [StreamLines] = []
-        for start in starts {
-            let reader = JournalReader(start.name, from: start.position, indexed: starts.count > 1)
-            reader.limit = start.limit
-            if !follows, start.limit == Int.max { reader.limit = try reader.journalEnd(in: folder) }
-            readers.append(reader)
-            streams.append(StreamLines(start.name))
-        }
-        merge = JournalMerge(readers)
+        merge = try JournalMerge(starts, follows: follows, in: folder)
         let gaps = gaps
         noteGap = { stream, gap in gaps.list.append((stream, gap)) }
-        self.streams = streams
+        streams = starts.map { StreamLines($0.name) }
     }
 
     /// When a part of a line becomes an event, on the monotonic clock.
@@ -156,8 +147,7 @@ final class OutputEvents {
         place.set(stream.name, end)
         try lines.appendOutput(
             stream.name, content, isPartial: isPartial, time: time,
-            StreamEventLines.Extent(seq: start, next: end),
-            place, to: &sink.output.waiting)
+            start..<end, place, to: &sink.output.waiting)
     }
 
     private func tell(
@@ -171,9 +161,8 @@ final class OutputEvents {
         json.member("bytes", gap.count)
         json.endObject()
         try lines.append(
-            "gap", time: Timestamp.now().nanoseconds, StreamEventLines.Extent(seq: gap.from, next: gap.to),
-            place,
-            json.bytes, to: &sink.output.waiting)
+            "gap", time: Timestamp.now().nanoseconds, gap.from..<gap.to, place, json.bytes,
+            to: &sink.output.waiting)
     }
 }
 

@@ -31,8 +31,6 @@ final class RosterChanges {
     private static let inDirectory = UInt32(
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE)
 
-    private static let inFolder = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
-
     /// Begins to watch; before the first look, so that nothing is missed between the two.
     func begin(in directory: borrowing FileDescriptor) {
         hasBegun = true
@@ -73,35 +71,29 @@ final class RosterChanges {
 
     func add(_ folder: borrowing FileDescriptor, for session: FollowedSession) {
         if !hasBegun { return }
-        switch watch {
-        case .some(let watch):
-            do throws(SystemError) {
-                let number = try watch.add(folder, events: RosterChanges.inFolder)
-                session.watch = number
-                sessions[number] = session
-            } catch {
-                say(error)
-                isBlind = true
+        do throws(SystemError) {
+            let number = try watch.use { watch throws(SystemError) in
+                try watch.add(folder, events: FolderWatch.changes)
             }
-        case .none: isBlind = true
+            guard let number else { return isBlind = true }
+            session.watch = number
+            sessions[number] = session
+        } catch {
+            say(error)
+            isBlind = true
         }
     }
 
     func remove(_ session: FollowedSession) {
         if session.watch < 0 { return }
-        switch watch {
-        case .some(let watch): watch.remove(session.watch)
-        case .none: break
-        }
+        watch.use { $0.remove(session.watch) }
         sessions[session.watch] = nil
         session.watch = -1
     }
 
     func prepare(_ set: PollSet, hasSessions: Bool) {
-        switch watch {
-        case .some(let watch): set.add(watch.descriptor, .input)
-        case .none: set.limit(milliseconds: RosterChanges.interval)
-        }
+        let isWatched: Void? = watch.use { set.add($0.descriptor, .input) }
+        if isWatched == nil { set.limit(milliseconds: RosterChanges.interval) }
         if isBlind && hasSessions { set.limit(deadline: nextLook) }
         if let first = leavers.first { set.limit(deadline: first.due) }
         for doubt in doubts { set.limit(deadline: doubt.due) }

@@ -31,7 +31,7 @@ final class SessionFeed: SessionReader {
 
     var deadline: Int64 { isThrough ? Int64.max : output?.deadline ?? restedDeadline }
 
-    func receive(_ event: UnsafeBufferPointer<UInt8>) { states.take(event) }
+    func receive(_ event: Bytes) { states.take(event) }
 
     /// Tells figures of the session, if it is being told of.
     func tell(_ type: StaticString, _ data: [UInt8]) throws(FollowFailure) {
@@ -117,8 +117,7 @@ final class SessionFeed: SessionReader {
         let isRight: Bool
         do throws(SystemError) {
             var place = StreamEventLines.Place(stdout: 0, stderr: 0)
-            isRight = try request.places.place(
-                starts, of: id, instance, isFresh: isFresh, in: folder, &place)
+            isRight = try request.places.place(starts, of: id, instance, isFresh: isFresh, in: folder, &place)
             output = try OutputEvents(
                 lines, starts, place, follows: request.follows, states, sink, in: folder)
         } catch {

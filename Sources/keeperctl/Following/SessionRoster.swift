@@ -59,9 +59,7 @@ final class SessionRoster {
     /// Reads another session from now on.
     ///
     /// - Parameter predecessor: what is to be read to its end before.
-    func add(
-        _ session: FollowedSession, after predecessor: FollowedSession? = nil
-    ) {
+    func add(_ session: FollowedSession, after predecessor: FollowedSession? = nil) {
         let entry = known.entry(of: session.id, makes: true)!
         session.predecessor = predecessor ?? entry.sessions.last
         entry.sessions.append(session)

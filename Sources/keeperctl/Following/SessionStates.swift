@@ -66,7 +66,7 @@ final class SessionStates {
     }
 
     /// Takes one line of the session's events; one that is torn is passed over.
-    func take(_ line: UnsafeBufferPointer<UInt8>) {
+    func take(_ line: Bytes) {
         var change = Change(.starting, nil, 0)
         var hasState = false
         var newInstance: [UInt8] = []
@@ -80,15 +80,12 @@ final class SessionStates {
                     change.state = state
                     hasState = true
                 }
-            } else if isJSONString(name, "time"), value.count > 2 {
-                let digits = UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)])
-                change.time = Timestamp(rfc3339: digits)?.nanoseconds ?? 0
+            } else if isJSONString(name, "time") {
+                change.time = jsonTime(value)?.nanoseconds ?? 0
             } else if isJSONString(name, "exitCode") {
                 change.end = jsonInteger(value).map { .exited(Int32(truncatingIfNeeded: $0)) }
             } else if isJSONString(name, "signal") {
-                var text: [UInt8] = []
-                appendJSONString(value, to: &text)
-                change.end = SignalName.number(of: text).map { .signalled($0) }
+                change.end = SignalName.number(of: stringText(of: value)).map { .signalled($0) }
             } else if isJSONString(name, "instance") {
                 appendJSONString(value, to: &newInstance)
             } else if isJSONString(name, "labels") {

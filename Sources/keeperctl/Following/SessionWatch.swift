@@ -35,38 +35,25 @@ final class SessionWatch {
     /// Adds what this waits for to a turn.
     func prepare(_ set: PollSet) {
         if isOver { return }
-        switch files {
-        case .some(let watch): set.add(watch.descriptor, .input)
-        case .none: set.limit(milliseconds: SessionWatch.interval)
-        }
-        switch keeper {
-        case .some(let process): set.add(process.descriptor, .input)
-        case .none: set.limit(milliseconds: SessionWatch.slowInterval)
-        }
+        let isWatched: Void? = files.use { set.add($0.descriptor, .input) }
+        if isWatched == nil { set.limit(milliseconds: SessionWatch.interval) }
+        let isKnown: Void? = keeper.use { set.add($0.descriptor, .input) }
+        if isKnown == nil { set.limit(milliseconds: SessionWatch.slowInterval) }
     }
 
     /// Takes in what happened.
     func turn(_ set: PollSet, folder: borrowing FileDescriptor) throws(SystemError) {
         if isOver { return }
-        var changed = false
-        switch files {
-        case .some(let watch):
-            if !set.readiness(of: watch.descriptor).isEmpty {
-                changed = watch.drain(renamedTo: "status.json")
-            }
-        case .none: changed = true
+        let hasChanged = files.use {
+            !set.readiness(of: $0.descriptor).isEmpty && $0.drain(renamedTo: "status.json")
         }
-        var isKnown = false
-        switch keeper {
-        case .some(let process): isKnown = set.readiness(of: process.descriptor).isEmpty
-        case .none: break
-        }
-        if !isKnown {
+        let lives = keeper.use { set.readiness(of: $0.descriptor).isEmpty }
+        if lives != true {
             // Where the lock has outlived its keeper, another one will go on.
             keeper = nil
             try findKeeper()
         }
-        if changed || isOver { try readStatus(in: folder) }
+        if hasChanged ?? true || isOver { try readStatus(in: folder) }
     }
 
     private func readStatus(in folder: borrowing FileDescriptor) throws(SystemError) {

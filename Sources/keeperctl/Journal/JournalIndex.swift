@@ -103,27 +103,18 @@ final class JournalIndex {
         do throws(SystemError) {
             // The writer makes it with its first record, which may be later than the first byte.
             if file == nil { file = try folder.open(stream.indexName(base: base), O_RDONLY) }
-            var failure: SystemError?
-            records = [UInt8](unsafeUninitializedCapacity: JournalIndex.readAhead) { space, count in
-                do throws(SystemError) { count = try readFile(into: space) } catch { failure = error }
-            }
-            if let failure { throw failure }
+            records =
+                try file.use { file throws(SystemError) in
+                    try file.read(upTo: JournalIndex.readAhead, at: offset)
+                } ?? []
         } catch {
             // An index that can't be read is as good as none: times are coarser.
             return false
         }
+        // The rest of a torn record is read again next time.
+        records.removeLast(records.count % StreamName.indexRecordSize)
         offset += records.count
         used = 0
         return !records.isEmpty
-    }
-
-    /// Reads whole records; the rest of a torn one is read again next time.
-    private func readFile(into space: UnsafeMutableBufferPointer<UInt8>) throws(SystemError) -> Int {
-        switch file {
-        case .some(let file):
-            let count = try file.read(into: UnsafeMutableRawBufferPointer(space), at: offset)
-            return count - count % StreamName.indexRecordSize
-        case .none: return 0
-        }
     }
 }

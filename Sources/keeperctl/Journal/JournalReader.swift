@@ -8,11 +8,6 @@ struct JournalGap {
     /// Where reading goes on.
     let to: Int
 
-    init(from: Int, to: Int) {
-        self.from = from
-        self.to = to
-    }
-
     var count: Int { to - from }
 }
 
@@ -50,9 +45,7 @@ final class JournalReader {
     ///
     /// - Parameter gap: told of bytes that are gone, before the position moves on after them.
     /// - Returns: how many bytes ``read(into:)`` can give now; 0 when the journal has no more for the present.
-    func look(
-        in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void
-    ) throws(SystemError) -> Int {
+    func look(in folder: borrowing FileDescriptor, gap: (JournalGap) -> Void) throws(SystemError) -> Int {
         while position < limit {
             guard let end = try segmentEnd() else {
                 if try enter(in: folder, gap: gap) { continue }
@@ -66,21 +59,15 @@ final class JournalReader {
 
     /// Reads once at ``position`` and moves on. At most as many bytes as ``look(in:gap:)`` told may be asked for.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
-        let count: Int
-        // A switch: a borrowed noncopyable optional can't be bound by `if let`.
-        switch segment {
-        case .some(let file): count = try file.read(into: buffer, at: position - base, "\(stream.text).log")
-        case .none: count = 0
+        let count = try segment.use { file throws(SystemError) in
+            try file.read(into: buffer, at: position - base, "\(stream.text).log")
         }
-        position += count
-        return count
+        position += count ?? 0
+        return count ?? 0
     }
 
     private func segmentEnd() throws(SystemError) -> Int? {
-        switch segment {
-        case .some(let file): base + (try file.metadata().size)
-        case .none: nil
-        }
+        try segment.use { file throws(SystemError) in base + (try file.metadata().size) }
     }
 
     /// Goes on after a segment that has been read to its end.
@@ -108,8 +95,7 @@ final class JournalReader {
     ) throws(SystemError) -> Bool {
         while true {
             let bases = try segmentBases(of: stream, in: folder)
-            guard let oldest = bases.min() else { return false }
-            let wanted = bases.filter { $0 <= position }.max() ?? oldest
+            guard let wanted = bases.last(where: { $0 <= position }) ?? bases.first else { return false }
             if segment != nil, wanted == base { return false }
             // Removed since it was listed: list again.
             guard try open(base: wanted, in: folder) else { continue }
@@ -136,18 +122,7 @@ final class JournalReader {
 
     /// Where the journal ends by now; 0 when the session keeps none of this stream.
     func journalEnd(in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
-        guard let newest = try segmentBases(of: stream, in: folder).max() else { return 0 }
+        guard let newest = try segmentBases(of: stream, in: folder).last else { return 0 }
         return newest + (try folder.metadata(of: stream.segmentName(base: newest))?.size ?? 0)
     }
-}
-
-/// The positions at which the segments of a stream begin, in no order.
-func segmentBases(
-    of stream: StreamName, in folder: borrowing FileDescriptor
-) throws(SystemError) -> [Int] {
-    var bases: [Int] = []
-    try folder.forEachEntry { name, _ in
-        if let base = stream.base(ofSegment: name) { bases.append(base) }
-    }
-    return bases
 }

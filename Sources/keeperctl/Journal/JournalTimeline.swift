@@ -37,15 +37,7 @@ final class JournalTimeline {
         for base in try segmentBases(of: stream, in: folder) {
             // Nil when it has been removed since it was listed.
             guard let file = try folder.metadata(of: stream.segmentName(base: base)) else { continue }
-            let segment = SegmentFile(base: base, end: base + file.size, modified: file.modifiedTime)
-            // They are few, mostly in order or nearly so: `sort` would be the most code here.
-            segments.append(segment)
-            var place = segments.count - 1
-            while place > 0, segments[place - 1].base > base {
-                segments[place] = segments[place - 1]
-                place -= 1
-            }
-            segments[place] = segment
+            segments.append(SegmentFile(base: base, end: base + file.size, modified: file.modifiedTime))
         }
         self.segments = segments
     }
@@ -56,9 +48,7 @@ final class JournalTimeline {
     var end: Int { segments.last?.end ?? 0 }
 
     /// Where the lines begin of which a byte came at a time (Unix time in ns) or later; ``end`` when there are none.
-    func start(
-        since time: Int64, in folder: borrowing FileDescriptor
-    ) throws(SystemError) -> Int {
+    func start(since time: Int64, in folder: borrowing FileDescriptor) throws(SystemError) -> Int {
         guard let segment = segments.first(where: { $0.mayReach(time) }) else { return end }
         let finder = LineFinder(stream, segments)
         var position = segment.base

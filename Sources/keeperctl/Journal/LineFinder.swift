@@ -25,9 +25,7 @@ final class LineFinder {
     /// The start of the line that holds the byte before a position; nil when the journal begins there.
     ///
     /// What lies after missing bytes, and the journal's oldest byte, count as a line's start.
-    func lineStart(
-        before position: Int, in folder: borrowing FileDescriptor
-    ) throws(SystemError) -> Int? {
+    func lineStart(before position: Int, in folder: borrowing FileDescriptor) throws(SystemError) -> Int? {
         guard position > oldest, let last = segment(holding: position - 1) else { return nil }
         // Where bytes are missing, what is before them is a line's end.
         var end = min(position, last.end) - 1
@@ -59,11 +57,7 @@ final class LineFinder {
                 if !(try load(segment, start, count, in: folder)) { break }
             }
             let offset = start - blockStart
-            if let bytes = block.bytes.baseAddress,
-                let found = memchr(bytes + offset, 10, block.count - offset)
-            {
-                return blockStart + (UnsafeRawPointer(found) - bytes) + 1
-            }
+            if let end = lineFeed(in: block.bytes, from: offset) { return blockStart + end + 1 }
             start = blockStart + block.count
         }
         return start
@@ -100,10 +94,10 @@ final class LineFinder {
         }
         block.removeFirst(block.count)
         let space = UnsafeMutableRawBufferPointer(rebasing: try block.room(for: count)[..<count])
-        switch file {
-        case .some(let file): block.grow(by: try file.read(into: space, at: start - segment.base))
-        case .none: break
+        let got = try file.use { file throws(SystemError) in
+            try file.read(into: space, at: start - segment.base)
         }
+        block.grow(by: got ?? 0)
         blockStart = start
         return block.count == count
     }

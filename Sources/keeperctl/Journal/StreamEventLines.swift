@@ -12,28 +12,10 @@ final class StreamEventLines {
     private var time: Int64 = 0
     private var timeText: [UInt8] = Array("null".utf8)
 
-    /// A stretch of a stream.
-    struct Extent {
-        /// The position of its first byte.
-        let seq: Int
-        /// The position after its last byte.
-        let next: Int
-
-        init(seq: Int, next: Int) {
-            self.seq = seq
-            self.next = next
-        }
-    }
-
     /// Up to where both streams have become events.
     struct Place {
         var stdout: Int
         var stderr: Int
-
-        init(stdout: Int, stderr: Int) {
-            self.stdout = stdout
-            self.stderr = stderr
-        }
 
         func position(of stream: StreamName) -> Int { stream == .stdout ? stdout : stderr }
 
@@ -59,12 +41,11 @@ final class StreamEventLines {
     /// Appends the event of one line of output.
     ///
     /// - Parameter time: when its first byte came, Unix time in ns; 0 when unknown.
-    /// - Parameter extent: of the content and the line feed after it, if there is one.
+    /// - Parameter extent: the positions of the content and the line feed after it, if there is one.
     /// - Parameter place: after it.
     func appendOutput(
         _ stream: StreamName, _ content: UnsafeRawBufferPointer, isPartial: Bool, time: Int64,
-        _ extent: Extent,
-        _ place: Place, to buffer: inout PageBuffer
+        _ extent: Range<Int>, _ place: Place, to buffer: inout PageBuffer
     ) throws(SystemError) {
         let room = try buffer.room(for: RawLine.room(for: content.count) + fixedRoom)
         var line = RawLine(in: room)
@@ -86,7 +67,7 @@ final class StreamEventLines {
     ///
     /// - Parameter data: a JSON object.
     func append(
-        _ type: StaticString, time: Int64, _ extent: Extent?, _ place: Place, _ data: [UInt8],
+        _ type: StaticString, time: Int64, _ extent: Range<Int>?, _ place: Place, _ data: [UInt8],
         to buffer: inout PageBuffer
     ) throws(SystemError) {
         let room = try buffer.room(for: data.count + fixedRoom)
@@ -100,7 +81,7 @@ final class StreamEventLines {
     private var fixedRoom: Int { head.count + cursorHead.count + 256 }
 
     private func begin(
-        _ line: inout RawLine, _ type: StaticString, _ time: Int64, _ extent: Extent?, _ place: Place
+        _ line: inout RawLine, _ type: StaticString, _ time: Int64, _ extent: Range<Int>?, _ place: Place
     ) {
         line.put("{\"type\":\"")
         line.put(type)
@@ -109,9 +90,9 @@ final class StreamEventLines {
         line.put(timeText)
         if let extent {
             line.put(",\"seq\":")
-            line.put(extent.seq)
+            line.put(extent.lowerBound)
             line.put(",\"next\":")
-            line.put(extent.next)
+            line.put(extent.upperBound)
         }
         line.put(cursorHead)
         line.put(place.stdout)

@@ -41,8 +41,6 @@ struct CommandFailure: Error {
     static func noSession(_ id: SessionID, in path: String) -> CommandFailure {
         CommandFailure(
             ExitStatus.noSession,
-            concat(
-                "no session ", quoted(id.string), " in ", path, "; 'keeperctl ls -a' lists all there are")
-        )
+            concat("no session ", quoted(id.string), " in ", path, "; 'keeperctl ls -a' lists all there are"))
     }
 }

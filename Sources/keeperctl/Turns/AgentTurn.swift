@@ -49,21 +49,17 @@ final class AgentTurn {
         self.output = output
         self.echoTimeout = echoTimeout
         self.silenceTimeout = silenceTimeout
-        var isBusy = false
+        let lock: TurnLock?
         do throws(SystemError) {
-            if let lock = try TurnLock.take(in: exchange.folder, waiting: waits) {
-                self.lock = lock
-            } else {
-                isBusy = true
-                throw SystemError("lock", SessionNames.turn, EBUSY)
-            }
+            lock = try TurnLock.take(in: exchange.folder, waiting: waits)
         } catch {
-            if isBusy {
-                throw exchange.failure(
-                    ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
-            }
             throw CommandFailure(exchange.what, error)
         }
+        guard let lock else {
+            throw exchange.failure(
+                ExitStatus.conflict, ": busy: somebody else has a turn; --wait waits for its end")
+        }
+        self.lock = lock
     }
 
     func run(_ language: TurnProtocol) throws(CommandFailure) {
@@ -242,27 +238,8 @@ final class AgentTurn {
         }
     }
 
-    /// The end of what the child wrote to stderr; what can't be read is left out, as it only explains a failure.
+    /// The end of what the child wrote to stderr.
     func lastOfStandardError() -> [UInt8] {
-        var bytes: [UInt8] = []
-        var before = Int.max
-        while bytes.count < AgentTurn.tailSize {
-            // The newest segment that was not looked at so far.
-            var base = -1
-            for other in (try? segmentBases(of: .stderr, in: exchange.folder)) ?? [] where other < before {
-                base = max(base, other)
-            }
-            guard base >= 0,
-                let file = try? exchange.folder.open(StreamName.stderr.segmentName(base: base), O_RDONLY),
-                let size = (try? file.metadata())?.size
-            else { break }
-            let wanted = min(size, AgentTurn.tailSize - bytes.count)
-            let piece = [UInt8](unsafeUninitializedCapacity: wanted) { space, count in
-                count = max(0, pread(file.raw, space.baseAddress, wanted, off_t(size - wanted)))
-            }
-            bytes = piece + bytes
-            before = base
-        }
-        return bytes
+        lastBytes(of: .stderr, AgentTurn.tailSize, in: exchange.folder)
     }
 }

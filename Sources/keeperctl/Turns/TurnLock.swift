@@ -47,9 +47,7 @@ struct TurnLock: ~Copyable {
     /// What the last one has written down, if it was about this child.
     func read(child: Int) -> TurnRecord {
         var record = TurnRecord(child: child)
-        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { space, count in
-            count = max(0, pread(file.raw, space.baseAddress, space.count, 0))
-        }
+        let bytes = (try? file.read(upTo: 4096, at: 0)) ?? []
         bytes.withUnsafeBufferPointer { bytes in
             if jsonInteger(jsonMember("childStartTime", of: bytes)) != child { return }
             record.position = jsonInteger(jsonMember("position", of: bytes))

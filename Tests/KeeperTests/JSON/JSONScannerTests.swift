@@ -36,6 +36,26 @@ import Testing
         for other in ["7", "null", "{}", "\"", ""] { #expect(text(other) == "", "\(other)") }
     }
 
+    @Test("a number is read in whatever way it is written, as the parser reads it")
+    func wholeNumbers() {
+        func number(_ text: String) -> Int? { [UInt8](text.utf8).withUnsafeBufferPointer { jsonInteger($0) } }
+        for (text, value) in [
+            ("0", 0), ("-0", 0), ("100", 100), ("-7", -7), ("5.0", 5), ("12.5e1", 125), ("1200E-2", 12),
+            ("0.0e9", 0),
+            ("9223372036854775807", Int.max), ("-9223372036854775808", .min),
+            ("0.00000000000000000000001e+23", 1),
+        ] {
+            #expect(number(text) == value, "\(text)")
+        }
+        for other in [
+            "", "-", "null", "5.5", "1e", "1e1e1", "e1", ".", "1.1.1", "9223372036854775808",
+            "-9223372036854775809",
+            "1e19", "1e999999999999", "1e-999999999999", "99999999999999999999999",
+        ] {
+            #expect(number(other) == nil, "\(other)")
+        }
+    }
+
     @Test func whatIsNoRightEscapeIsReplaced() {
         let replacement = "\u{FFFD}"
         #expect(text(#""\ud83d""#) == replacement)

@@ -44,6 +44,22 @@ import Testing
         #expect(nothing == "")
     }
 
+    @Test("a byte is escaped in one way, whoever writes it")
+    func escapes() {
+        for byte in UInt8(0)..<0x80 {
+            var json = JSONWriter()
+            json.string(utf8: [byte])
+            let written = line(room: RawLine.room(for: 1)) { line in
+                _ = [byte].withUnsafeBytes { line.putText($0) }
+            }
+            #expect(text(json.bytes) == "\"\(written)\"")
+        }
+        #expect(
+            line(room: RawLine.room(for: 3)) { line in
+                _ = [UInt8]([0x61, 0xFF, 8]).withUnsafeBytes { line.putText($0, replacing: true) }
+            } == "a\u{FFFD}\\b")
+    }
+
     /// Used to be the caller's promise.
     @Test("what doesn't fit ends the program instead of being written elsewhere")
     func bounds() async {

@@ -18,7 +18,7 @@ import Testing
             do throws(SystemError) {
                 try lines.appendOutput(
                     .stdout, bytes, isPartial: isPartial, time: time,
-                    StreamEventLines.Extent(seq: 10, next: 11 + content.count),
+                    10..<(11 + content.count),
                     StreamEventLines.Place(stdout: 11 + content.count, stderr: 7), to: &buffer)
             } catch { failure = error }
         }

@@ -2,13 +2,11 @@ import CSystem
 import KeeperShared
 
 extension Command {
-    static var complete: Command {
-        Command("complete", isHidden: true, run: runComplete) {
-            CommandSpec(
-                $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
-                trailing: .required,
-                examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
-        }
+    static let complete = Command("complete", isHidden: true, run: runComplete) {
+        CommandSpec(
+            $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
+            trailing: .required,
+            examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
     }
 }
 

@@ -2,27 +2,25 @@ import CSystem
 import KeeperShared
 
 extension Command {
-    static var discover: Command {
-        Command("discover", run: runDiscover) {
-            CommandSpec(
-                $0, summary: "List live sessions and clear away dead ones",
-                description: [
-                    "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
-                        + "its command is ended, the loss is recorded and its stale files are removed."
-                ],
-                groups: [
-                    OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl discover", "Shows what lives."),
-                    ExampleSpec(
-                        "keeperctl discover --json --no-reap | jq -r .sockPath",
-                        "Lists sockets, changing nothing."),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
-                ])
-        }
+    static let discover = Command("discover", run: runDiscover) {
+        CommandSpec(
+            $0, summary: "List live sessions and clear away dead ones",
+            description: [
+                "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
+                    + "its command is ended, the loss is recorded and its stale files are removed."
+            ],
+            groups: [
+                OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
+            ],
+            examples: [
+                ExampleSpec("keeperctl discover", "Shows what lives."),
+                ExampleSpec(
+                    "keeperctl discover --json --no-reap | jq -r .sockPath",
+                    "Lists sockets, changing nothing."),
+            ],
+            exitStatuses: [
+                Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
+            ])
     }
 }
 

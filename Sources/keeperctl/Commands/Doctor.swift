@@ -2,20 +2,18 @@ import CSystem
 import KeeperShared
 
 extension Command {
-    static var doctor: Command {
-        Command("doctor", run: runDoctor) {
-            CommandSpec(
-                $0, summary: "Look for what could harm sessions",
-                description: [
-                    "Looks at the sessions directory, the limits of the system, what becomes of sessions when a service restarts "
-                        + "or their user logs out, the versions of running keepers, the disk, and what dead keepers have left. Each "
-                        + "finding says what to do."
-                ], groups: [OptionGroup("Options", [Shared.json])],
-                examples: [ExampleSpec("keeperctl doctor", "Shows what was looked at, and what is wrong.")],
-                exitStatuses: [
-                    ExitStatusSpec("0", "Nothing is wrong."), ExitStatusSpec("1", "Something is wrong."),
-                ])
-        }
+    static let doctor = Command("doctor", run: runDoctor) {
+        CommandSpec(
+            $0, summary: "Look for what could harm sessions",
+            description: [
+                "Looks at the sessions directory, the limits of the system, what becomes of sessions when a service restarts "
+                    + "or their user logs out, the versions of running keepers, the disk, and what dead keepers have left. Each "
+                    + "finding says what to do."
+            ], groups: [OptionGroup("Options", [Shared.json])],
+            examples: [ExampleSpec("keeperctl doctor", "Shows what was looked at, and what is wrong.")],
+            exitStatuses: [
+                ExitStatusSpec("0", "Nothing is wrong."), ExitStatusSpec("1", "Something is wrong."),
+            ])
     }
 }
 

@@ -2,13 +2,11 @@ import CSystem
 import KeeperShared
 
 extension Command {
-    static var help: Command {
-        Command("help", run: runHelp) {
-            CommandSpec(
-                $0, summary: "Explain a command, or list all of them",
-                operands: [OperandSpec("COMMAND", .command, .optional)],
-                examples: [ExampleSpec("keeperctl help spawn", "Shows the options of spawn.")])
-        }
+    static let help = Command("help", run: runHelp) {
+        CommandSpec(
+            $0, summary: "Explain a command, or list all of them",
+            operands: [OperandSpec("COMMAND", .command, .optional)],
+            examples: [ExampleSpec("keeperctl help spawn", "Shows the options of spawn.")])
     }
 }
 

@@ -1,18 +1,16 @@
 import KeeperShared
 
 extension Command {
-    static var inspect: Command {
-        Command("inspect", run: runInspect) {
-            CommandSpec(
-                $0, summary: "Print all that is known of sessions, as JSON",
-                description: [
-                    "One status object per line: the live keeper's own word, or what an ended one has left."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-                examples: [
-                    ExampleSpec("keeperctl inspect calc | jq .child", "Shows the process of session calc.")
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
+    static let inspect = Command("inspect", run: runInspect) {
+        CommandSpec(
+            $0, summary: "Print all that is known of sessions, as JSON",
+            description: [
+                "One status object per line: the live keeper's own word, or what an ended one has left."
+            ],
+            operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+            examples: [
+                ExampleSpec("keeperctl inspect calc | jq .child", "Shows the process of session calc.")
+            ], exitStatuses: [Shared.done, Shared.noSession])
     }
 }
 

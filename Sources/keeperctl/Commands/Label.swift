@@ -1,17 +1,15 @@
 import KeeperShared
 
 extension Command {
-    static var label: Command {
-        Command("label", run: runLabel) {
-            CommandSpec(
-                $0, summary: "Set or remove labels of a live session",
-                description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
-                operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
-                examples: [
-                    ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
-                ],
-                exitStatuses: [Shared.done, ExitStatusSpec("1", "The session has ended."), Shared.noSession])
-        }
+    static let label = Command("label", run: runLabel) {
+        CommandSpec(
+            $0, summary: "Set or remove labels of a live session",
+            description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
+            operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
+            examples: [
+                ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
+            ],
+            exitStatuses: [Shared.done, ExitStatusSpec("1", "The session has ended."), Shared.noSession])
     }
 }
 

@@ -2,12 +2,10 @@ import CSystem
 import KeeperShared
 
 extension Command {
-    static var version: Command {
-        Command("version", run: runVersion) {
-            CommandSpec(
-                $0, summary: "Print the version",
-                examples: [ExampleSpec("keeperctl version", "Prints the version of this keeperctl.")])
-        }
+    static let version = Command("version", run: runVersion) {
+        CommandSpec(
+            $0, summary: "Print the version",
+            examples: [ExampleSpec("keeperctl version", "Prints the version of this keeperctl.")])
     }
 }
 

@@ -86,12 +86,11 @@ func runAttach(_ context: Context) throws(CommandFailure) -> Int32 {
     _ request: ViewRequest, in directory: borrowing SessionsDirectory
 ) throws(CommandFailure) -> ViewEnd {
     do throws(SystemError) {
-        let folder = try directory.descriptor.openDirectory(request.names.folder)
-        let watch = try SessionWatch(request.names, in: directory, folder: folder)
+        let watch = try SessionWatch(request.names, in: directory.descriptor)
         // A session that has just ended still has something to show.
         let input = request.isReadOnly || watch.isOver ? nil : try openInput(request.names.id, directory)
         let view = TerminalView(
-            request, try directory.descriptor.duplicate(), folder, watch,
+            request, try directory.descriptor.duplicate(), watch,
             try TerminalGuard(fullScreen: false, rescued: true), input: input)
         return try view.run()
     } catch {

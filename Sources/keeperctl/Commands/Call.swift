@@ -28,10 +28,10 @@ extension Command {
                 ExampleSpec("keeperctl call mcp tools/list", "Asks an MCP server for its tools."),
                 ExampleSpec(
                     "keeperctl call mcp.tools/call '{\"name\":\"now\",\"arguments\":{}}' | jq .content",
-                    "Has it use one."),
+                    "Calls one of them."),
                 ExampleSpec(
                     "keeperctl call mcp --batch < requests.ndjson > answers.ndjson",
-                    "Asks many things without waiting in between."),
+                    "Sends many requests without waiting for each answer."),
             ],
             exitStatuses: [
                 ExitStatusSpec("0", "The answer is a result."),
@@ -107,11 +107,7 @@ func runCall(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// All of standard input.
 func standardInput() throws(CommandFailure) -> [UInt8] {
-    do throws(SystemError) {
-        return try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll()
-    } catch {
-        throw CommandFailure("read standard input", error)
-    }
+    try attempt("read standard input", try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll())
 }
 
 /// One run of `call`.
@@ -258,12 +254,8 @@ private final class Call {
     func batch() throws(CommandFailure) -> Int32 {
         isFull = true
         isBatch = true
-        let input: RequestInput
-        do throws(SystemError) {
-            input = RequestInput(try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
-        } catch {
-            throw CommandFailure("standard input", error)
-        }
+        let input = try attempt(
+            "standard input", RequestInput(try FileDescriptor.duplicate(ofNumber: STDIN_FILENO)))
         try exchange.listen()
         try exchange.connect(deadline: nil)
         while true {

@@ -208,14 +208,6 @@ private final class Completion {
         }
     }
 
-    private func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "._/@%+-=".utf8.contains(byte)
-        }
-    }
-
     private func openDirectory() -> SessionsDirectory? {
         // Without a directory there is nothing to offer.
         guard let path = try? SessionsDirectory.resolve(option: directory),

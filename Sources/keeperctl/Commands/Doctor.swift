@@ -83,16 +83,14 @@ private final class Doctor {
             if !remedy.isEmpty { output.write(concat("       → ", remedy, "\n")) }
             return
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("check", text: check)
-        json.member("level", text: name)
-        if let id { json.member("sessionId", id.string) }
-        json.member("message", text)
-        if !remedy.isEmpty { json.member("remedy", remedy) }
-        json.endObject()
-        json.endLine()
-        output.write(json.bytes)
+        output.write(
+            jsonObject(isLine: true) { json in
+                json.member("check", text: check)
+                json.member("level", text: name)
+                if let id { json.member("sessionId", id.string) }
+                json.member("message", text)
+                if !remedy.isEmpty { json.member("remedy", remedy) }
+            })
     }
 
     // MARK: The machine

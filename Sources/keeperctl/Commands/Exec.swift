@@ -87,8 +87,6 @@ private func findOptions(
 private func readOptions(
     _ folder: String, _ path: String, _ sessionsPath: String
 ) throws(CommandFailure) -> OptionFile? {
-    let options = OptionFile(folder, path, argumentsKey: "command")
-    options.add("--sessions-dir=", sessionsPath)
-    options.add("spawn", "")
+    let options = OptionFile(folder, path, sessionsPath: sessionsPath, argumentsKey: "command")
     return try options.read() ? options : nil
 }

@@ -5,7 +5,7 @@ extension Command {
         CommandSpec(
             $0, summary: "Print all that is known of sessions, as JSON",
             description: [
-                "One status object per line: the live keeper's own word, or what an ended one has left."
+                "Prints one status object per line: that of the keeper if the session lives, else the last one in its files."
             ],
             operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
             examples: [
@@ -16,17 +16,16 @@ extension Command {
 
 /// Prints the status objects of sessions, live or over.
 func runInspect(_ context: Context) throws(CommandFailure) -> Int32 {
-    var status = ExitStatus.done
+    let failures = FailureRecord()
     for id in try context.sessionIDs() {
         do throws(CommandFailure) {
             let directory = try context.directory(of: id)
             context.output.write(try statusCard(id, in: directory, isJSON: true))
         } catch {
             // The others are still wanted.
-            printError(error.text)
-            status = error.status
+            failures.add(error)
         }
     }
     context.output.flush()
-    return status
+    return failures.status
 }

@@ -15,10 +15,13 @@ final class OptionFile {
     /// What the file calls ``arguments``.
     private let argumentsKey: String
 
-    init(_ directory: String, _ file: String, argumentsKey: String = "args") {
+    /// - Parameter sessionsPath: the sessions directory of the session.
+    init(_ directory: String, _ file: String, sessionsPath: String, argumentsKey: String = "args") {
         self.directory = directory
         self.file = file
         self.argumentsKey = argumentsKey
+        add("--sessions-dir=", sessionsPath)
+        add("spawn", "")
     }
 
     func failure(_ text: String) -> CommandFailure {

@@ -60,15 +60,15 @@ private func hasApplicationKeys(_ id: SessionID, in directory: borrowing Session
 
 /// Sends bytes and waits until the terminal has taken them: the keeper closes the connection then.
 private func type(_ bytes: [UInt8], _ client: ControlClient, _ id: SessionID) throws(CommandFailure) {
+    let answer: [UInt8]
     do throws(SystemError) {
         try client.socket.writeAll(bytes)
         client.socket.shutDownSending()
-        let answer = try client.socket.readAll()
-        if answer.isEmpty { return }
-        // What comes is an error.
-        throw SystemError("", InputRefusal(answer).message, 0)
+        answer = try client.socket.readAll()
     } catch {
-        if error.code != 0 { throw ControlFailure.noAnswer.commandFailure(id) }
-        throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", error.subject))
+        throw ControlFailure.noAnswer.commandFailure(id)
     }
+    // What comes is an error.
+    if answer.isEmpty { return }
+    throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", InputRefusal(answer).message))
 }

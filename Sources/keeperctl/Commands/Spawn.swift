@@ -92,7 +92,7 @@ final class SessionStarter {
             awaitsReader: awaitsReader)
     }
 
-    /// Returns once the child runs, or at once when nobody waits for that.
+    /// Returns once the child runs, or at once when the caller doesn't wait for that.
     ///
     /// - Throws: why it could not be started; nothing is left behind then.
     func start(deadline: Int64?) throws(CommandFailure) -> StartedKeeper {

@@ -77,23 +77,16 @@ private struct StatusCard {
             }
             return
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("format", 1)
-        json.member("sessionId", id.string)
-        json.member("state", state)
-        if let keeper {
-            json.key("keeper")
-            json.beginObject()
-            json.member("pid", keeper)
-            json.endObject()
+        bytes = jsonObject(isLine: true) { json in
+            json.member("format", 1)
+            json.member("sessionId", id.string)
+            json.member("state", state)
+            if let keeper {
+                json.key("keeper")
+                json.raw(jsonObject { $0.member("pid", keeper) })
+            }
+            if isForeign { json.member("foreign", true) }
         }
-        if isForeign {
-            json.member("foreign", true)
-        }
-        json.endObject()
-        json.endLine()
-        bytes = json.bytes
     }
 
     mutating func add(_ status: SessionStatus) {

@@ -11,9 +11,9 @@ extension Command {
                 "Protocols: stream-json is one user message, and events up to the one of type \"result\". codex is "
                     + "JSON-RPC: the conversation that the label names is resumed, or one is started. lines is "
                     + "MESSAGE as it is, and lines up to the one that --until names.",
-                "A session has one turn at a time: a second one is busy, or waits with --wait. If the one who had the "
-                    + "turn was killed or gave up, what the agent still says to that one's message is passed over first: "
-                    + "to its end, or to a silence of --silence-timeout, or of --echo-timeout after an error.",
+                "A session has one turn at a time: a second one is busy, or waits with --wait. If the caller before was "
+                    + "killed or gave up, what the agent still answers to its message is skipped first: to the end of "
+                    + "the answer, or to a silence of --silence-timeout, or of --echo-timeout after an error.",
             ],
             operands: [Shared.oneSession, OperandSpec("MESSAGE", .string)],
             groups: [
@@ -38,7 +38,7 @@ extension Command {
             exitStatuses: [
                 Shared.done, ExitStatusSpec("1", "The message could not be sent."),
                 ExitStatusSpec("3", "No such session, or it is over."),
-                ExitStatusSpec("5", "Somebody else has a turn (busy)."),
+                ExitStatusSpec("5", "Another caller has a turn (busy)."),
                 ExitStatusSpec("6", "The session ended and may have got the message or not (unknown)."),
                 ExitStatusSpec("7", "No output in time (echoTimeout)."),
                 ExitStatusSpec("8", "No more output in time (silenceTimeout)."),
@@ -60,7 +60,7 @@ enum TurnOptions {
     static let until: Option<Argument> = Option(
         "until", .string, "TEXT",
         help: "With lines: the line that ends the turn, or a prompt at the end without line feed")
-    static let wait = Flag("wait", help: "Wait while somebody else has a turn")
+    static let wait = Flag("wait", help: "Wait while another caller has a turn")
     static let echoTimeout: Setting<Int64> = Setting(
         "echo-timeout", .duration, "DURATION", help: "Give up when there is no output at all after this time",
         default: "10s")

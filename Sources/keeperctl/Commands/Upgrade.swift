@@ -14,7 +14,7 @@ extension Command {
             groups: [OptionGroup("Options", [UpgradeOptions.all, UpgradeOptions.path, changeTimeout])],
             examples: [
                 ExampleSpec(
-                    "keeperctl upgrade --all", "After an installation: no session has to end for it.")
+                    "keeperctl upgrade --all", "Moves all sessions to a new version without ending any.")
             ],
             exitStatuses: [
                 Shared.done,
@@ -43,12 +43,9 @@ func runUpgrade(_ context: Context) throws(CommandFailure) -> Int32 {
                 quoted(path), " can't be executed: ", errorText(csys_errno()),
                 "; name the new keeper with --path"))
     }
-    var json = JSONWriter()
-    json.beginObject()
-    json.member("path", utf8: path)
-    json.endObject()
+    let parameters = jsonObject { $0.member("path", utf8: path) }
     return try changeSessions(
-        "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: json.bytes
+        "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: parameters
     ) { id, result in
         context.output.write(concat(id.string, " ", result["version"]?.stringValue ?? "", "\n"))
         context.output.flush()

@@ -7,7 +7,7 @@ extension Command {
             $0, summary: "Wait until sessions have ended or are ready",
             description: [
                 "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
-                    + "That it removes its files then (--rm) makes no difference."
+                    + "This also holds for sessions that remove their files then (--rm)."
             ],
             operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
             groups: [
@@ -45,12 +45,7 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     let isForReady = context.arguments[WaitOptions.goal] == .ready
     let deadline = context.deadline
     let waiting = Waiting(isForReady: isForReady, deadline: deadline, context.output)
-    let roster: SessionRoster
-    do throws(SystemError) {
-        roster = try SessionRoster(directory.descriptor, ids, waiting)
-    } catch {
-        throw CommandFailure("wait", error)
-    }
+    let roster = try SessionRoster("session", directory.descriptor, ids, waiting)
     // Before the first look: what is there now is known, whatever becomes of it.
     roster.watchAdded()
     var missing = ids
@@ -76,12 +71,10 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
 private func startIsUnderWay(
     _ names: SessionNames, in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> Bool {
-    do throws(SystemError) {
-        guard let log = try directory.metadata(of: names.launchLog) else { return false }
-        return log.size == 0 && time(nil) - log.modified <= 10
-    } catch {
-        throw CommandFailure(concat("session ", names.id.string), error)
-    }
+    let log = try attempt(
+        concat("session ", names.id.string), try directory.metadata(of: names.launchLog))
+    guard let log else { return false }
+    return log.size == 0 && time(nil) - log.modified <= 10
 }
 
 /// The sessions that are waited for, and what is told of them.
@@ -160,13 +153,6 @@ private final class Waiting: FollowPurpose {
 
     // MARK: FollowPurpose
 
-    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
-
-    func report(_ id: SessionID, _ error: SystemError) {
-        printError(CommandFailure(concat("session ", id.string), error).text)
-        note(ExitStatus.failed)
-    }
-
     func prepare(_ set: PollSet) {
         for keeper in foreign { set.add(keeper.handle.descriptor, .input) }
         if let deadline { set.limit(deadline: deadline) }
@@ -176,6 +162,7 @@ private final class Waiting: FollowPurpose {
         for keeper in foreign where keeper.handle.hasEnded() { tell(keeper.id, nil) }
         foreign.removeAll { $0.handle.hasEnded() }
         output.flush()
+        if roster.hasFailed { note(ExitStatus.failed) }
         if roster.isEmpty && foreign.isEmpty { return false }
         guard let deadline, monotonicNow() >= deadline else { return true }
         let text = isForReady ? ": not ready yet" : ": still running"
@@ -232,8 +219,6 @@ private final class WaitReader: SessionReader {
         self.waiting = waiting
     }
 
-    var deadline: Int64 { Int64.max }
-
     func receive(_ line: UnsafeBufferPointer<UInt8>) {
         let event = jsonMember("event", of: line)
         if isJSONString(event, "ready") { wasReady = true }
@@ -256,8 +241,4 @@ private final class WaitReader: SessionReader {
         waiting.end(id, end ?? status?.end, wasReady: wasReady || status?.child?.readyAt != nil)
         return false
     }
-
-    func rest() {}
-
-    func giveUp(_ reason: SystemError) { isThrough = true }
 }

@@ -102,11 +102,7 @@ final class EndSignals {
     private let signals: SignalReader
 
     init() throws(CommandFailure) {
-        do throws(SystemError) {
-            signals = try SignalReader([SIGINT, SIGTERM])
-        } catch {
-            throw CommandFailure("signals", error)
-        }
+        signals = try attempt("signals", try SignalReader([SIGINT, SIGTERM]))
     }
 
     /// Waits for these too.
@@ -114,7 +110,7 @@ final class EndSignals {
     /// - Returns: whether one of them came.
     func wait(_ set: PollSet) throws(CommandFailure) -> Bool {
         set.add(signals.descriptor, .input)
-        do throws(SystemError) { try set.wait() } catch { throw CommandFailure("wait", error) }
+        try attempt("wait", try set.wait())
         return signals.next() != nil
     }
 }

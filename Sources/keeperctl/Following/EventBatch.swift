@@ -12,18 +12,12 @@ final class BatchReader: SessionReader {
         self.batch = batch
     }
 
-    var deadline: Int64 { Int64.max }
-
     func receive(_ event: UnsafeBufferPointer<UInt8>) { batch.add(event, of: id) }
 
     func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) -> Bool {
         isThrough = session.isOver
         return false
     }
-
-    func rest() {}
-
-    func giveUp(_ reason: SystemError) { isThrough = true }
 }
 
 /// Events of many sessions that are printed together, in the order of time.

@@ -7,7 +7,7 @@ struct EventFile: ~Copyable {
     /// Which file is being read, whether it is open or not.
     private var device: UInt = 0
     private var inode: UInt = 0
-    /// Behind the last whole line that was read.
+    /// The end of the last whole line that was read.
     private var offset = 0
 
     private static let chunk = 16 << 10
@@ -80,8 +80,10 @@ struct EventFile: ~Copyable {
     private mutating func readOn(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
         var bytes: [UInt8] = []
         while true {
-            let chunk = try readChunk(at: offset + bytes.count)
-            if chunk.isEmpty { return }
+            let chunk = try file.use { file throws(SystemError) in
+                try file.readChunk(EventFile.chunk, at: offset + bytes.count)
+            }
+            guard let chunk, !chunk.isEmpty else { return }
             bytes += chunk
             let used = bytes.withUnsafeBufferPointer { EventFile.split($0, receive) }
             bytes.removeFirst(used)
@@ -91,20 +93,6 @@ struct EventFile: ~Copyable {
                 bytes = []
             }
         }
-    }
-
-    private func readChunk(at position: Int) throws(SystemError) -> [UInt8] {
-        var failure: SystemError?
-        let chunk = [UInt8](unsafeUninitializedCapacity: EventFile.chunk) { space, count in
-            do throws(SystemError) {
-                count =
-                    try file.use { file throws(SystemError) in
-                        try file.read(into: UnsafeMutableRawBufferPointer(space), at: position)
-                    } ?? 0
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return chunk
     }
 
     /// - Returns: how many bytes are whole lines.

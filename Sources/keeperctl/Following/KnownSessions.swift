@@ -34,13 +34,7 @@ final class KnownSessions {
         if place < entries.count, entries[place].id == id { return entries[place] }
         if !makes { return nil }
         let entry = Entry(id)
-        entries.append(entry)
-        var index = entries.count - 1
-        while index > place {
-            entries[index] = entries[index - 1]
-            index -= 1
-        }
-        entries[place] = entry
+        entries.insert(entry, at: place)
         return entry
     }
 
@@ -62,17 +56,10 @@ final class KnownSessions {
         if !entry.folder.isNone || !entry.sessions.isEmpty { return }
         let place = place(of: entry.id)
         guard place < entries.count, entries[place] === entry else { return }
-        for index in (place + 1)..<entries.count { entries[index - 1] = entries[index] }
-        entries.removeLast()
+        entries.remove(at: place)
     }
 
     private func place(of id: SessionID) -> Int {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
+        firstIndex(in: entries.count) { entries[$0].id < id }
     }
 }

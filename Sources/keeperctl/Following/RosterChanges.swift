@@ -11,6 +11,7 @@ final class RosterChanges {
     /// Where sessions leave their folders, locked; nil when it can't be had.
     private var leaving: FileDescriptor?
     private var leavingWatch: Int32 = -1
+    private var directoryWatch: Int32 = -1
     /// Folders there, and when to remove them, on the monotonic clock.
     private var leavers: [(path: String, due: Int64)] = []
     /// Keepers that are just ending: their locks go a moment after their files are closed.
@@ -31,8 +32,6 @@ final class RosterChanges {
     private static let inDirectory = UInt32(
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE)
 
-    private static let inFolder = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
-
     /// Begins to watch; before the first look, so that nothing is missed between the two.
     func begin(in directory: borrowing FileDescriptor) {
         hasBegun = true
@@ -42,11 +41,12 @@ final class RosterChanges {
             // In a directory that can't be written to. What is removed before it is read is told of as gone.
         }
         do throws(SystemError) {
-            let watch = try FolderWatch.make(directory, events: RosterChanges.inDirectory)
+            let watch = try FolderWatch()
+            directoryWatch = try watch.add(directory, events: RosterChanges.inDirectory)
             try leaving.use { place throws(SystemError) in
                 leavingWatch = try watch.add(place, events: UInt32(IN_MOVED_TO))
             }
-            self.watch = consume watch
+            self.watch = watch
         } catch {
             say(error)
         }
@@ -73,34 +73,28 @@ final class RosterChanges {
 
     func add(_ folder: borrowing FileDescriptor, for session: FollowedSession) {
         if !hasBegun { return }
-        switch watch {
-        case .some(let watch):
-            do throws(SystemError) {
-                let number = try watch.add(folder, events: RosterChanges.inFolder)
-                session.watch = number
-                sessions[number] = session
-            } catch {
-                say(error)
-                isBlind = true
-            }
-        case .none: isBlind = true
+        guard let watch else { return isBlind = true }
+        do throws(SystemError) {
+            session.watch = try watch.add(folder, events: FolderWatch.writes)
+            sessions[session.watch] = session
+        } catch {
+            say(error)
+            isBlind = true
         }
     }
 
     func remove(_ session: FollowedSession) {
         if session.watch < 0 { return }
-        switch watch {
-        case .some(let watch): watch.remove(session.watch)
-        case .none: break
-        }
+        watch?.remove(session.watch)
         sessions[session.watch] = nil
         session.watch = -1
     }
 
     func prepare(_ set: PollSet, hasSessions: Bool) {
-        switch watch {
-        case .some(let watch): set.add(watch.descriptor, .input)
-        case .none: set.limit(milliseconds: RosterChanges.interval)
+        if let watch {
+            set.add(watch.descriptor, .input)
+        } else {
+            set.limit(milliseconds: RosterChanges.interval)
         }
         if isBlind && hasSessions { set.limit(deadline: nextLook) }
         if let first = leavers.first { set.limit(deadline: first.due) }
@@ -111,29 +105,24 @@ final class RosterChanges {
     ///
     /// - Returns: whether more may have changed than could be told.
     func take(_ set: PollSet, in directory: borrowing FileDescriptor, _ roster: SessionRoster) -> Bool {
-        var isBehind = false
-        switch watch {
-        case .some(let watch):
-            if !set.readiness(of: watch.descriptor).isEmpty {
-                let first = watch.first
-                watch.drain { event in
-                    if event.isOverflow {
-                        isBehind = true
-                    } else if event.watch == first {
-                        lookAtName(event, roster)
-                    } else if event.watch == leavingWatch {
-                        lookAtLeaver(event, roster)
-                    } else if let session = sessions[event.watch] {
-                        if event.has(UInt32(IN_IGNORED)) {
-                            sessions[event.watch] = nil
-                            roster.noteRemoval(session)
-                        } else {
-                            roster.wake(session)
-                        }
+        var isBehind = watch == nil
+        if let watch, !set.readiness(of: watch.descriptor).isEmpty {
+            watch.drain { event in
+                if event.isOverflow {
+                    isBehind = true
+                } else if event.watch == directoryWatch {
+                    lookAtName(event, roster)
+                } else if event.watch == leavingWatch {
+                    lookAtLeaver(event, roster)
+                } else if let session = sessions[event.watch] {
+                    if event.has(UInt32(IN_IGNORED)) {
+                        sessions[event.watch] = nil
+                        roster.noteRemoval(session)
+                    } else {
+                        roster.wake(session)
                     }
                 }
             }
-        case .none: isBehind = true
         }
         if isBlind && monotonicNow() >= nextLook {
             nextLook = monotonicNow() + RosterChanges.pause

@@ -51,7 +51,7 @@ final class AgentTurn {
         self.silenceTimeout = silenceTimeout
         var isBusy = false
         do throws(SystemError) {
-            if let lock = try TurnLock.take(in: exchange.folder, waiting: waits) {
+            if let lock = try TurnLock.take(in: exchange.watch.folder, waiting: waits) {
                 self.lock = lock
             } else {
                 isBusy = true
@@ -219,7 +219,7 @@ final class AgentTurn {
         try exchange.listen(from: position)
         guard let lines = exchange.lines else { return true }
         // The last sign of that turn, on the monotonic clock. Without the file's time the record's own counts.
-        let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
+        let written = try? exchange.watch.folder.metadata(of: StreamName.stdout.linkName)
         let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
         activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
         let patience = record.hasFailed ? min(echoTimeout, silenceTimeout) : silenceTimeout
@@ -249,11 +249,13 @@ final class AgentTurn {
         while bytes.count < AgentTurn.tailSize {
             // The newest segment that was not looked at so far.
             var base = -1
-            for other in (try? segmentBases(of: .stderr, in: exchange.folder)) ?? [] where other < before {
+            for other in (try? segmentBases(of: .stderr, in: exchange.watch.folder)) ?? []
+            where other < before {
                 base = max(base, other)
             }
             guard base >= 0,
-                let file = try? exchange.folder.open(StreamName.stderr.segmentName(base: base), O_RDONLY),
+                let file = try? exchange.watch.folder.open(
+                    StreamName.stderr.segmentName(base: base), O_RDONLY),
                 let size = (try? file.metadata())?.size
             else { break }
             let wanted = min(size, AgentTurn.tailSize - bytes.count)

@@ -1,34 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let attach = Command("attach", run: runAttach) {
-        CommandSpec(
-            $0, summary: "Use a session from this terminal, or by standard input and output",
-            description: [
-                "A session with a terminal (spawn --tty) is shown here: the last screenful, and all from then on. "
-                    + "Keys go to it, its size follows this terminal's, and any number may be attached. The detach "
-                    + "keys leave it, and the session goes on; this terminal is left as it was found.",
-                "Otherwise lines of standard input go in and what the session writes from now on comes out, on "
-                    + "standard output and standard error, so that a program may use 'keeperctl attach ID' as its "
-                    + "server. The end of standard input ends attach, not the session.",
-            ],
-            operands: [Shared.oneSession],
-            groups: [OptionGroup("Options", [AttachOptions.readOnly, DetachKeys.option])],
-            examples: [
-                ExampleSpec(
-                    "keeperctl attach shell", "Shows session shell until ctrl-p and ctrl-q are typed."),
-                ExampleSpec(
-                    "keeperctl attach tools",
-                    "What a program runs to talk to the server in session tools."),
-            ],
-            exitStatuses: [
-                ExitStatusSpec(
-                    "0", "Detached, standard input ended, or the session ended with status 0."),
-                ExitStatusSpec("1", "The session ended in another way, or refused a line."),
-                Shared.noSession,
-            ])
-    }
+let attachCommand = Command("attach", run: runAttach) {
+    CommandSpec(
+        $0, summary: "Use a session from this terminal, or by standard input and output",
+        description: [
+            "A session with a terminal (spawn --tty) is shown here: the last screenful, and all from then on. "
+                + "Keys go to it, its size follows this terminal's, and any number may be attached. The detach "
+                + "keys leave it, and the session goes on; this terminal is left as it was found.",
+            "Otherwise lines of standard input go in and what the session writes from now on comes out, on "
+                + "standard output and standard error, so that a program may use 'keeperctl attach ID' as its "
+                + "server. The end of standard input ends attach, not the session.",
+        ],
+        operands: [Shared.oneSession],
+        groups: [OptionGroup("Options", [AttachOptions.readOnly, DetachKeys.option])],
+        examples: [
+            ExampleSpec(
+                "keeperctl attach shell", "Shows session shell until ctrl-p and ctrl-q are typed."),
+            ExampleSpec(
+                "keeperctl attach tools",
+                "What a program runs to talk to the server in session tools."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec(
+                "0", "Detached, standard input ended, or the session ended with status 0."),
+            ExitStatusSpec("1", "The session ended in another way, or refused a line."),
+            Shared.noSession,
+        ])
 }
 
 /// The options of `attach`.

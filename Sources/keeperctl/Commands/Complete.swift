@@ -1,13 +1,11 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let complete = Command("complete", isHidden: true, run: runComplete) {
-        CommandSpec(
-            $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
-            trailing: .required,
-            examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
-    }
+let completeCommand = Command("complete", isHidden: true, run: runComplete) {
+    CommandSpec(
+        $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
+        trailing: .required,
+        examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
 }
 
 /// Prints `CANDIDATE<tab>DESCRIPTION` lines, or what the shell itself completes: `:files`, `:directories`,

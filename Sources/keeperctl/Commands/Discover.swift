@@ -1,27 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let discover = Command("discover", run: runDiscover) {
-        CommandSpec(
-            $0, summary: "List live sessions and clear away dead ones",
-            description: [
-                "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
-                    + "its command is ended, the loss is recorded and its stale files are removed."
-            ],
-            groups: [
-                OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
-            ],
-            examples: [
-                ExampleSpec("keeperctl discover", "Shows live sessions."),
-                ExampleSpec(
-                    "keeperctl discover --json --no-reap | jq -r .sockPath",
-                    "Lists sockets, changing nothing."),
-            ],
-            exitStatuses: [
-                Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
-            ])
-    }
+let discoverCommand = Command("discover", run: runDiscover) {
+    CommandSpec(
+        $0, summary: "List live sessions and clear away dead ones",
+        description: [
+            "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
+                + "its command is ended, the loss is recorded and its stale files are removed."
+        ],
+        groups: [
+            OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
+        ],
+        examples: [
+            ExampleSpec("keeperctl discover", "Shows live sessions."),
+            ExampleSpec(
+                "keeperctl discover --json --no-reap | jq -r .sockPath",
+                "Lists sockets, changing nothing."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
+        ])
 }
 
 /// The options of `discover`.

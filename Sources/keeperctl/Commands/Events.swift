@@ -1,25 +1,23 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let events = Command("events", run: runEvents) {
-        CommandSpec(
-            $0, summary: "Print what happened to sessions",
-            description: [
-                "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
-                    + "in the order of time.",
-                "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
-                    + "the directory .removed, so that none is missed, however short it was.",
-            ],
-            operands: [OperandSpec("ID", .sessionID, .any)],
-            groups: [OptionGroup("Options", [EventsOptions.follow, EventsOptions.since, Shared.json])],
-            examples: [
-                ExampleSpec("keeperctl events --since 1h", "Shows the last hour of all sessions."),
-                ExampleSpec(
-                    "keeperctl events -f --json | jq 'select(.event == \"exited\")'",
-                    "Prints each end as it happens."),
-            ], exitStatuses: [Shared.done, Shared.noSession])
-    }
+let eventsCommand = Command("events", run: runEvents) {
+    CommandSpec(
+        $0, summary: "Print what happened to sessions",
+        description: [
+            "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
+                + "in the order of time.",
+            "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
+                + "the directory .removed, so that none is missed, however short it was.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .any)],
+        groups: [OptionGroup("Options", [EventsOptions.follow, EventsOptions.since, Shared.json])],
+        examples: [
+            ExampleSpec("keeperctl events --since 1h", "Shows the last hour of all sessions."),
+            ExampleSpec(
+                "keeperctl events -f --json | jq 'select(.event == \"exited\")'",
+                "Prints each end as it happens."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `events`.

@@ -1,17 +1,15 @@
 import KeeperShared
 
-extension Command {
-    static let inspect = Command("inspect", run: runInspect) {
-        CommandSpec(
-            $0, summary: "Print all that is known of sessions, as JSON",
-            description: [
-                "Prints one status object per line: that of the keeper if the session lives, else the last one in its files."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-            examples: [
-                ExampleSpec("keeperctl inspect calc | jq .child", "Shows the process of session calc.")
-            ], exitStatuses: [Shared.done, Shared.noSession])
-    }
+let inspectCommand = Command("inspect", run: runInspect) {
+    CommandSpec(
+        $0, summary: "Print all that is known of sessions, as JSON",
+        description: [
+            "Prints one status object per line: that of the keeper if the session lives, else the last one in its files."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        examples: [
+            ExampleSpec("keeperctl inspect calc | jq .child", "Shows the process of session calc.")
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Prints the status objects of sessions, live or over.

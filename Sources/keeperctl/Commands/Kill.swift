@@ -1,34 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let kill = Command("kill", aliases: ["stop"], run: runKill) {
-        CommandSpec(
-            $0, summary: "End sessions, or send them a signal",
-            description: [
-                "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
-                    + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [
-                        KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
-                        Shared.timeout.explained("Stop waiting for the end after this time"),
-                    ])
-            ],
-            examples: [
-                ExampleSpec("keeperctl kill calc", "Ends session calc."),
-                ExampleSpec("keeperctl kill --all --grace 10s", "Ends all sessions, waiting longer."),
-                ExampleSpec(
-                    "keeperctl kill -s HUP server", "Asks a server to read its configuration again."),
-            ],
-            exitStatuses: [
-                Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession,
-                Shared.timedOut,
-            ])
-    }
+let killCommand = Command("kill", aliases: ["stop"], run: runKill) {
+    CommandSpec(
+        $0, summary: "End sessions, or send them a signal",
+        description: [
+            "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
+                + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
+                    Shared.timeout.explained("Stop waiting for the end after this time"),
+                ])
+        ],
+        examples: [
+            ExampleSpec("keeperctl kill calc", "Ends session calc."),
+            ExampleSpec("keeperctl kill --all --grace 10s", "Ends all sessions, waiting longer."),
+            ExampleSpec(
+                "keeperctl kill -s HUP server", "Asks a server to read its configuration again."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `kill`.

@@ -1,16 +1,14 @@
 import KeeperShared
 
-extension Command {
-    static let label = Command("label", run: runLabel) {
-        CommandSpec(
-            $0, summary: "Set or remove labels of a live session",
-            description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
-            operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
-            examples: [
-                ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
-            ],
-            exitStatuses: [Shared.done, Shared.noSession])
-    }
+let labelCommand = Command("label", run: runLabel) {
+    CommandSpec(
+        $0, summary: "Set or remove labels of a live session",
+        description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
+        operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
+        examples: [
+            ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
+        ],
+        exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Changes the labels of a live session.

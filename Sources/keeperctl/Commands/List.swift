@@ -1,31 +1,29 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let list = Command("ls", aliases: ["ps"], run: runList) {
-        CommandSpec(
-            $0, summary: "List sessions",
-            description: [
-                "Lists live sessions, and with --all those that have ended and whose files are still there. "
-                    + "Changes nothing: 'discover' clears away what dead keepers have left."
-            ],
-            groups: [
-                OptionGroup("Choosing", [ListOptions.all, ListOptions.filter, ListOptions.label]),
-                OptionGroup(
-                    "Output",
-                    [
-                        Shared.json, ListOptions.noTrunc, ListOptions.quiet, ListOptions.sort,
-                        ListOptions.watch,
-                    ]),
-            ],
-            examples: [
-                ExampleSpec("keeperctl ls", "Shows live sessions."),
-                ExampleSpec(
-                    "keeperctl ls -a --sort age", "Shows ended sessions too, the youngest first."),
-                ExampleSpec(
-                    "keeperctl ls -aq --filter state=failed", "Prints the IDs of those that failed."),
-            ], exitStatuses: [Shared.done, ExitStatusSpec("1", "Something could not be looked at.")])
-    }
+let listCommand = Command("ls", aliases: ["ps"], run: runList) {
+    CommandSpec(
+        $0, summary: "List sessions",
+        description: [
+            "Lists live sessions, and with --all those that have ended and whose files are still there. "
+                + "Changes nothing: 'discover' clears away what dead keepers have left."
+        ],
+        groups: [
+            OptionGroup("Choosing", [ListOptions.all, ListOptions.filter, ListOptions.label]),
+            OptionGroup(
+                "Output",
+                [
+                    Shared.json, ListOptions.noTrunc, ListOptions.quiet, ListOptions.sort,
+                    ListOptions.watch,
+                ]),
+        ],
+        examples: [
+            ExampleSpec("keeperctl ls", "Shows live sessions."),
+            ExampleSpec(
+                "keeperctl ls -a --sort age", "Shows ended sessions too, the youngest first."),
+            ExampleSpec(
+                "keeperctl ls -aq --filter state=failed", "Prints the IDs of those that failed."),
+        ], exitStatuses: [Shared.done, ExitStatusSpec("1", "Something could not be looked at.")])
 }
 
 /// The options of `ls`.

@@ -1,37 +1,35 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let logs = Command("logs", run: runLogs) {
-        CommandSpec(
-            $0, summary: "Print what a session has written",
-            description: [
-                "Reads the journal files, so it works for ended sessions and disturbs no live one. Output that the "
-                    + "journal no longer holds is reported with its size on stderr.",
-                "Of several sessions each line begins with the session's ID. They come one after the other; with "
-                    + "--follow, as they are written.",
-                "With --json each line of output is an event, as keeper-sessions(5) describes them; the last event of "
-                    + "each session is its state.",
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [
-                        LogsOptions.follow, LogsOptions.stderr, LogsOptions.all, LogsOptions.json,
-                        LogsOptions.timestamps, LogsOptions.previous,
-                    ]),
-                OptionGroup(
-                    "Which part",
-                    [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
-            ],
-            examples: [
-                ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
-                ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
-                ExampleSpec(
-                    "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
-            ], exitStatuses: [Shared.done, Shared.noSession])
-    }
+let logsCommand = Command("logs", run: runLogs) {
+    CommandSpec(
+        $0, summary: "Print what a session has written",
+        description: [
+            "Reads the journal files, so it works for ended sessions and disturbs no live one. Output that the "
+                + "journal no longer holds is reported with its size on stderr.",
+            "Of several sessions each line begins with the session's ID. They come one after the other; with "
+                + "--follow, as they are written.",
+            "With --json each line of output is an event, as keeper-sessions(5) describes them; the last event of "
+                + "each session is its state.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    LogsOptions.follow, LogsOptions.stderr, LogsOptions.all, LogsOptions.json,
+                    LogsOptions.timestamps, LogsOptions.previous,
+                ]),
+            OptionGroup(
+                "Which part",
+                [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
+        ],
+        examples: [
+            ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
+            ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
+            ExampleSpec(
+                "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `logs`.

@@ -1,19 +1,17 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let metrics = Command("metrics", run: runMetrics) {
-        CommandSpec(
-            $0, summary: "Print figures of all sessions for Prometheus",
-            description: [
-                "Prints the text format 0.0.4: state, start, restarts, output, processor, memory, descriptors, input "
-                    + "and output of each session that is not over, and the memory of its keeper."
-            ],
-            examples: [
-                ExampleSpec(
-                    "keeperctl metrics", "Prints a page, as for node_exporter's textfile collector.")
-            ], exitStatuses: [Shared.done])
-    }
+let metricsCommand = Command("metrics", run: runMetrics) {
+    CommandSpec(
+        $0, summary: "Print figures of all sessions for Prometheus",
+        description: [
+            "Prints the text format 0.0.4: state, start, restarts, output, processor, memory, descriptors, input "
+                + "and output of each session that is not over, and the memory of its keeper."
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl metrics", "Prints a page, as for node_exporter's textfile collector.")
+        ], exitStatuses: [Shared.done])
 }
 
 /// Everything measurable in Prometheus' text format 0.0.4.

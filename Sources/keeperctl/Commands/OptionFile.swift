@@ -109,7 +109,7 @@ final class OptionFile {
                 name.append(byte)
             }
         }
-        let command = Command.spawn.entry.spec
+        let command = spawnCommand.entry.spec
         var spec = command.option(long: name)
         if spec == nil, name.last == UInt8(ascii: "s") {
             name.removeLast()

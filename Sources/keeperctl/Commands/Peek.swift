@@ -1,24 +1,22 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let peek = Command("peek", run: runPeek) {
-        CommandSpec(
-            $0, summary: "Print the last lines of a session, or what its terminal shows",
-            description: [
-                "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
-                    + "changes nothing, and waits for nothing.",
-                "Of a session with a terminal (spawn --tty) it prints what the terminal shows now, as plain text: the "
-                    + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
-                    + "program has not drawn again since then is missing.",
-            ],
-            operands: [Shared.oneSession],
-            groups: [OptionGroup("Options", [PeekOptions.lines])],
-            examples: [
-                ExampleSpec("keeperctl peek build", "Shows how far the build is."),
-                ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
-            ], exitStatuses: [Shared.done, Shared.noSession])
-    }
+let peekCommand = Command("peek", run: runPeek) {
+    CommandSpec(
+        $0, summary: "Print the last lines of a session, or what its terminal shows",
+        description: [
+            "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
+                + "changes nothing, and waits for nothing.",
+            "Of a session with a terminal (spawn --tty) it prints what the terminal shows now, as plain text: the "
+                + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
+                + "program has not drawn again since then is missing.",
+        ],
+        operands: [Shared.oneSession],
+        groups: [OptionGroup("Options", [PeekOptions.lines])],
+        examples: [
+            ExampleSpec("keeperctl peek build", "Shows how far the build is."),
+            ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `peek`.

@@ -1,27 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let prune = Command("prune", run: runPrune) {
-        CommandSpec(
-            $0, summary: "Remove the files of ended sessions",
-            description: [
-                "Removes journals, events, status and logs of sessions that have ended, and logs of sessions that "
-                    + "left nothing else; never anything of a live one. Prints each ID and the bytes it freed."
-            ],
-            groups: [
-                OptionGroup("Options", [PruneOptions.older, PruneOptions.keep, PruneOptions.dryRun])
-            ],
-            examples: [
-                ExampleSpec("keeperctl prune --older 7d", "Removes what ended more than a week ago."),
-                ExampleSpec(
-                    "keeperctl prune --keep 20 --dry-run", "Shows what could go if the last twenty stay."),
-            ],
-            exitStatuses: [
-                Shared.done, ExitStatusSpec("1", "Something could not be removed."),
-                ExitStatusSpec("5", "Another process is busy with a session."),
-            ])
-    }
+let pruneCommand = Command("prune", run: runPrune) {
+    CommandSpec(
+        $0, summary: "Remove the files of ended sessions",
+        description: [
+            "Removes journals, events, status and logs of sessions that have ended, and logs of sessions that "
+                + "left nothing else; never anything of a live one. Prints each ID and the bytes it freed."
+        ],
+        groups: [
+            OptionGroup("Options", [PruneOptions.older, PruneOptions.keep, PruneOptions.dryRun])
+        ],
+        examples: [
+            ExampleSpec("keeperctl prune --older 7d", "Removes what ended more than a week ago."),
+            ExampleSpec(
+                "keeperctl prune --keep 20 --dry-run", "Shows what could go if the last twenty stay."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "Something could not be removed."),
+            ExitStatusSpec("5", "Another process is busy with a session."),
+        ])
 }
 
 /// The options of `prune`.

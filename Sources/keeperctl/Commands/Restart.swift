@@ -1,39 +1,37 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let restart = Command("restart", run: runRestart) {
-        CommandSpec(
-            $0, summary: "Start the commands of sessions anew",
-            description: [
-                "Ends each command as 'kill' would and starts it again, in the same session: output goes on in the same journal, and "
-                    + "writers wait meanwhile. Returns when all have been started."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
-            examples: [
-                ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")
-            ], exitStatuses: changeStatuses)
-    }
+let restartCommand = Command("restart", run: runRestart) {
+    CommandSpec(
+        $0, summary: "Start the commands of sessions anew",
+        description: [
+            "Ends each command as 'kill' would and starts it again, in the same session: output goes on in the same journal, and "
+                + "writers wait meanwhile. Returns when all have been started."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+        examples: [
+            ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")
+        ], exitStatuses: changeStatuses)
+}
 
-    static let pause = Command("pause", run: runPause) {
-        CommandSpec(
-            $0, summary: "Stop the processes of sessions where they are",
-            description: [
-                "All processes of the command's group get STOP; what is sent to the session waits."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
-            examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
-            exitStatuses: changeStatuses)
-    }
+let pauseCommand = Command("pause", run: runPause) {
+    CommandSpec(
+        $0, summary: "Stop the processes of sessions where they are",
+        description: [
+            "All processes of the command's group get STOP; what is sent to the session waits."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
+        exitStatuses: changeStatuses)
+}
 
-    static let resume = Command("resume", run: runResume) {
-        CommandSpec(
-            $0, summary: "Let the processes of paused sessions go on",
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-            groups: [changeOptions],
-            examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
-            exitStatuses: changeStatuses)
-    }
+let resumeCommand = Command("resume", run: runResume) {
+    CommandSpec(
+        $0, summary: "Let the processes of paused sessions go on",
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
+        exitStatuses: changeStatuses)
 }
 
 /// Starts the commands of sessions anew.

@@ -1,47 +1,45 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let run = Command("run", run: runRun) {
-        CommandSpec(
-            $0, summary: "Start a command as a session and stay with it",
-            description: [
-                "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
-                    + "with its exit status. Signals are passed on, all but HUP, TTIN, TTOU, URG, CHLD and PIPE. "
-                    + "If run itself is hung up or killed, the session lives on. Without ID, one is made up, --rm "
-                    + "is implied, and the session ends when run can't go on with it.",
-                "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
-            ],
-            operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
-            groups: [
-                OptionGroup("Result", [RunOptions.json, RunOptions.timeout]),
-                OptionGroup("Watching", [RunOptions.watch]),
-                OptionGroup("Detaching", [DetachKeys.option]),
-                EnvironmentOptions.group,
-            ] + SessionOptions.groups + [UnitOptions.group()],
-            examples: [
-                ExampleSpec(
-                    "printf '%s\\n' 6*7 | keeperctl run -- bc -q",
-                    "Prints 42, and leaves no session behind."),
-                ExampleSpec(
-                    "keeperctl run --timeout 10s --json -- ls -l | jq -r .stdout",
-                    "Runs a command for at most ten seconds, and prints the result as JSON."),
-                ExampleSpec(
-                    "keeperctl run build -- make -j4",
-                    "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
-                ExampleSpec(
-                    "keeperctl run --restart on-failure --watch src -- node src/server.js",
-                    "Restarts a server as it is edited, mistakes included."),
-            ],
-            exitStatuses: [
-                ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
-                ExitStatusSpec("4", "Timed out: the command and all it started have been ended."),
-                ExitStatusSpec(
-                    "125", "Bad usage, the session could not be started, or its output is incomplete."),
-                ExitStatusSpec("126", "The command can't be executed."),
-                ExitStatusSpec("127", "There is no such command."),
-            ])
-    }
+let runCommand = Command("run", run: runRun) {
+    CommandSpec(
+        $0, summary: "Start a command as a session and stay with it",
+        description: [
+            "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
+                + "with its exit status. Signals are passed on, all but HUP, TTIN, TTOU, URG, CHLD and PIPE. "
+                + "If run itself is hung up or killed, the session lives on. Without ID, one is made up, --rm "
+                + "is implied, and the session ends when run can't go on with it.",
+            "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
+        groups: [
+            OptionGroup("Result", [RunOptions.json, RunOptions.timeout]),
+            OptionGroup("Watching", [RunOptions.watch]),
+            OptionGroup("Detaching", [DetachKeys.option]),
+            EnvironmentOptions.group,
+        ] + SessionOptions.groups + [UnitOptions.group()],
+        examples: [
+            ExampleSpec(
+                "printf '%s\\n' 6*7 | keeperctl run -- bc -q",
+                "Prints 42, and leaves no session behind."),
+            ExampleSpec(
+                "keeperctl run --timeout 10s --json -- ls -l | jq -r .stdout",
+                "Runs a command for at most ten seconds, and prints the result as JSON."),
+            ExampleSpec(
+                "keeperctl run build -- make -j4",
+                "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
+            ExampleSpec(
+                "keeperctl run --restart on-failure --watch src -- node src/server.js",
+                "Restarts a server as it is edited, mistakes included."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
+            ExitStatusSpec("4", "Timed out: the command and all it started have been ended."),
+            ExitStatusSpec(
+                "125", "Bad usage, the session could not be started, or its output is incomplete."),
+            ExitStatusSpec("126", "The command can't be executed."),
+            ExitStatusSpec("127", "There is no such command."),
+        ])
 }
 
 /// The options of `run`.

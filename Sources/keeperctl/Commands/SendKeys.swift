@@ -1,29 +1,27 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let sendKeys = Command("send-keys", run: runSendKeys) {
-        CommandSpec(
-            $0, summary: "Type at a session's terminal",
-            description: [
-                "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
-                    + "Insert, Delete or F1 to F12, or a character after C- (control) or M- (meta); C-, M- and S- "
-                    + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
-            ],
-            operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [SendKeysOptions.literal])
-            ],
-            examples: [
-                ExampleSpec("keeperctl send-keys shell 'make test' Enter", "Types a command."),
-                ExampleSpec("keeperctl send-keys editor Escape :wq Enter", "Leaves vi."),
-            ],
-            exitStatuses: [
-                Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
-            ])
-    }
+let sendKeysCommand = Command("send-keys", run: runSendKeys) {
+    CommandSpec(
+        $0, summary: "Type at a session's terminal",
+        description: [
+            "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
+                + "Insert, Delete or F1 to F12, or a character after C- (control) or M- (meta); C-, M- and S- "
+                + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
+        ],
+        operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [SendKeysOptions.literal])
+        ],
+        examples: [
+            ExampleSpec("keeperctl send-keys shell 'make test' Enter", "Types a command."),
+            ExampleSpec("keeperctl send-keys editor Escape :wq Enter", "Leaves vi."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
+        ])
 }
 
 /// The options of `send-keys`.

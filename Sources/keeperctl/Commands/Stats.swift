@@ -1,28 +1,26 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let stats = Command("stats", run: runStats) {
-        CommandSpec(
-            $0, summary: "Show what sessions use: processor, memory, descriptors, input and output",
-            description: [
-                "Sums over each session's processes, the command and all its descendants, and over all sessions. "
-                    + "100 % is one processor. READ and WRITTEN count the bytes of all read and write calls of the running "
-                    + "processes, on files, pipes and terminals alike; '-' means unknown. "
-                    + "In JSON the sums are a line with \"total\":true."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .any)],
-            groups: [OptionGroup("Options", [Shared.json, StatsOptions.noStream])],
-            examples: [
-                ExampleSpec("keeperctl stats", "Shows all sessions, every second."),
-                ExampleSpec(
-                    "keeperctl stats --no-stream --json calc", "Measures one session once, for a program."
-                ),
-            ],
-            exitStatuses: [
-                Shared.done, ExitStatusSpec("1", "A session is over already."), Shared.noSession,
-            ])
-    }
+let statsCommand = Command("stats", run: runStats) {
+    CommandSpec(
+        $0, summary: "Show what sessions use: processor, memory, descriptors, input and output",
+        description: [
+            "Sums over each session's processes, the command and all its descendants, and over all sessions. "
+                + "100 % is one processor. READ and WRITTEN count the bytes of all read and write calls of the running "
+                + "processes, on files, pipes and terminals alike; '-' means unknown. "
+                + "In JSON the sums are a line with \"total\":true."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .any)],
+        groups: [OptionGroup("Options", [Shared.json, StatsOptions.noStream])],
+        examples: [
+            ExampleSpec("keeperctl stats", "Shows all sessions, every second."),
+            ExampleSpec(
+                "keeperctl stats --no-stream --json calc", "Measures one session once, for a program."
+            ),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "A session is over already."), Shared.noSession,
+        ])
 }
 
 /// The options of `stats`.

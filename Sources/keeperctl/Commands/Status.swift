@@ -1,17 +1,15 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let status = Command("status", run: runStatus) {
-        CommandSpec(
-            $0, summary: "Show the state of a session",
-            description: ["Works for live sessions and for ended ones whose files are still there."],
-            operands: [Shared.oneSession], groups: [OptionGroup("Options", [Shared.json])],
-            examples: [
-                ExampleSpec("keeperctl status calc", "Shows state, processes, labels and streams."),
-                ExampleSpec("keeperctl status --json calc | jq .state", "Prints the state alone."),
-            ], exitStatuses: [Shared.done, Shared.noSession])
-    }
+let statusCommand = Command("status", run: runStatus) {
+    CommandSpec(
+        $0, summary: "Show the state of a session",
+        description: ["Works for live sessions and for ended ones whose files are still there."],
+        operands: [Shared.oneSession], groups: [OptionGroup("Options", [Shared.json])],
+        examples: [
+            ExampleSpec("keeperctl status calc", "Shows state, processes, labels and streams."),
+            ExampleSpec("keeperctl status --json calc | jq .state", "Prints the state alone."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Shows the state of one session, live or over.

@@ -1,42 +1,40 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let sync = Command("sync", run: runSync) {
-        CommandSpec(
-            $0, summary: "Make the executable files of a directory sessions",
-            description: [
-                "Each executable file in DIR becomes a session of the same name: those that don't run are started, sessions "
-                    + "whose file is gone are stopped, those whose file has changed are restarted, and all others stay as they are. "
-                    + "Sessions that sync did not start are left alone; it knows its own by their label sync.dir.",
-                "NAME.json beside a file holds an object of spawn's options for it: \"args\" (an array), \"env\" and \"labels\" "
-                    + "(objects), and all others by their names, like \"cwd\" or \"journalSize\". Paths in it are relative to "
-                    + "DIR, where the sessions run.",
-            ],
-            operands: [OperandSpec("DIR", .path)],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [
-                        SyncOptions.watch,
-                        WatchOptions.debounce,
-                        SyncOptions.dryRun,
-                        Shared.json,
-                    ])
-            ],
-            examples: [
-                ExampleSpec(
-                    "keeperctl sync workers", "Starts, stops and restarts what is necessary, once."),
-                ExampleSpec(
-                    "keeperctl spawn workers -- keeperctl sync --watch \"$PWD/workers\"",
-                    "Follows the directory for good, in a session of its own."),
-            ],
-            exitStatuses: [
-                Shared.done,
-                ExitStatusSpec("1", "Something could not be done for a session; the others are done."),
-                ExitStatusSpec("5", "A session of the same name runs that sync did not start."),
-            ])
-    }
+let syncCommand = Command("sync", run: runSync) {
+    CommandSpec(
+        $0, summary: "Make the executable files of a directory sessions",
+        description: [
+            "Each executable file in DIR becomes a session of the same name: those that don't run are started, sessions "
+                + "whose file is gone are stopped, those whose file has changed are restarted, and all others stay as they are. "
+                + "Sessions that sync did not start are left alone; it knows its own by their label sync.dir.",
+            "NAME.json beside a file holds an object of spawn's options for it: \"args\" (an array), \"env\" and \"labels\" "
+                + "(objects), and all others by their names, like \"cwd\" or \"journalSize\". Paths in it are relative to "
+                + "DIR, where the sessions run.",
+        ],
+        operands: [OperandSpec("DIR", .path)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    SyncOptions.watch,
+                    WatchOptions.debounce,
+                    SyncOptions.dryRun,
+                    Shared.json,
+                ])
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl sync workers", "Starts, stops and restarts what is necessary, once."),
+            ExampleSpec(
+                "keeperctl spawn workers -- keeperctl sync --watch \"$PWD/workers\"",
+                "Follows the directory for good, in a session of its own."),
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec("1", "Something could not be done for a session; the others are done."),
+            ExitStatusSpec("5", "A session of the same name runs that sync did not start."),
+        ])
 }
 
 /// The options of `sync`.

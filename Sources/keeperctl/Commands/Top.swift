@@ -1,19 +1,17 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let top = Command("top", run: runTop) {
-        CommandSpec(
-            $0, summary: "Watch all sessions in the terminal, and stop or peek into them",
-            description: [
-                "MEM is the memory of all processes of a session, IN/S what the command itself reads, OUT/S what "
-                    + "it writes to stdout and stderr, in bytes each second.",
-                "Keys: n, c, m, i, o and a sort by name, processor, memory, input, output and age, once more the "
-                    + "other way round; up and down select; p shows the newest output of the selected session; "
-                    + "s stops it, after a question; q quits.",
-            ], examples: [ExampleSpec("keeperctl top", "Shows all sessions until q is pressed.")],
-            exitStatuses: [Shared.done, ExitStatusSpec("2", "There is no terminal.")])
-    }
+let topCommand = Command("top", run: runTop) {
+    CommandSpec(
+        $0, summary: "Watch all sessions in the terminal, and stop or peek into them",
+        description: [
+            "MEM is the memory of all processes of a session, IN/S what the command itself reads, OUT/S what "
+                + "it writes to stdout and stderr, in bytes each second.",
+            "Keys: n, c, m, i, o and a sort by name, processor, memory, input, output and age, once more the "
+                + "other way round; up and down select; p shows the newest output of the selected session; "
+                + "s stops it, after a question; q quits.",
+        ], examples: [ExampleSpec("keeperctl top", "Shows all sessions until q is pressed.")],
+        exitStatuses: [Shared.done, ExitStatusSpec("2", "There is no terminal.")])
 }
 
 /// A live table of all sessions.

@@ -1,27 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let upgrade = Command("upgrade", run: runUpgrade) {
-        CommandSpec(
-            $0, summary: "Let live sessions go on under another keeper binary",
-            description: [
-                "Each keeper goes on as the new binary in the same process: its PID, lock, sockets, connections, child and "
-                    + "pipes stay, and no byte is lost or doubled. A binary that can't take over is refused, and the session "
-                    + "goes on as it was. Prints the id and the new version of each."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
-            groups: [OptionGroup("Options", [UpgradeOptions.all, UpgradeOptions.path, changeTimeout])],
-            examples: [
-                ExampleSpec(
-                    "keeperctl upgrade --all", "Moves all sessions to a new version without ending any.")
-            ],
-            exitStatuses: [
-                Shared.done,
-                ExitStatusSpec("1", "The old binary goes on; the message says why."), Shared.noSession,
-                Shared.timedOut,
-            ])
-    }
+let upgradeCommand = Command("upgrade", run: runUpgrade) {
+    CommandSpec(
+        $0, summary: "Let live sessions go on under another keeper binary",
+        description: [
+            "Each keeper goes on as the new binary in the same process: its PID, lock, sockets, connections, child and "
+                + "pipes stay, and no byte is lost or doubled. A binary that can't take over is refused, and the session "
+                + "goes on as it was. Prints the id and the new version of each."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+        groups: [OptionGroup("Options", [UpgradeOptions.all, UpgradeOptions.path, changeTimeout])],
+        examples: [
+            ExampleSpec(
+                "keeperctl upgrade --all", "Moves all sessions to a new version without ending any.")
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec("1", "The old binary goes on; the message says why."), Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `upgrade`.

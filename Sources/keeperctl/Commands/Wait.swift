@@ -1,33 +1,31 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let wait = Command("wait", run: runWait) {
-        CommandSpec(
-            $0, summary: "Wait until sessions have ended or are ready",
-            description: [
-                "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
-                    + "This also holds for sessions that remove their files then (--rm)."
-            ],
-            operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [WaitOptions.goal, Shared.timeout.explained("Stop waiting after this time")])
-            ],
-            examples: [
-                ExampleSpec("keeperctl wait build test", "Waits until both have ended."),
-                ExampleSpec(
-                    "keeperctl wait --for ready --timeout 10s server", "Waits until a server is ready."),
-            ],
-            exitStatuses: [
-                Shared.done,
-                ExitStatusSpec(
-                    "1", "A session ended before it was ready, or how it ended can't be known."),
-                Shared.noSession,
-                Shared.timedOut,
-            ])
-    }
+let waitCommand = Command("wait", run: runWait) {
+    CommandSpec(
+        $0, summary: "Wait until sessions have ended or are ready",
+        description: [
+            "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
+                + "This also holds for sessions that remove their files then (--rm)."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [WaitOptions.goal, Shared.timeout.explained("Stop waiting after this time")])
+        ],
+        examples: [
+            ExampleSpec("keeperctl wait build test", "Waits until both have ended."),
+            ExampleSpec(
+                "keeperctl wait --for ready --timeout 10s server", "Waits until a server is ready."),
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec(
+                "1", "A session ended before it was ready, or how it ended can't be known."),
+            Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `wait`.

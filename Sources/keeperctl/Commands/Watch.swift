@@ -1,39 +1,37 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let watch = Command("watch", run: runWatch) {
-        CommandSpec(
-            $0, summary: "Restart sessions when files change",
-            description: [
-                "Watches each PATH, a file or a directory with all below it, and restarts session ID when something "
-                    + "there has changed and come to rest. Runs until TERM or INT, and prints a line for each restart. "
-                    + "A session that is over is reported and may come back; so may a PATH that goes away. Sessions started "
-                    + "with --restart on-failure survive a change that breaks them.",
-                "A GLOB without '/' is about names, one with it about the path below PATH; '*' and '?' stand for "
-                    + "anything but '/', '**' for anything, and a directory for all in it. Left out anyway: .git, .hg, .svn, "
-                    + ".jj, node_modules, __pycache__, and backup, lock and swap files of editors.",
-            ],
-            operands: [OperandSpec("ID=PATH", .string, .oneOrMore)],
-            groups: [
-                OptionGroup(
-                    "Choosing",
-                    [WatchOptions.include, WatchOptions.exclude, WatchOptions.noDefaultExcludes]),
-                OptionGroup("Options", [WatchOptions.debounce, Shared.json]),
-            ],
-            examples: [
-                ExampleSpec(
-                    "keeperctl watch --include '*.py' api=src api=conf worker=src",
-                    "Restarts api for src and conf, and worker for src."),
-                ExampleSpec(
-                    "keeperctl spawn watcher -- keeperctl watch api=\"$PWD/src\"",
-                    "Makes the watcher itself a session, which outlives the shell."),
-            ],
-            exitStatuses: [
-                ExitStatusSpec("0", "Ended by TERM or INT."),
-                ExitStatusSpec("1", "A PATH is not there, or can't be watched."),
-            ])
-    }
+let watchCommand = Command("watch", run: runWatch) {
+    CommandSpec(
+        $0, summary: "Restart sessions when files change",
+        description: [
+            "Watches each PATH, a file or a directory with all below it, and restarts session ID when something "
+                + "there has changed and come to rest. Runs until TERM or INT, and prints a line for each restart. "
+                + "A session that is over is reported and may come back; so may a PATH that goes away. Sessions started "
+                + "with --restart on-failure survive a change that breaks them.",
+            "A GLOB without '/' is about names, one with it about the path below PATH; '*' and '?' stand for "
+                + "anything but '/', '**' for anything, and a directory for all in it. Left out anyway: .git, .hg, .svn, "
+                + ".jj, node_modules, __pycache__, and backup, lock and swap files of editors.",
+        ],
+        operands: [OperandSpec("ID=PATH", .string, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Choosing",
+                [WatchOptions.include, WatchOptions.exclude, WatchOptions.noDefaultExcludes]),
+            OptionGroup("Options", [WatchOptions.debounce, Shared.json]),
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl watch --include '*.py' api=src api=conf worker=src",
+                "Restarts api for src and conf, and worker for src."),
+            ExampleSpec(
+                "keeperctl spawn watcher -- keeperctl watch api=\"$PWD/src\"",
+                "Makes the watcher itself a session, which outlives the shell."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "Ended by TERM or INT."),
+            ExitStatusSpec("1", "A PATH is not there, or can't be watched."),
+        ])
 }
 
 /// The options of `watch`.

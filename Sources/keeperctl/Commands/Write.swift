@@ -1,42 +1,40 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static let write = Command("write", run: runWrite) {
-        CommandSpec(
-            $0, summary: "Send lines to a session's standard input",
-            description: [
-                "Each LINE is sent with a line feed after it; without LINE, standard input is sent, of any length. "
-                    + "Returns when every line is in the command's input pipe.",
-                "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
-                    + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
-                    + "again, and a message says so.",
-            ],
-            operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
-            groups: [
-                OptionGroup(
-                    "Options",
-                    [
-                        WriteOptions.attempts,
-                        Shared.timeout.explained("Stop waiting for the receipt after this time"),
-                        WriteOptions.noReceipt, WriteOptions.key,
-                    ])
-            ],
-            examples: [
-                ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
-                ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
-                ExampleSpec(
-                    "keeperctl write --key order-17 import '{\"order\":17}'",
-                    "Sends a line that must not arrive twice."),
-            ],
-            exitStatuses: [
-                ExitStatusSpec("0", "Every line is delivered."),
-                ExitStatusSpec("1", "Refused: the error says how many lines were delivered."),
-                Shared.noSession, Shared.timedOut,
-                ExitStatusSpec(
-                    "6", "The session ended before it gave a receipt: lines may be delivered or not."),
-            ])
-    }
+let writeCommand = Command("write", run: runWrite) {
+    CommandSpec(
+        $0, summary: "Send lines to a session's standard input",
+        description: [
+            "Each LINE is sent with a line feed after it; without LINE, standard input is sent, of any length. "
+                + "Returns when every line is in the command's input pipe.",
+            "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
+                + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
+                + "again, and a message says so.",
+        ],
+        operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    WriteOptions.attempts,
+                    Shared.timeout.explained("Stop waiting for the receipt after this time"),
+                    WriteOptions.noReceipt, WriteOptions.key,
+                ])
+        ],
+        examples: [
+            ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
+            ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
+            ExampleSpec(
+                "keeperctl write --key order-17 import '{\"order\":17}'",
+                "Sends a line that must not arrive twice."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "Every line is delivered."),
+            ExitStatusSpec("1", "Refused: the error says how many lines were delivered."),
+            Shared.noSession, Shared.timedOut,
+            ExitStatusSpec(
+                "6", "The session ended before it gave a receipt: lines may be delivered or not."),
+        ])
 }
 
 /// The options of `write`.

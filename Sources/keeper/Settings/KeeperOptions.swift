@@ -4,7 +4,8 @@ import KeeperShared
 package var keeperTable: ProgramSpec {
     ProgramSpec(
         root: CommandSpec(
-            CommandName("keeper"), summary: "Keep one process alive and reachable, whoever started it",
+            CommandName("keeper"),
+            summary: "Keep one process alive and reachable after its starter has ended",
             description: [
                 "Runs COMMAND in session ID and stays until it has ended. Lines sent to the session's socket go "
                     + "to its standard input; what it writes is kept in journal files. keeper stays in the "

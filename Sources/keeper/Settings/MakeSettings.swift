@@ -86,8 +86,8 @@ private func checkResilience(_ arguments: ParsedArguments) throws(UsageError) {
 private func checkNobodyReads(_ settings: Settings) throws(UsageError) {
     let why =
         settings.isDropIn
-        ? " without PI_KEEPER_CAPTURE_PI_OUTPUT=1: nobody reads the output then"
-        : " with --no-journal: nobody reads the output then"
+        ? " without PI_KEEPER_CAPTURE_PI_OUTPUT=1: the output is not read then"
+        : " with --no-journal: the output is not read then"
     switch settings.ready {
     case .output, .line:
         throw UsageError(

@@ -3,7 +3,7 @@ import KeeperShared
 
 /// Why a keeper gave no result.
 enum ControlFailure: Error {
-    /// Nobody listens: the session is over, or its keeper is only starting.
+    /// Nothing listens: the session is over, or its keeper is only starting.
     case unreachable
     /// The connection ended before the answer: what was asked for may have happened or not.
     case noAnswer
@@ -22,14 +22,11 @@ enum ControlFailure: Error {
                 ExitStatus.outcomeUnknown,
                 concat(id.string, ": the keeper ended without an answer, so it may be done or not"))
         case .timedOut: CommandFailure(ExitStatus.timedOut, concat(id.string, ": timed out"))
-        case .refused(let code, let message):
-            switch code {
-            case -32601:
-                CommandFailure(
-                    ExitStatus.failed,
-                    concat(id.string, ": that keeper is older than this keeperctl and can't do it"))
-            default: CommandFailure(ExitStatus.failed, concat(id.string, ": ", message))
-            }
+        case .refused(code: -32601, _):
+            CommandFailure(
+                ExitStatus.failed,
+                concat(id.string, ": that keeper is older than this keeperctl and can't do it"))
+        case .refused(_, let message): CommandFailure(ExitStatus.failed, concat(id.string, ": ", message))
         case .failed(let error): CommandFailure(id.string, error)
         }
     }
@@ -42,18 +39,8 @@ final class ControlClient {
     private var received = LineBuffer(longest: 64 << 20)
 
     /// Connects to the keeper of a session and asks.
-    convenience init(
-        _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
-        _ writeParameters: (inout JSONWriter) -> Void
-    ) throws(ControlFailure) {
-        var json = JSONWriter()
-        json.beginObject()
-        writeParameters(&json)
-        json.endObject()
-        try self.init(id, in: directory, method, parameters: json.bytes)
-    }
-
-    /// The same with the parameters as JSON.
+    ///
+    /// - Parameter parameters: as JSON.
     @inline(never) init(
         _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
         parameters: [UInt8] = Array("{}".utf8)
@@ -74,20 +61,14 @@ final class ControlClient {
 
     /// Asks once more on the same connection. When that is closed no error number says why.
     func send(_ method: StaticString, _ parameters: [UInt8]) throws(ControlFailure) {
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("jsonrpc", "2.0")
-        json.member("id", 1)
-        json.member("method", "\(method)")
-        json.key("params")
-        json.raw(parameters)
-        json.endObject()
-        json.endLine()
-        do throws(SystemError) {
-            try socket.writeAll(json.bytes)
-        } catch {
-            throw .noAnswer
+        let request = jsonObject(isLine: true) { json in
+            json.member("jsonrpc", "2.0")
+            json.member("id", 1)
+            json.member("method", "\(method)")
+            json.key("params")
+            json.raw(parameters)
         }
+        do throws(SystemError) { try socket.writeAll(request) } catch { throw .noAnswer }
     }
 
     /// Waits for the answer.
@@ -137,7 +118,7 @@ final class ControlClient {
         value[name]?.stringValue
     }
 
-    /// Forgets answers that nobody waits for.
+    /// Forgets answers that are not waited for.
     func discard() {
         var space = InlineArray<1024, UInt8>(repeating: 0)
         let number = socket.raw
@@ -193,5 +174,35 @@ extension ControlClient {
         } catch {
             throw error.commandFailure(id)
         }
+    }
+}
+
+/// Asks sessions for the same thing, all at the same time or as many as there are descriptors for.
+///
+/// - Parameters:
+///   - deadline: when to stop waiting, on the monotonic clock; nil waits as long as it takes.
+///   - told: gets each answer, or why there is none.
+func askAll(
+    _ ids: [SessionID], in directory: borrowing SessionsDirectory, _ method: StaticString,
+    parameters: [UInt8] = Array("{}".utf8), deadline: Int64? = nil,
+    _ told: (SessionID, Result<JSONValue, CommandFailure>) -> Void
+) {
+    let atOnce = raiseDescriptorLimit()
+    var asked: [(SessionID, ControlClient)] = []
+    for (index, id) in ids.enumerated() {
+        do throws(CommandFailure) {
+            asked.append((id, try .ask(id, in: directory, method, parameters: parameters)))
+        } catch {
+            told(id, .failure(error))
+        }
+        if asked.count < atOnce && index < ids.count - 1 { continue }
+        for (id, client) in asked {
+            do throws(CommandFailure) {
+                told(id, .success(try client.commandResult(of: id, deadline: deadline)))
+            } catch {
+                told(id, .failure(error))
+            }
+        }
+        asked = []
     }
 }

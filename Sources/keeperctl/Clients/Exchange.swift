@@ -7,7 +7,6 @@ final class Exchange {
     /// What is being done, for messages: `call to calc`.
     let what: String
     let directory: SessionsDirectory
-    let folder: FileDescriptor
     /// Made by ``listen(from:)``.
     private(set) var lines: JournalLines?
     /// What sends; nil once its outcome is known.
@@ -17,7 +16,7 @@ final class Exchange {
     let set = PollSet()
     /// Why something that was sent is not delivered.
     private var refusal: InputRefusal?
-    private var watch: SessionWatch
+    let watch: SessionWatch
     /// The child that is talked with; nil while there is none, between two of them and while one is being ended: what
     /// is sent then is for the next.
     private(set) var child: ProcessIdentity?
@@ -41,20 +40,15 @@ final class Exchange {
                 ": its keeper is a foreign one, which keeps no output to read answers from")
         case .keeper: break
         }
-        var isKept = false
-        do throws(SystemError) {
-            folder = try directory.descriptor.openDirectory(names.folder)
-            watch = try SessionWatch(names, in: directory, folder: folder)
-            isKept = !(try segmentBases(of: .stdout, in: folder).isEmpty)
-        } catch {
-            throw CommandFailure(what, error)
-        }
+        let what = what
+        watch = try attempt(what, try SessionWatch(names, in: directory.descriptor))
+        let segments = try attempt(what, try segmentBases(of: .stdout, in: watch.folder))
         if watch.isOver {
             // The folder may still be that of the session before.
             throw Exchange.failure(
                 ExitStatus.noSession, what, ": the session is only starting, or has just ended")
         }
-        if !isKept {
+        if segments.isEmpty {
             throw Exchange.failure(
                 ExitStatus.failed, what, ": the session keeps no output to read answers from")
         }
@@ -74,11 +68,7 @@ final class Exchange {
 
     /// Looks at the session anew: it may have become another child's since.
     func refresh() throws(CommandFailure) {
-        do throws(SystemError) {
-            watch = try SessionWatch(names, in: directory, folder: folder)
-        } catch {
-            throw CommandFailure(what, error)
-        }
+        try attempt(what, try watch.look())
         noteChild()
         if watch.isOver { throw .sessionOver(names.id) }
     }
@@ -90,17 +80,11 @@ final class Exchange {
 
     /// Begins to read stdout at a position, or with what comes from now on.
     func listen(from position: Int? = nil) throws(CommandFailure) {
-        do throws(SystemError) {
-            let start: Int
-            if let position {
-                start = position
-            } else {
-                start = try JournalReader(.stdout).journalEnd(in: folder)
+        let start =
+            if let position { position } else {
+                try attempt(what, try JournalReader(.stdout).journalEnd(in: watch.folder))
             }
-            lines = try JournalLines(watch, folder: folder, from: start, what)
-        } catch {
-            throw CommandFailure(what, error)
-        }
+        lines = JournalLines(watch, from: start, what)
     }
 
     /// Connects, for lines that ``client`` is given.
@@ -112,7 +96,7 @@ final class Exchange {
 
     /// Sends these lines on a connection that stays open.
     func pass(_ bytes: [UInt8]) throws(CommandFailure) {
-        do throws(SystemError) { try client?.send(bytes) } catch { throw CommandFailure(what, error) }
+        try attempt(what, try client?.send(bytes))
     }
 
     /// Sends these lines, and nothing else.
@@ -125,7 +109,7 @@ final class Exchange {
 
     /// The next line of the answer; nil when there is none for now. Valid until the next call.
     func next() throws(CommandFailure) -> Bytes? {
-        do throws(SystemError) { return try lines?.next() } catch { throw CommandFailure(what, error) }
+        try attempt(what, try lines?.next())
     }
 
     /// Waits for something to happen, and takes it in. The caller has emptied ``set`` and added what it waits for.
@@ -195,16 +179,5 @@ final class Exchange {
         case .unknown, .none: break
         }
         return CommandFailure(exitStatus, concat(what, ": the child ended", how, " before it was done"))
-    }
-}
-
-/// Who owns an id.
-@inline(never) func idOwner(
-    of names: SessionNames, in directory: borrowing FileDescriptor
-) throws(CommandFailure) -> Ownership {
-    do throws(SystemError) {
-        return try Ownership.of(names, in: directory)
-    } catch {
-        throw CommandFailure(concat("session ", names.id.string), error)
     }
 }

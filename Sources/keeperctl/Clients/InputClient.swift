@@ -97,10 +97,7 @@ final class InputClient {
         if outcome != nil { return }
         set.add(socket, pending.isEmpty ? .input : [.input, .output])
         if !pending.isEmpty || isFinished { return }
-        switch source {
-        case .some(let file): set.add(file, .input)
-        case .none: break
-        }
+        source.use { set.add($0, .input) }
     }
 
     /// Moves on as far as it goes without waiting.
@@ -111,11 +108,7 @@ final class InputClient {
         let readiness = set.readiness(of: socket)
         if !readiness.isDisjoint(with: [.input, .hangUp, .error]) { return receive(waiting: false) }
         flush()
-        var isReady = false
-        switch source {
-        case .some(let file): isReady = !set.readiness(of: file).isEmpty
-        case .none: break
-        }
+        let isReady = source.use { !set.readiness(of: $0).isEmpty } ?? false
         var turns = isReady ? InputClient.chunksPerTurn : 0
         while turns > 0, outcome == nil, pending.isEmpty, !isFinished {
             // A full read of a pipe promises nothing about the next one, which may wait.
@@ -129,25 +122,18 @@ final class InputClient {
 
     /// What can't be looked at is read like a pipe.
     private lazy var sourceIsFile: Bool = {
-        switch source {
-        case .some(let file): (try? file.metadata())?.isRegular ?? false
-        case .none: false
-        }
+        source.use { file in (try? file.metadata())?.isRegular ?? false } ?? false
     }()
 
     private func readSource() throws(SystemError) -> Int {
         let space = try pending.room(for: InputClient.chunk)
         let part = UnsafeMutableRawBufferPointer(rebasing: space[..<InputClient.chunk])
         var count = 0
-        switch source {
-        case .some(let file):
-            do throws(SystemError) {
-                count = try file.read(into: part)
-            } catch {
-                if error.code == EAGAIN { return 0 }
-                throw error
-            }
-        case .none: break
+        do throws(SystemError) {
+            try source.use { file throws(SystemError) in count = try file.read(into: part) }
+        } catch {
+            if error.code == EAGAIN { return 0 }
+            throw error
         }
         pending.grow(by: count)
         if count > 0 {

@@ -83,7 +83,7 @@ final class StartedKeeper {
 
     var hasEnded: Bool { process.hasEnded() }
 
-    /// Tells the keeper that nobody reads the session's files any more.
+    /// Tells the keeper that the session's files are not read any more.
     func stopReading() {
         // Without /dev/null the keeper hears of it when this process ends.
         if let null = try? FileDescriptor.open("/dev/null", O_RDONLY) { reports = null }
@@ -112,7 +112,7 @@ struct KeeperLauncher {
     let context: Context
     /// Absolute or as given; the keeper starts in the same directory as this process.
     let directoryPath: String
-    /// Whether somebody waits for the report; if not, the keeper's words go to a file.
+    /// Whether this process waits for the report; if not, the keeper's words go to a file.
     let isWaitedFor: Bool
     let removesFiles: Bool
     /// The keeper removes them only when this process has read them.
@@ -208,7 +208,9 @@ struct KeeperLauncher {
             }
         }
         if isResilient { list.append("--resilient") }
-        if given[SessionOptions.tty], given[SessionOptions.size] == nil, let size = TerminalGuard.currentSize
+        if given[SessionOptions.tty], given[SessionOptions.size] == nil,
+            let (columns, rows) = terminalSize(STDIN_FILENO),
+            let size = TerminalSize(columns: columns, rows: rows)
         {
             list.append(concat("--size=", size.text))
         }
@@ -222,7 +224,7 @@ struct KeeperLauncher {
         }
         if !isExecuted {
             if given[UnitOptions.isolate] == nil { list.append("--isolate=auto") }
-            // Nobody reads reports then: what goes wrong is said in the launch log.
+            // Reports are not read then: what goes wrong is said in the launch log.
             list.append(isWaitedFor ? "--report-fd=3" : "--handover-fd=3")
         }
         list.append(id.string)

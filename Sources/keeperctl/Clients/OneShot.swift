@@ -17,6 +17,7 @@ final class OneShot {
 
     /// How a session is ended, and how long that may take with its leftovers.
     static let steps = "TERM:2s,KILL:2s"
+    static var stop: [UInt8] { jsonObject { $0.member("steps", steps) } }
     static let patience: Int64 = .seconds(15)
 
     init(_ context: Context) throws(CommandFailure) {
@@ -45,9 +46,7 @@ final class OneShot {
             hasTimedOut = true
             self.deadline = deadline + OneShot.patience
             // If the keeper can't be asked now, the deadline above says so.
-            stopping = try? ControlClient(id, in: directory, "stop") { json in
-                json.member("steps", OneShot.steps)
-            }
+            stopping = try? ControlClient(id, in: directory, "stop", parameters: OneShot.stop)
         }
         guard hasTimedOut, status?.state == .stuck, let stopping else { return true }
         isStuck = true

@@ -5,7 +5,6 @@ import KeeperShared
 /// terminal.
 final class PipeView {
     private let what: String
-    private let folder: FileDescriptor
     private let follower: Follower
     private let outputs: [FollowedOutput]
     private var input: InputClient?
@@ -21,24 +20,15 @@ final class PipeView {
     ) throws(CommandFailure) {
         let what = concat("attach to ", names.id.string)
         self.what = what
-        do throws(SystemError) {
-            folder = try directory.descriptor.openDirectory(names.folder)
-            (follower, outputs) = try followBoth(names, in: directory, fromNow: true) {
-                stream, gap in printError(gapText(what, stream, gap))
-            }
-        } catch {
-            throw CommandFailure(what, error)
-        }
+        (follower, outputs) = try attempt(
+            what,
+            try followBoth(names, in: directory, fromNow: true) { printError(gapText(what, $0, $1)) })
         follower.endsWithReaders = true
         if isReadOnly { return }
         // Before anything is read from here, so that no line is lost.
         let socket = try connectInput(names, in: directory, attempts: 3, deadline: nil)
-        do throws(SystemError) {
-            input = InputClient(
-                socket: socket, source: try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
-        } catch {
-            throw CommandFailure(what, error)
-        }
+        let source = try attempt(what, try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
+        input = InputClient(socket: socket, source: source)
     }
 
     /// Stays until the session ends, or until all lines are delivered and what came until then is shown.
@@ -54,23 +44,19 @@ final class PipeView {
                 follower.prepare(set)
                 input?.prepare(set)
                 if refusal != nil { set.limit(deadline: refusalDue) }
-                do throws(SystemError) { try set.wait() } catch { throw .journal(error) }
+                try reading(try set.wait())
                 try follower.turn(set)
-                do throws(SystemError) { try turnInput(set) } catch { throw .journal(error) }
+                try reading(try turnInput(set))
             }
         } catch {
-            switch error {
-            case .readerGone: return 128 + SIGPIPE
-            case .output(let error): throw CommandFailure("write output", error)
-            case .journal(let error): throw CommandFailure(what, error)
-            }
+            return try error.status(what)
         }
         if let refusal, !follower.isDone { throw CommandFailure(ExitStatus.failed, refusal) }
         return nil
     }
 
     /// How the session ended; nil when that can't be known.
-    var end: ProcessEnd? { follower.status?.end }
+    var end: ProcessEnd? { follower.watch.status?.end }
 
     private func turnInput(_ set: PollSet) throws(SystemError) {
         guard let input else { return }
@@ -81,7 +67,7 @@ final class PipeView {
         case .delivered:
             isLeaving = true
             for stream in [StreamName.stdout, .stderr] {
-                ends.append((stream, try JournalReader(stream).journalEnd(in: folder)))
+                ends.append((stream, try JournalReader(stream).journalEnd(in: follower.watch.folder)))
             }
         case .refused(let error):
             refusal = concat(what, ": ", error.message)
@@ -105,15 +91,16 @@ final class PipeView {
     _ names: SessionNames, in directory: borrowing SessionsDirectory, fromNow: Bool, limit: Int = Int.max,
     gap: @escaping (StreamName, JournalGap) -> Void
 ) throws(SystemError) -> (Follower, [FollowedOutput]) {
-    let folder = try directory.descriptor.openDirectory(names.folder)
-    let watch = try SessionWatch(names, in: directory, folder: folder)
+    let watch = try SessionWatch(names, in: directory.descriptor)
     let outputs = [
         try FollowedOutput(STDOUT_FILENO, patient: false), try FollowedOutput(STDERR_FILENO, patient: false),
     ]
     let streams = [FollowedStream(.stdout, to: outputs[0]), FollowedStream(.stderr, to: outputs[1])]
     for stream in streams { stream.limit = limit }
     if fromNow {
-        for stream in streams { stream.position = try JournalReader(stream.name).journalEnd(in: folder) }
+        for stream in streams {
+            stream.position = try JournalReader(stream.name).journalEnd(in: watch.folder)
+        }
     }
-    return (try Follower(folder: folder, streams: streams, watch: watch, gap: gap), outputs)
+    return (try Follower(watch, streams, gap: gap), outputs)
 }

@@ -23,7 +23,7 @@ final class RequestInput {
             buffer.grow(by: count)
             hasEnded = count == 0
         } catch {
-            // Somebody else who has the pipe was faster.
+            // Another process that has the pipe was faster.
             if error.code != EAGAIN { throw CommandFailure("read standard input", error) }
         }
     }

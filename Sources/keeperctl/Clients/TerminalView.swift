@@ -24,7 +24,6 @@ final class TerminalView {
     private let request: ViewRequest
     private var keys: DetachKeys
     private let directory: FileDescriptor
-    private let folder: FileDescriptor
     private let watch: SessionWatch
     private var terminal: TerminalGuard
     private var reader = JournalReader(.stdout)
@@ -42,18 +41,17 @@ final class TerminalView {
     private static let chunk = 32 << 10
     /// A terminal that is so far behind is shown the present instead.
     private static let backlog = 4 << 20
-    /// More than anybody types: keys are not read while so much of them waits.
+    /// More than a user types: keys are not read while as much as this waits.
     private static let typedAhead = 64 << 10
 
     /// - Parameter input: where what is typed goes; nil when nothing does.
     init(
-        _ request: ViewRequest, _ directory: consuming FileDescriptor, _ folder: consuming FileDescriptor,
-        _ watch: SessionWatch, _ terminal: consuming TerminalGuard, input: consuming FileDescriptor?
+        _ request: ViewRequest, _ directory: consuming FileDescriptor, _ watch: SessionWatch,
+        _ terminal: consuming TerminalGuard, input: consuming FileDescriptor?
     ) {
         self.request = request
         keys = request.keys
         self.directory = directory
-        self.folder = folder
         self.watch = watch
         self.terminal = terminal
         self.input = input
@@ -70,12 +68,9 @@ final class TerminalView {
             terminal.prepare(set)
             if hasMore { set.limit(milliseconds: 0) } else { watch.prepare(set) }
             if let sizeDue { set.limit(deadline: sizeDue) }
-            switch input {
-            case .some(let socket): set.add(socket, typed.isEmpty ? .input : [.input, .output])
-            case .none: break
-            }
+            input.use { set.add($0, typed.isEmpty ? .input : [.input, .output]) }
             try set.wait()
-            try watch.turn(set, folder: folder)
+            try watch.turn(set)
             terminal.flush()
             if let end = try takeSignals() { return end }
             if typed.count < TerminalView.typedAhead, let end = takeKeys() { return end }
@@ -92,7 +87,7 @@ final class TerminalView {
             reader = JournalReader(.stdout)
             return tellSize()
         }
-        let tail = try ScreenTail(in: folder, SessionStatus.screenSize(in: folder))
+        let tail = try ScreenTail(in: watch.folder, SessionStatus.screenSize(in: watch.folder))
         reader = JournalReader(.stdout, from: tail.end)
         // It may show what came before.
         var bytes = filter.undo
@@ -111,7 +106,7 @@ final class TerminalView {
     private func show() throws(SystemError) -> Bool {
         guard terminal.isCaughtUp else { return false }
         var bytes: [UInt8] = []
-        let count = try ScreenTail.read(reader, TerminalView.chunk, in: folder, into: &bytes)
+        let count = try ScreenTail.read(reader, TerminalView.chunk, in: watch.folder, into: &bytes)
         if count == 0 { return false }
         if count > TerminalView.backlog, !request.fromStart, !watch.isOver {
             try arrive()

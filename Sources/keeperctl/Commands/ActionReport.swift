@@ -2,8 +2,7 @@ import KeeperShared
 
 /// Says on standard output what was done with sessions, and on standard error what could not be done.
 final class ActionReport {
-    /// The first failure's.
-    private(set) var status = ExitStatus.done
+    private let failures = FailureRecord()
     private let output: StandardOutput
     private let isJSON: Bool
 
@@ -11,6 +10,8 @@ final class ActionReport {
         output = context.output
         isJSON = context.arguments[Shared.json]
     }
+
+    var status: Int32 { failures.status }
 
     /// - Parameter path: what caused it, if that is to be said.
     /// - Parameter isDry: whether it would be done, and was not.
@@ -34,31 +35,22 @@ final class ActionReport {
     }
 
     func failed(_ failure: CommandFailure, _ id: SessionID? = nil, path: [UInt8]? = nil) {
-        printError(failure.text)
-        if status == ExitStatus.done { status = failure.status }
+        failures.add(failure)
         if isJSON, let id { write("failed", id, path: path, isDry: false, error: failure.text) }
     }
 
     private func write(
         _ event: String, _ id: SessionID, path: [UInt8]?, isDry: Bool, error: String?
     ) {
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("time", Timestamp.now().rfc3339)
-        json.member("sessionId", id.string)
-        json.member("event", event)
-        if let path {
-            json.member("path", utf8: path)
-        }
-        if isDry {
-            json.member("dryRun", true)
-        }
-        if let error {
-            json.member("error", error)
-        }
-        json.endObject()
-        json.endLine()
-        output.write(json.bytes)
+        output.write(
+            jsonObject(isLine: true) { json in
+                json.member("time", Timestamp.now().rfc3339)
+                json.member("sessionId", id.string)
+                json.member("event", event)
+                if let path { json.member("path", utf8: path) }
+                if isDry { json.member("dryRun", true) }
+                if let error { json.member("error", error) }
+            })
         output.flush()
     }
 }

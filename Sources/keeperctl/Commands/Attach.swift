@@ -1,36 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var attach: Command {
-        Command("attach", run: runAttach) {
-            CommandSpec(
-                $0, summary: "Use a session from this terminal, or by standard input and output",
-                description: [
-                    "A session with a terminal (spawn --tty) is shown here: the last screenful, and all from then on. "
-                        + "Keys go to it, its size follows this terminal's, and any number may be attached. The detach "
-                        + "keys leave it, and the session goes on; this terminal is left as it was found.",
-                    "Otherwise lines of standard input go in and what the session writes from now on comes out, on "
-                        + "standard output and standard error, so that a program may use 'keeperctl attach ID' as its "
-                        + "server. The end of standard input ends attach, not the session.",
-                ],
-                operands: [Shared.oneSession],
-                groups: [OptionGroup("Options", [AttachOptions.readOnly, DetachKeys.option])],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl attach shell", "Shows session shell until ctrl-p and ctrl-q are typed."),
-                    ExampleSpec(
-                        "keeperctl attach tools",
-                        "What a program runs to talk to the server in session tools."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec(
-                        "0", "Detached, standard input ended, or the session ended with status 0."),
-                    ExitStatusSpec("1", "The session ended in another way, or refused a line."),
-                    Shared.noSession,
-                ])
-        }
-    }
+let attachCommand = Command("attach", run: runAttach) {
+    CommandSpec(
+        $0, summary: "Use a session from this terminal, or by standard input and output",
+        description: [
+            "A session with a terminal (spawn --tty) is shown here: the last screenful, and all from then on. "
+                + "Keys go to it, its size follows this terminal's, and any number may be attached. The detach "
+                + "keys leave it, and the session goes on; this terminal is left as it was found.",
+            "Otherwise lines of standard input go in and what the session writes from now on comes out, on "
+                + "standard output and standard error, so that a program may use 'keeperctl attach ID' as its "
+                + "server. The end of standard input ends attach, not the session.",
+        ],
+        operands: [Shared.oneSession],
+        groups: [OptionGroup("Options", [AttachOptions.readOnly, DetachKeys.option])],
+        examples: [
+            ExampleSpec(
+                "keeperctl attach shell", "Shows session shell until ctrl-p and ctrl-q are typed."),
+            ExampleSpec(
+                "keeperctl attach tools",
+                "What a program runs to talk to the server in session tools."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec(
+                "0", "Detached, standard input ended, or the session ended with status 0."),
+            ExitStatusSpec("1", "The session ended in another way, or refused a line."),
+            Shared.noSession,
+        ])
 }
 
 /// The options of `attach`.
@@ -88,12 +84,11 @@ func runAttach(_ context: Context) throws(CommandFailure) -> Int32 {
     _ request: ViewRequest, in directory: borrowing SessionsDirectory
 ) throws(CommandFailure) -> ViewEnd {
     do throws(SystemError) {
-        let folder = try directory.descriptor.openDirectory(request.names.folder)
-        let watch = try SessionWatch(request.names, in: directory, folder: folder)
+        let watch = try SessionWatch(request.names, in: directory.descriptor)
         // A session that has just ended still has something to show.
         let input = request.isReadOnly || watch.isOver ? nil : try openInput(request.names.id, directory)
         let view = TerminalView(
-            request, try directory.descriptor.duplicate(), folder, watch,
+            request, try directory.descriptor.duplicate(), watch,
             try TerminalGuard(fullScreen: false, rescued: true), input: input)
         return try view.run()
     } catch {

@@ -1,48 +1,44 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var call: Command {
-        Command("call", run: runCall) {
-            CommandSpec(
-                $0, summary: "Ask a session by JSON-RPC and print the answer",
-                description: [
-                    "Sends a request of JSON-RPC 2.0, a line to the command's input, and waits for the answer on its "
-                        + "stdout. The result is printed on stdout, an error on stderr. The id is random, so that many "
-                        + "may call at the same time.",
-                    "ID.METHOD is understood too. IDs may have dots: the longest ID of a live session counts. PARAMS is a "
-                        + "JSON object or array, or '-' for standard input.",
-                    "With --raw or --batch an id of the request's own is replaced on the way, and is in the answer again "
-                        + "where that is printed whole; a message without id is delivered and not answered.",
-                ],
-                operands: [
-                    OperandSpec("ID", .string), OperandSpec("METHOD", .string, .optional),
-                    OperandSpec("PARAMS", .string, .optional),
-                ],
-                groups: [
-                    OptionGroup("Asking", [CallOptions.raw, CallOptions.batch]),
-                    OptionGroup(
-                        "Waiting", [CallOptions.timeout, CallOptions.progress, CallOptions.maxTimeout]),
-                    OptionGroup("Output", [CallOptions.full, CallOptions.notifications]),
-                ],
-                examples: [
-                    ExampleSpec("keeperctl call mcp tools/list", "Asks an MCP server for its tools."),
-                    ExampleSpec(
-                        "keeperctl call mcp.tools/call '{\"name\":\"now\",\"arguments\":{}}' | jq .content",
-                        "Has it use one."),
-                    ExampleSpec(
-                        "keeperctl call mcp --batch < requests.ndjson > answers.ndjson",
-                        "Asks many things without waiting in between."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0", "The answer is a result."),
-                    ExitStatusSpec("1", "The answer is an error, or the request was refused."),
-                    ExitStatusSpec("3", "No such session, or it ended before it answered."),
-                    ExitStatusSpec("4", "No answer in time."),
-                    ExitStatusSpec("6", "The session ended and may have got the request or not."),
-                ])
-        }
-    }
+let callCommand = Command("call", run: runCall) {
+    CommandSpec(
+        $0, summary: "Ask a session by JSON-RPC and print the answer",
+        description: [
+            "Sends a request of JSON-RPC 2.0, a line to the command's input, and waits for the answer on its "
+                + "stdout. The result is printed on stdout, an error on stderr. The id is random, so that many "
+                + "may call at the same time.",
+            "ID.METHOD is understood too. IDs may have dots: the longest ID of a live session counts. PARAMS is a "
+                + "JSON object or array, or '-' for standard input.",
+            "With --raw or --batch an id of the request's own is replaced on the way, and is in the answer again "
+                + "where that is printed whole; a message without id is delivered and not answered.",
+        ],
+        operands: [
+            OperandSpec("ID", .string), OperandSpec("METHOD", .string, .optional),
+            OperandSpec("PARAMS", .string, .optional),
+        ],
+        groups: [
+            OptionGroup("Asking", [CallOptions.raw, CallOptions.batch]),
+            OptionGroup(
+                "Waiting", [CallOptions.timeout, CallOptions.progress, CallOptions.maxTimeout]),
+            OptionGroup("Output", [CallOptions.full, CallOptions.notifications]),
+        ],
+        examples: [
+            ExampleSpec("keeperctl call mcp tools/list", "Asks an MCP server for its tools."),
+            ExampleSpec(
+                "keeperctl call mcp.tools/call '{\"name\":\"now\",\"arguments\":{}}' | jq .content",
+                "Calls one of them."),
+            ExampleSpec(
+                "keeperctl call mcp --batch < requests.ndjson > answers.ndjson",
+                "Sends many requests without waiting for each answer."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "The answer is a result."),
+            ExitStatusSpec("1", "The answer is an error, or the request was refused."),
+            ExitStatusSpec("3", "No such session, or it ended before it answered."),
+            ExitStatusSpec("4", "No answer in time."),
+            ExitStatusSpec("6", "The session ended and may have got the request or not."),
+        ])
 }
 
 /// The options of `call`.
@@ -109,11 +105,7 @@ func runCall(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// All of standard input.
 func standardInput() throws(CommandFailure) -> [UInt8] {
-    do throws(SystemError) {
-        return try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll()
-    } catch {
-        throw CommandFailure("read standard input", error)
-    }
+    try attempt("read standard input", try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll())
 }
 
 /// One run of `call`.
@@ -260,12 +252,8 @@ private final class Call {
     func batch() throws(CommandFailure) -> Int32 {
         isFull = true
         isBatch = true
-        let input: RequestInput
-        do throws(SystemError) {
-            input = RequestInput(try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
-        } catch {
-            throw CommandFailure("standard input", error)
-        }
+        let input = try attempt(
+            "standard input", RequestInput(try FileDescriptor.duplicate(ofNumber: STDIN_FILENO)))
         try exchange.listen()
         try exchange.connect(deadline: nil)
         while true {

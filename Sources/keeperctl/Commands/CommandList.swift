@@ -3,12 +3,14 @@ import KeeperShared
 /// All commands, in the order in which the help shows them. A new one needs a file in `Commands/` and its name here.
 private var allCommands: [Command] {
     [
-        .spawn, .run,
-        .write, .eof, .kill, .restart, .pause, .resume, .upgrade, .watch, .sync, .call, .turn,
-        .attach, .sendKeys, .resize,
-        .discover, .status, .wait, .logs, .follow, .peek, .stats, .top, .metrics,
-        .list, .inspect, .events, .label, .prune,
-        .exec, .doctor, .completion, .version, .help, .complete,
+        spawnCommand, runCommand,
+        writeCommand, eofCommand, killCommand, restartCommand, pauseCommand, resumeCommand, upgradeCommand,
+        watchCommand, syncCommand, callCommand, turnCommand,
+        attachCommand, sendKeysCommand, resizeCommand,
+        discoverCommand, statusCommand, waitCommand, logsCommand, followCommand, peekCommand, statsCommand,
+        topCommand, metricsCommand,
+        listCommand, inspectCommand, eventsCommand, labelCommand, pruneCommand,
+        execCommand, doctorCommand, completionCommand, versionCommand, helpCommand, completeCommand,
     ]
 }
 

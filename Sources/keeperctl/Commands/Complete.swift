@@ -1,15 +1,11 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var complete: Command {
-        Command("complete", isHidden: true, run: runComplete) {
-            CommandSpec(
-                $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
-                trailing: .required,
-                examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
-        }
-    }
+let completeCommand = Command("complete", isHidden: true, run: runComplete) {
+    CommandSpec(
+        $0, summary: "Print what may stand for the last of WORDS, for the completion of shells",
+        trailing: .required,
+        examples: [ExampleSpec("keeperctl complete -- keeperctl kill ''", "Prints ids of sessions.")])
 }
 
 /// Prints `CANDIDATE<tab>DESCRIPTION` lines, or what the shell itself completes: `:files`, `:directories`,
@@ -207,14 +203,6 @@ private final class Completion {
                 let text = concat(label.name, "=", label.value)
                 if text.utf8.allSatisfy({ isPlain($0) }) { offer(text) }
             }
-        }
-    }
-
-    private func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "._/@%+-=".utf8.contains(byte)
         }
     }
 

@@ -1,22 +1,18 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var completion: Command {
-        Command("completion", run: runCompletion) {
-            CommandSpec(
-                $0, summary: "Print the completion script for a shell",
-                description: [
-                    "It serves keeperctl and keeper, and asks keeperctl itself for what may follow. For bash, put "
-                        + "'source <(keeperctl completion bash)' into ~/.bashrc; for zsh, write it to a file _keeperctl in a "
-                        + "directory of $fpath; for fish, write it to ~/.config/fish/completions/keeperctl.fish."
-                ],
-                operands: [OperandSpec("SHELL", .choice(CompletionScript.shells))],
-                examples: [
-                    ExampleSpec("keeperctl completion bash", "Prints the script for bash.")
-                ])
-        }
-    }
+let completionCommand = Command("completion", run: runCompletion) {
+    CommandSpec(
+        $0, summary: "Print the completion script for a shell",
+        description: [
+            "It serves keeperctl and keeper, and asks keeperctl itself for what may follow. For bash, put "
+                + "'source <(keeperctl completion bash)' into ~/.bashrc; for zsh, write it to a file _keeperctl in a "
+                + "directory of $fpath; for fish, write it to ~/.config/fish/completions/keeperctl.fish."
+        ],
+        operands: [OperandSpec("SHELL", .choice(CompletionScript.shells))],
+        examples: [
+            ExampleSpec("keeperctl completion bash", "Prints the script for bash.")
+        ])
 }
 
 private func runCompletion(_ context: Context) -> Int32 {

@@ -1,29 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var discover: Command {
-        Command("discover", run: runDiscover) {
-            CommandSpec(
-                $0, summary: "List live sessions and clear away dead ones",
-                description: [
-                    "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
-                        + "its command is ended, the loss is recorded and its stale files are removed."
-                ],
-                groups: [
-                    OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl discover", "Shows what lives."),
-                    ExampleSpec(
-                        "keeperctl discover --json --no-reap | jq -r .sockPath",
-                        "Lists sockets, changing nothing."),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
-                ])
-        }
-    }
+let discoverCommand = Command("discover", run: runDiscover) {
+    CommandSpec(
+        $0, summary: "List live sessions and clear away dead ones",
+        description: [
+            "Looks at every session in the directory, also at those of other keepers. Where a keeper has died, "
+                + "its command is ended, the loss is recorded and its stale files are removed."
+        ],
+        groups: [
+            OptionGroup("Options", [Shared.json, DiscoverOptions.quiet, DiscoverOptions.noReap])
+        ],
+        examples: [
+            ExampleSpec("keeperctl discover", "Shows live sessions."),
+            ExampleSpec(
+                "keeperctl discover --json --no-reap | jq -r .sockPath",
+                "Lists sockets, changing nothing."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "Something stale could not be cleared away."),
+        ])
 }
 
 /// The options of `discover`.
@@ -40,18 +36,10 @@ func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
         if !isJSON && !isQuiet { sayEmpty(try context.directoryPath()) }
         return ExitStatus.done
     }
-    let found: Discovery
-    do throws(SystemError) {
-        found = try Discovery(of: directory.descriptor)
-    } catch {
-        throw CommandFailure(concat("sessions directory ", directory.path), error)
-    }
-    var status = ExitStatus.done
-    for failure in found.failures {
-        printError(CommandFailure(concat("session ", failure.id.string), failure.error).text)
-        status = ExitStatus.failed
-    }
-    let list = SessionList(directory.descriptor)
+    let found = try attempt(directory.text, try Discovery(of: directory.descriptor))
+    let failures = FailureRecord()
+    failures.add(found.failures)
+    let list = try SessionList(directory)
     let reader = StatusReader()
     for session in found.sessions {
         switch session.ownership {
@@ -70,7 +58,7 @@ func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
     if context.arguments[DiscoverOptions.noReap] {
         printStale(found.dead)
     } else if !reap(found, in: directory.descriptor) {
-        status = ExitStatus.failed
+        failures.note(ExitStatus.failed)
     }
     if isJSON {
         list.writeJSON(to: context.output)
@@ -82,16 +70,14 @@ func runDiscover(_ context: Context) throws(CommandFailure) -> Int32 {
         list.writeTable(to: context.output, width: outputWidth())
     }
     context.output.flush()
-    return status
+    return failures.status
 }
 
 /// All in one write: there may be thousands.
 private func printStale(_ ids: [SessionID]) {
     var lines: [UInt8] = []
     for id in ids {
-        lines.append(literal: "keeperctl: ")
-        lines.append(contentsOf: id.string.utf8)
-        lines.append(literal: " is stale: its keeper has died\n")
+        lines += Array(concat("keeperctl: ", id.string, " is stale: its keeper has died\n").utf8)
     }
     writeStandard(STDERR_FILENO, lines)
 }

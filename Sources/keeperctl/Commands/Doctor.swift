@@ -1,22 +1,18 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var doctor: Command {
-        Command("doctor", run: runDoctor) {
-            CommandSpec(
-                $0, summary: "Look for what could harm sessions",
-                description: [
-                    "Looks at the sessions directory, the limits of the system, what becomes of sessions when a service restarts "
-                        + "or their user logs out, the versions of running keepers, the disk, and what dead keepers have left. Each "
-                        + "finding says what to do."
-                ], groups: [OptionGroup("Options", [Shared.json])],
-                examples: [ExampleSpec("keeperctl doctor", "Shows what was looked at, and what is wrong.")],
-                exitStatuses: [
-                    ExitStatusSpec("0", "Nothing is wrong."), ExitStatusSpec("1", "Something is wrong."),
-                ])
-        }
-    }
+let doctorCommand = Command("doctor", run: runDoctor) {
+    CommandSpec(
+        $0, summary: "Look for what could harm sessions",
+        description: [
+            "Looks at the sessions directory, the limits of the system, what becomes of sessions when a service restarts "
+                + "or their user logs out, the versions of running keepers, the disk, and what dead keepers have left. Each "
+                + "finding says what to do."
+        ], groups: [OptionGroup("Options", [Shared.json])],
+        examples: [ExampleSpec("keeperctl doctor", "Shows what was looked at, and what is wrong.")],
+        exitStatuses: [
+            ExitStatusSpec("0", "Nothing is wrong."), ExitStatusSpec("1", "Something is wrong."),
+        ])
 }
 
 /// `doctor`: looks for what could harm sessions, and says what to do about it.
@@ -41,8 +37,8 @@ func runDoctor(_ context: Context) throws(CommandFailure) -> Int32 {
 
 /// What was looked at, and what was found.
 private final class Doctor {
-    enum Verdict {
-        case good
+    enum Verdict: String {
+        case good = "ok"
         /// Nothing is wrong with it, but it may be of interest.
         case note
         case wrong
@@ -71,30 +67,22 @@ private final class Doctor {
         _ verdict: Verdict, _ check: StaticString, _ text: String, _ remedy: String = "",
         _ id: SessionID? = nil
     ) {
-        let name: StaticString
-        switch verdict {
-        case .good: name = "ok"
-        case .note: name = "note"
-        case .wrong:
-            name = "wrong"
-            status = ExitStatus.failed
-        }
+        let name = verdict.rawValue
+        if verdict == .wrong { status = ExitStatus.failed }
         guard isJSON else {
-            let lead = verdict == .good ? "ok     " : verdict == .note ? "note   " : "wrong  "
-            output.write(concat(lead, "\(check)", ": ", text, "\n"))
+            let blanks = String(repeating: " ", count: 7 - name.utf8.count)
+            output.write(concat(name, blanks, "\(check)", ": ", text, "\n"))
             if !remedy.isEmpty { output.write(concat("       → ", remedy, "\n")) }
             return
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("check", text: check)
-        json.member("level", text: name)
-        if let id { json.member("sessionId", id.string) }
-        json.member("message", text)
-        if !remedy.isEmpty { json.member("remedy", remedy) }
-        json.endObject()
-        json.endLine()
-        output.write(json.bytes)
+        output.write(
+            jsonObject(isLine: true) { json in
+                json.member("check", text: check)
+                json.member("level", name)
+                if let id { json.member("sessionId", id.string) }
+                json.member("message", text)
+                if !remedy.isEmpty { json.member("remedy", remedy) }
+            })
     }
 
     // MARK: The machine

@@ -1,19 +1,15 @@
 import KeeperShared
 
-extension Command {
-    static var eof: Command {
-        Command("eof", run: runEOF) {
-            CommandSpec(
-                $0, summary: "Close a session's standard input",
-                description: [
-                    "Lines that were sent before are delivered first. Returns when the input is closed."
-                ],
-                operands: [Shared.oneSession],
-                examples: [
-                    ExampleSpec("keeperctl eof import", "Lets a program that reads to end-of-file finish.")
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
-    }
+let eofCommand = Command("eof", run: runEOF) {
+    CommandSpec(
+        $0, summary: "Close a session's standard input",
+        description: [
+            "Lines that were sent before are delivered first. Returns when the input is closed."
+        ],
+        operands: [Shared.oneSession],
+        examples: [
+            ExampleSpec("keeperctl eof import", "Lets a program that reads to end-of-file finish.")
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Closes a session's standard input.

@@ -1,27 +1,23 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var events: Command {
-        Command("events", run: runEvents) {
-            CommandSpec(
-                $0, summary: "Print what happened to sessions",
-                description: [
-                    "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
-                        + "in the order of time.",
-                    "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
-                        + "the directory .removed, so that none is missed, however short it was.",
-                ],
-                operands: [OperandSpec("ID", .sessionID, .any)],
-                groups: [OptionGroup("Options", [EventsOptions.follow, EventsOptions.since, Shared.json])],
-                examples: [
-                    ExampleSpec("keeperctl events --since 1h", "Shows the last hour of all sessions."),
-                    ExampleSpec(
-                        "keeperctl events -f --json | jq 'select(.event == \"exited\")'",
-                        "Tells of each end, as it comes."),
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
-    }
+let eventsCommand = Command("events", run: runEvents) {
+    CommandSpec(
+        $0, summary: "Print what happened to sessions",
+        description: [
+            "Prints starts, ends, signals and all else that keepers record; without ID, of all sessions, "
+                + "in the order of time.",
+            "With --follow, sessions that remove their files (--rm) leave them for followers for a few seconds, in "
+                + "the directory .removed, so that none is missed, however short it was.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .any)],
+        groups: [OptionGroup("Options", [EventsOptions.follow, EventsOptions.since, Shared.json])],
+        examples: [
+            ExampleSpec("keeperctl events --since 1h", "Shows the last hour of all sessions."),
+            ExampleSpec(
+                "keeperctl events -f --json | jq 'select(.event == \"exited\")'",
+                "Prints each end as it happens."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `events`.
@@ -42,34 +38,25 @@ func runEvents(_ context: Context) throws(CommandFailure) -> Int32 {
         for id in ids { throw CommandFailure.noSession(id, in: try context.directoryPath()) }
         return ExitStatus.done
     }
-    let events = EventPrinter(batch, context.output)
-    let roster: SessionRoster
-    let target: OutputTarget
-    do throws(SystemError) {
-        roster = try SessionRoster(directory.descriptor, ids, events)
-        target = try OutputTarget(STDOUT_FILENO, waiting: true)
-        if follows { try roster.watchAll() } else { try roster.findAll() }
-    } catch {
-        throw CommandFailure("events", error)
-    }
+    let purpose = EventPrinter(batch, context.output)
+    let roster = try SessionRoster("events of", directory.descriptor, ids, purpose)
+    let target = try attempt("events", try OutputTarget(STDOUT_FILENO, waiting: true))
+    try attempt("events", follows ? try roster.watchAll() : try roster.findAll())
     do throws(FollowFailure) {
         if follows { try roster.follow([target]) } else { try roster.turn() }
     } catch {
         return try error.status("events")
     }
-    var status = events.hasFailed ? ExitStatus.failed : ExitStatus.done
-    for id in ids where !roster.knows(id) {
-        printError(CommandFailure.noSession(id, in: directory.path).text)
-        status = ExitStatus.noSession
-    }
-    return status
+    let failures = FailureRecord()
+    for id in ids where !roster.knows(id) { failures.add(.noSession(id, in: directory.path)) }
+    if roster.hasFailed { failures.note(ExitStatus.failed) }
+    return failures.status
 }
 
 /// Prints the events of all sessions together.
 private final class EventPrinter: FollowPurpose {
     private let batch: EventBatch
     private let output: StandardOutput
-    private(set) var hasFailed = false
 
     init(_ batch: EventBatch, _ output: StandardOutput) {
         self.batch = batch
@@ -80,15 +67,8 @@ private final class EventPrinter: FollowPurpose {
         BatchReader(id, batch)
     }
 
-    func report(_ id: SessionID, _ error: SystemError) {
-        hasFailed = true
-        printError(CommandFailure(concat("events of ", id.string), error).text)
-    }
-
     func flush(_ roster: SessionRoster) -> Bool {
         batch.write(to: output)
         return true
     }
-
-    func prepare(_ set: PollSet) {}
 }

@@ -1,36 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var exec: Command {
-        Command("exec", run: runExec) {
-            CommandSpec(
-                $0, summary: "Become the keeper of a session that a file describes",
-                description: [
-                    "For service managers: the unit keeper@ID.service runs it. The process becomes the session's keeper, stays in "
-                        + "the foreground and tells its manager when the session is ready, what it does, and that it is alive "
-                        + "(sd_notify).",
-                    "The file is $XDG_CONFIG_HOME/keeper/ID.json (else ~/.config/keeper/ID.json), or else /etc/keeper/ID.json. It "
-                        + "holds one object: \"command\" (an array of strings), \"env\" and \"labels\" (objects), and spawn's options "
-                        + "by their names, like \"cwd\", \"restart\" or \"journalSize\"; a flag is true or false, and what may be "
-                        + "repeated an array. Relative paths begin at the file's directory.",
-                ],
-                operands: [Shared.oneSession],
-                groups: [OptionGroup("Options", [ExecOptions.config, ExecOptions.resilient])],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl exec calc",
-                        "What keeper@calc.service runs: with {\"command\":[\"bc\",\"-q\"]} in the file it keeps bc."
-                    )
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0", "The session ran and ended."),
-                    ExitStatusSpec("1", "It could not be started, or its file is wrong."),
-                    ExitStatusSpec("3", "There is no file for it."),
-                    ExitStatusSpec("5", "A session of this ID is already running."),
-                ])
-        }
-    }
+let execCommand = Command("exec", run: runExec) {
+    CommandSpec(
+        $0, summary: "Become the keeper of a session that a file describes",
+        description: [
+            "For service managers: the unit keeper@ID.service runs it. The process becomes the session's keeper, stays in "
+                + "the foreground and tells its manager when the session is ready, what it does, and that it is alive "
+                + "(sd_notify).",
+            "The file is $XDG_CONFIG_HOME/keeper/ID.json (else ~/.config/keeper/ID.json), or else /etc/keeper/ID.json. It "
+                + "holds one object: \"command\" (an array of strings), \"env\" and \"labels\" (objects), and spawn's options "
+                + "by their names, like \"cwd\", \"restart\" or \"journalSize\"; a flag is true or false, and what may be "
+                + "repeated an array. Relative paths begin at the file's directory.",
+        ],
+        operands: [Shared.oneSession],
+        groups: [OptionGroup("Options", [ExecOptions.config, ExecOptions.resilient])],
+        examples: [
+            ExampleSpec(
+                "keeperctl exec calc",
+                "What keeper@calc.service runs: with {\"command\":[\"bc\",\"-q\"]} in the file it keeps bc."
+            )
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "The session ran and ended."),
+            ExitStatusSpec("1", "It could not be started, or its file is wrong."),
+            ExitStatusSpec("3", "There is no file for it."),
+            ExitStatusSpec("5", "A session of this ID is already running."),
+        ])
 }
 
 /// The options of `exec`.
@@ -89,8 +85,6 @@ private func findOptions(
 private func readOptions(
     _ folder: String, _ path: String, _ sessionsPath: String
 ) throws(CommandFailure) -> OptionFile? {
-    let options = OptionFile(folder, path, argumentsKey: "command")
-    options.add("--sessions-dir=", sessionsPath)
-    options.add("spawn", "")
+    let options = OptionFile(folder, path, sessionsPath: sessionsPath, argumentsKey: "command")
     return try options.read() ? options : nil
 }

@@ -1,52 +1,42 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var follow: Command {
-        Command("follow", run: runFollow) {
-            CommandSpec(
-                $0, summary: "Tell what sessions write and how they are, as a stream of JSON",
-                description: [
-                    "Prints stream events, one object per line, as keeper-sessions(5) describes them: each line of output, each "
-                        + "change of state, and how many bytes are missing where output is gone. Goes on until its reader "
-                        + "leaves: through the end of a session, and with the next one under the ID.",
-                    "With --all, and with --label, sessions that come later are followed from their first byte.",
-                ],
-                operands: [OperandSpec("ID", .sessionID, .any)],
-                groups: [
-                    OptionGroup("Choosing", [FollowOptions.all, FollowOptions.label]),
-                    OptionGroup("Options", [FollowOptions.from, FollowOptions.metrics]),
-                ],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl follow calc | jq -r 'select(.type == \"output\").data.content'",
-                        "Prints what calc writes, session after session."),
-                    ExampleSpec(
-                        "keeperctl follow --all --from calc=0123456789abcdef:4096:0",
-                        "Follows all, and goes on in calc where somebody was before."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("1", "The directory can't be read, or the events can't be written.")
-                ])
-        }
-    }
+let followCommand = Command("follow", run: runFollow) {
+    CommandSpec(
+        $0, summary: "Print what sessions write and what state they are in, as a stream of JSON",
+        description: [
+            "Prints stream events, one object per line, as keeper-sessions(5) describes them: each line of output, each "
+                + "change of state, and how many bytes are missing where output is gone. Goes on until its reader "
+                + "leaves: through the end of a session, and with the next one under the ID.",
+            "With --all, and with --label, sessions that come later are followed from their first byte.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .any)],
+        groups: [
+            OptionGroup("Choosing", [FollowOptions.all, FollowOptions.label]),
+            OptionGroup("Options", [FollowOptions.from, FollowOptions.metrics]),
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl follow calc | jq -r 'select(.type == \"output\").data.content'",
+                "Prints what calc writes, session after session."),
+            ExampleSpec(
+                "keeperctl follow --all --from calc=0123456789abcdef:4096:0",
+                "Follows all, and goes on in calc after the event that had this cursor."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("1", "The directory can't be read, or the events can't be written.")
+        ])
 }
 
-/// `follow`: tells what sessions write and how they are, as stream events, until nobody reads it.
+/// `follow`: tells what sessions write and how they are, as stream events, until the reader has gone.
 func runFollow(_ context: Context) throws(CommandFailure) -> Int32 {
     let request = try FollowRequest(context)
     let directory = try context.makeDirectory()
-    let roster: SessionRoster
-    let sink: StreamSink
-    do throws(SystemError) {
-        sink = try StreamSink()
-        let purpose = try FollowEvents(directory.descriptor, request, sink)
-        roster = try SessionRoster(directory.descriptor, request.ids, purpose)
-        for resumption in request.resumptions { try purpose.resume(resumption, roster) }
-        try roster.watchAll()
-    } catch {
-        throw CommandFailure("follow", error)
-    }
+    let sink = try attempt("follow", try StreamSink())
+    let purpose = try attempt("follow", try FollowEvents(directory.descriptor, request, sink))
+    let roster = try SessionRoster("session", directory.descriptor, request.ids, purpose)
+    for resumption in request.resumptions { try attempt("follow", try purpose.resume(resumption, roster)) }
+    try attempt("follow", try roster.watchAll())
     for id in request.ids where !roster.knows(id) {
         printError(concat("no session ", quoted(id.string), " yet; waiting for it"))
     }
@@ -79,7 +69,7 @@ private final class FollowEvents: FollowPurpose {
         self.sampler = sampler
     }
 
-    /// Goes on in the session before the present one, if that is where somebody was.
+    /// Goes on in the session before the present one, if the cursor is of that one.
     func resume(_ resumption: FollowRequest.Resumption, _ roster: SessionRoster) throws(SystemError) {
         let names = SessionNames(resumption.id)
         let present = SessionStatus.read(names.folder, in: roster.directory)
@@ -104,12 +94,10 @@ private final class FollowEvents: FollowPurpose {
     }
 
     func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? {
-        // Of all sessions those that live, and where somebody was.
+        // Of all sessions those that live, and those that a cursor is of.
         if isOver && !isFresh && request.ids.isEmpty && request.cursor(of: id) == nil { return nil }
         return SessionFeed(id, isFresh: isFresh || request.hasSuccessor(id), request.stream, sink)
     }
-
-    func report(_ id: SessionID, _ error: SystemError) { sink.report(id, error) }
 
     func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool {
         if monotonicNow() >= deadline { try tellFigures(roster) }
@@ -123,7 +111,7 @@ private final class FollowEvents: FollowPurpose {
 
     private func tellFigures(_ roster: SessionRoster) throws(FollowFailure) {
         guard let sampler, let interval = request.metricsInterval else { return }
-        do throws(SystemError) { try sampler.sample() } catch { throw .journal(error) }
+        try reading(try sampler.sample())
         deadline = monotonicNow() + interval
         for sample in sampler.sessions {
             guard let instance = sample.instance else { continue }
@@ -131,11 +119,7 @@ private final class FollowEvents: FollowPurpose {
                 guard let feed = session.reader as? SessionFeed, let own = feed.instance,
                     equalUTF8(own, instance)
                 else { continue }
-                var json = JSONWriter()
-                json.beginObject()
-                appendUsage(&json, sample.cpuPermille, sample.usage)
-                json.endObject()
-                try feed.tell("metrics", json.bytes)
+                try feed.tell("metrics", jsonObject { appendUsage(&$0, sample.cpuPermille, sample.usage) })
             }
         }
     }

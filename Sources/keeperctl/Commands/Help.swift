@@ -1,15 +1,11 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var help: Command {
-        Command("help", run: runHelp) {
-            CommandSpec(
-                $0, summary: "Explain a command, or list all of them",
-                operands: [OperandSpec("COMMAND", .command, .optional)],
-                examples: [ExampleSpec("keeperctl help spawn", "Shows the options of spawn.")])
-        }
-    }
+let helpCommand = Command("help", run: runHelp) {
+    CommandSpec(
+        $0, summary: "Explain a command, or list all of them",
+        operands: [OperandSpec("COMMAND", .command, .optional)],
+        examples: [ExampleSpec("keeperctl help spawn", "Shows the options of spawn.")])
 }
 
 private func runHelp(_ context: Context) -> Int32 {

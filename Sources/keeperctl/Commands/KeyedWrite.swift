@@ -54,13 +54,10 @@ private func theLine(_ context: Context) throws(CommandFailure) -> [UInt8] {
     let more = CommandFailure(
         ExitStatus.badUsage, "--key is for one line; use a key of its own and a 'write' for each line")
     if !lines.isEmpty { throw more }
-    var bytes: [UInt8]
-    do throws(SystemError) {
-        // As much as shows that it is too long.
-        bytes = try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll(limit: KeyedLine.longest + 2)
-    } catch {
-        throw CommandFailure("read standard input", error)
-    }
+    // As much as shows that it is too long.
+    var bytes = try attempt(
+        "read standard input",
+        try FileDescriptor.duplicate(ofNumber: STDIN_FILENO).readAll(limit: KeyedLine.longest + 2))
     if bytes.last == 10 { bytes.removeLast() }
     if bytes.contains(10) { throw more }
     return bytes
@@ -100,10 +97,8 @@ private struct KeyedLine {
                 concat("write to ", id.string, ": its keeper is a foreign one, which knows no keys"))
         case .live: break
         }
-        let present: FolderIdentity
-        do throws(SystemError) {
-            present = try FolderIdentity(SessionNames(id).folder, in: directory.descriptor)
-        } catch { throw CommandFailure(id.string, error) }
+        let present = try attempt(
+            id.string, try FolderIdentity(SessionNames(id).folder, in: directory.descriptor))
         if wasSent, present != folder { throw failure }
         do throws(ControlFailure) {
             let client = try ControlClient(id, in: directory.descriptor, "write", parameters: parameters)

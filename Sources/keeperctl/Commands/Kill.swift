@@ -1,36 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var kill: Command {
-        Command("kill", aliases: ["stop"], run: runKill) {
-            CommandSpec(
-                $0, summary: "End sessions, or send them a signal",
-                description: [
-                    "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
-                        + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [
-                            KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
-                            Shared.timeout.explained("Stop waiting for the end after this time"),
-                        ])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl kill calc", "Ends session calc."),
-                    ExampleSpec("keeperctl kill --all --grace 10s", "Ends all sessions, with more patience."),
-                    ExampleSpec(
-                        "keeperctl kill -s HUP server", "Asks a server to read its configuration again."),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession,
-                    Shared.timedOut,
+let killCommand = Command("kill", aliases: ["stop"], run: runKill) {
+    CommandSpec(
+        $0, summary: "End sessions, or send them a signal",
+        description: [
+            "Takes the session's stop steps: by default closes the command's input, then sends TERM, then KILL to its "
+                + "process group, waiting two seconds after each. Returns when all is over, and names processes that survived."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
+                    Shared.timeout.explained("Stop waiting for the end after this time"),
                 ])
-        }
-    }
+        ],
+        examples: [
+            ExampleSpec("keeperctl kill calc", "Ends session calc."),
+            ExampleSpec("keeperctl kill --all --grace 10s", "Ends all sessions, waiting longer."),
+            ExampleSpec(
+                "keeperctl kill -s HUP server", "Asks a server to read its configuration again."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "A process survived."), Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `kill`.
@@ -48,24 +44,38 @@ enum KillOptions {
 /// Ends sessions, or sends them a signal.
 func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
     let isAll = context.arguments[KillOptions.all]
+    if let signal = context.arguments[KillOptions.signal] {
+        let parameters = jsonObject { json in
+            json.member("name", signalName(signal))
+            json.member("to", "process")
+        }
+        return try changeSessions("signal", context, all: isAll, parameters: parameters)
+    }
+    // The session's own steps, unless the user says otherwise.
+    let steps = context.arguments[KillOptions.grace].map { grace in
+        let time = formatDuration(grace)
+        return concat(":", time, ",TERM:", time, ",KILL:2s")
+    }
+    return try forSessions(context, all: isAll) { directory, ids in
+        let killing = Killing(
+            directory, isNow: context.arguments[KillOptions.now], steps: steps, deadline: context.deadline)
+        killing.end(ids)
+        return killing.status
+    }
+}
+
+/// Calls `body` with the sessions that the operands name, or with all live ones.
+///
+/// - Returns: the exit status.
+func forSessions(
+    _ context: Context, all isAll: Bool, _ body: (consuming SessionsDirectory, [SessionID]) -> Int32
+) throws(CommandFailure) -> Int32 {
     guard let directory = try context.openDirectory() else {
         if isAll { return ExitStatus.done }
         throw CommandFailure.noSession(try context.sessionIDs()[0], in: try context.directoryPath())
     }
     let ids = isAll ? try liveSessions(in: directory.descriptor) : try context.sessionIDs()
-    // The session's own steps, unless somebody says otherwise.
-    let steps = context.arguments[KillOptions.grace].map { grace in
-        let time = formatDuration(grace)
-        return concat(":", time, ",TERM:", time, ",KILL:2s")
-    }
-    let killing = Killing(
-        directory, isNow: context.arguments[KillOptions.now], steps: steps, deadline: context.deadline)
-    if let signal = context.arguments[KillOptions.signal] {
-        for id in ids { killing.signal(id, signal) }
-        return killing.status
-    }
-    killing.end(ids)
-    return killing.status
+    return body(directory, ids)
 }
 
 /// Sessions of ours that are live, or whose keepers have died.
@@ -88,11 +98,10 @@ func liveSessions(
 
 /// Ends sessions together.
 final class Killing {
-    /// The first failure's.
-    private(set) var status = ExitStatus.done
+    private let failures = FailureRecord()
     private let directory: SessionsDirectory
     private let isNow: Bool
-    /// Behind the first step's name, which depends on the session.
+    /// What follows the first step's name, which depends on the session.
     private let steps: String?
     private let deadline: Int64?
 
@@ -108,7 +117,7 @@ final class Killing {
         self.deadline = deadline
     }
 
-    // MARK: Ending
+    var status: Int32 { failures.status }
 
     /// Ends as many at a time as there are descriptors for.
     func end(_ ids: [SessionID]) {
@@ -120,7 +129,7 @@ final class Killing {
             for id in ids[next..<end] { rest.append(Target(id)) }
             // Bounds the wait for keepers that die as fast as they are started.
             for _ in 0..<10 where !rest.isEmpty { rest = endTogether(rest) }
-            for target in rest { fail(ControlFailure.unreachable.commandFailure(target.id)) }
+            for target in rest { failures.add(ControlFailure.unreachable.commandFailure(target.id)) }
             next = end
         }
     }
@@ -144,7 +153,7 @@ final class Killing {
             do throws(CommandFailure) {
                 if try !ask(target) { orphaned.append(target) }
             } catch {
-                fail(error)
+                failures.add(error)
             }
         }
         for target in targets {
@@ -153,13 +162,14 @@ final class Killing {
             do throws(ControlFailure) {
                 let result = try client.result(deadline: deadline)
                 if let lost = result["lost"]?.stringValue { printError(concat(target.id.string, ": ", lost)) }
-                report(target.id, survivors: result["survivors"])
+                let survivors = result["survivors"]?.arrayValue ?? []
+                report(target.id, survivors: survivors.map { pid_t(truncatingIfNeeded: $0.intValue ?? 0) })
             } catch {
                 // A keeper that died while it was ending the session has left that to us, or to another keeper.
                 if case .noAnswer = error {
                     orphaned.append(target)
                 } else {
-                    fail(error.commandFailure(target.id))
+                    failures.add(error.commandFailure(target.id))
                 }
             }
         }
@@ -172,7 +182,7 @@ final class Killing {
         let wasAsked = target.keeper != 0
         switch try SessionLookup(id, in: directory.descriptor) {
         case .none: if !wasAsked { throw CommandFailure.noSession(id, in: directory.path) }
-        case .foreign(let pid): throw otherMake(id, pid)
+        case .foreign(let pid): throw ownedByForeign(id, pid)
         case .over: if !wasAsked { printError(concat(id.string, ": already ended")) }
         case .dead: return false
         case .live(let pid, let status):
@@ -189,14 +199,15 @@ final class Killing {
 
     /// nil when there is no keeper to ask any more.
     private func ask(_ id: SessionID, inTerminal: Bool) throws(CommandFailure) -> ControlClient? {
-        do throws(ControlFailure) {
-            return try ControlClient(id, in: directory.descriptor, "stop") { json in
-                if isNow {
-                    json.member("now", true)
-                } else if let steps {
-                    json.member("steps", concat(inTerminal ? "HUP" : "eof", steps))
-                }
+        let parameters = jsonObject { json in
+            if isNow {
+                json.member("now", true)
+            } else if let steps {
+                json.member("steps", concat(inTerminal ? "HUP" : "eof", steps))
             }
+        }
+        do throws(ControlFailure) {
+            return try ControlClient(id, in: directory.descriptor, "stop", parameters: parameters)
         } catch {
             switch error {
             case .unreachable, .noAnswer: return nil
@@ -205,14 +216,9 @@ final class Killing {
         }
     }
 
-    private func report(_ id: SessionID, survivors: JSONValue?) {
-        report(
-            id, survivors: (survivors?.arrayValue ?? []).map { pid_t(truncatingIfNeeded: $0.intValue ?? 0) })
-    }
-
     private func report(_ id: SessionID, survivors: [pid_t]) {
         if survivors.isEmpty { return }
-        fail(CommandFailure(ExitStatus.failed, survivorsText(id, survivors)))
+        failures.add(CommandFailure(ExitStatus.failed, survivorsText(id, survivors)))
     }
 
     /// Ends sessions whose keepers are gone; one that was only on its way out is waited for.
@@ -229,14 +235,13 @@ final class Killing {
             switch outcome {
             case .nothing: break
             case .reaped(let reaped): report(id, survivors: reaped.survivors)
-            case .live: fail(ControlFailure.unreachable.commandFailure(id))
-            case .foreign(let pid): fail(otherMake(id, pid))
+            case .live: failures.add(ControlFailure.unreachable.commandFailure(id))
+            case .foreign(let pid): failures.add(ownedByForeign(id, pid))
             case .busy:
-                fail(
-                    CommandFailure(
-                        ExitStatus.conflict, concat(id.string, ": another process is changing it; try again"))
-                )
-            case .failed(let error): fail(CommandFailure(concat(id.string, ": ", "\(error.call)"), error))
+                let text = concat(id.string, ": another process is changing it; try again")
+                failures.add(CommandFailure(ExitStatus.conflict, text))
+            case .failed(let error):
+                failures.add(CommandFailure(concat(id.string, ": ", "\(error.call)"), error))
             }
         }
         return resilient
@@ -260,42 +265,7 @@ final class Killing {
         return false
     }
 
-    // MARK: Signals
-
-    func signal(_ id: SessionID, _ signal: Int32) {
-        do throws(CommandFailure) {
-            switch try SessionLookup(id, in: directory.descriptor) {
-            case .none: throw CommandFailure.noSession(id, in: directory.path)
-            case .foreign(let pid): throw otherMake(id, pid)
-            case .over, .dead:
-                throw CommandFailure.sessionOver(id)
-            case .live: try send(signal, to: id)
-            }
-        } catch {
-            fail(error)
-        }
-    }
-
-    private func send(_ signal: Int32, to id: SessionID) throws(CommandFailure) {
-        do throws(ControlFailure) {
-            let client = try ControlClient(id, in: directory.descriptor, "signal") { json in
-                json.member("name", signalName(signal))
-                json.member("to", "process")
-            }
-            _ = try client.result()
-        } catch {
-            throw error.commandFailure(id)
-        }
-    }
-
-    // MARK: Failures
-
-    private func fail(_ failure: CommandFailure) {
-        printError(failure.text)
-        if status == ExitStatus.done { status = failure.status }
-    }
-
-    private func otherMake(_ id: SessionID, _ pid: pid_t?) -> CommandFailure {
+    private func ownedByForeign(_ id: SessionID, _ pid: pid_t?) -> CommandFailure {
         CommandFailure(
             ExitStatus.failed,
             concat(

@@ -1,18 +1,14 @@
 import KeeperShared
 
-extension Command {
-    static var label: Command {
-        Command("label", run: runLabel) {
-            CommandSpec(
-                $0, summary: "Set or remove labels of a live session",
-                description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
-                operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
-                examples: [
-                    ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
-                ],
-                exitStatuses: [Shared.done, ExitStatusSpec("1", "The session has ended."), Shared.noSession])
-        }
-    }
+let labelCommand = Command("label", run: runLabel) {
+    CommandSpec(
+        $0, summary: "Set or remove labels of a live session",
+        description: ["NAME=VALUE sets a label, NAME= sets it to nothing, and NAME- removes it."],
+        operands: [Shared.oneSession, OperandSpec("NAME=VALUE", .string, .oneOrMore)],
+        examples: [
+            ExampleSpec("keeperctl label calc app=demo owner-", "Sets one label and removes another.")
+        ],
+        exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Changes the labels of a live session.
@@ -35,21 +31,7 @@ func runLabel(_ context: Context) throws(CommandFailure) -> Int32 {
         }
     }
     json.endObject()
-    let directory = try context.directory(of: id)
-    switch try SessionLookup(id, in: directory.descriptor) {
-    case .none: throw CommandFailure.noSession(id, in: directory.path)
-    case .foreign:
-        throw CommandFailure(
-            ExitStatus.failed, concat(id.string, ": its keeper is a foreign one, which keeps no labels"))
-    case .dead, .over:
-        throw CommandFailure(
-            ExitStatus.failed, concat(id.string, ": the session is over, and its labels stay as they are"))
-    case .live: break
-    }
-    do throws(ControlFailure) {
-        _ = try ControlClient(id, in: directory.descriptor, "label", parameters: json.bytes).result()
-    } catch {
-        throw error.commandFailure(id)
-    }
+    try ControlClient.ask(id, in: try context.directory(of: id), "label", parameters: json.bytes)
+        .commandResult(of: id)
     return ExitStatus.done
 }

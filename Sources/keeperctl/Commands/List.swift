@@ -1,33 +1,29 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var list: Command {
-        Command("ls", aliases: ["ps"], run: runList) {
-            CommandSpec(
-                $0, summary: "List sessions",
-                description: [
-                    "Lists live sessions, and with --all those that have ended and whose files are still there. Only "
-                        + "looks: what dead keepers have left is for 'discover' to clear away."
-                ],
-                groups: [
-                    OptionGroup("Choosing", [ListOptions.all, ListOptions.filter, ListOptions.label]),
-                    OptionGroup(
-                        "Output",
-                        [
-                            Shared.json, ListOptions.noTrunc, ListOptions.quiet, ListOptions.sort,
-                            ListOptions.watch,
-                        ]),
-                ],
-                examples: [
-                    ExampleSpec("keeperctl ls", "Shows what lives."),
-                    ExampleSpec(
-                        "keeperctl ls -a --sort age", "Shows ended sessions too, the youngest first."),
-                    ExampleSpec(
-                        "keeperctl ls -aq --filter state=failed", "Prints the IDs of those that failed."),
-                ], exitStatuses: [Shared.done, ExitStatusSpec("1", "Something could not be looked at.")])
-        }
-    }
+let listCommand = Command("ls", aliases: ["ps"], run: runList) {
+    CommandSpec(
+        $0, summary: "List sessions",
+        description: [
+            "Lists live sessions, and with --all those that have ended and whose files are still there. "
+                + "Changes nothing: 'discover' clears away what dead keepers have left."
+        ],
+        groups: [
+            OptionGroup("Choosing", [ListOptions.all, ListOptions.filter, ListOptions.label]),
+            OptionGroup(
+                "Output",
+                [
+                    Shared.json, ListOptions.noTrunc, ListOptions.quiet, ListOptions.sort,
+                    ListOptions.watch,
+                ]),
+        ],
+        examples: [
+            ExampleSpec("keeperctl ls", "Shows live sessions."),
+            ExampleSpec(
+                "keeperctl ls -a --sort age", "Shows ended sessions too, the youngest first."),
+            ExampleSpec(
+                "keeperctl ls -aq --filter state=failed", "Prints the IDs of those that failed."),
+        ], exitStatuses: [Shared.done, ExitStatusSpec("1", "Something could not be looked at.")])
 }
 
 /// The options of `ls`.
@@ -58,12 +54,9 @@ func runList(_ context: Context) throws(CommandFailure) -> Int32 {
         if !isJSON && !isQuiet { printError(choice.emptyText(try context.directoryPath())) }
         return ExitStatus.done
     }
-    var status = ExitStatus.done
     let list = try choice.list(directory)
-    for failure in list.failures {
-        printError(CommandFailure(concat("session ", failure.id.string), failure.error).text)
-        status = ExitStatus.failed
-    }
+    let failures = FailureRecord()
+    failures.add(list.failures)
     if isJSON {
         list.writeJSON(to: context.output)
     } else if isQuiet {
@@ -74,7 +67,7 @@ func runList(_ context: Context) throws(CommandFailure) -> Int32 {
         list.writeLongTable(to: context.output, width: choice.isCut ? outputWidth() : Int.max)
     }
     context.output.flush()
-    return status
+    return failures.status
 }
 
 /// What to list, and in which order.
@@ -105,7 +98,7 @@ struct ListChoice {
                     concat("--filter ", quoted(filter.bytes), " is neither a state=STATE nor a label=NAME"))
             }
         }
-        // Who asks for what has ended wants to see it.
+        // A final state is that of an ended session.
         if states.contains(where: { $0.isFinal }) { includesEnded = true }
         needsStatus = !arguments[ListOptions.quiet] || order != .name || !states.isEmpty || !labels.isEmpty
     }
@@ -120,13 +113,10 @@ struct ListChoice {
 
     /// Looks.
     func list(_ directory: borrowing SessionsDirectory) throws(CommandFailure) -> SessionList {
-        let census: Census
-        do throws(SystemError) {
-            census = try Census(of: directory.descriptor, includesEnded ? [.sidecar, .folder] : .sidecar)
-        } catch {
-            throw CommandFailure(concat("sessions directory ", directory.path), error)
-        }
-        let list = SessionList(directory.descriptor)
+        let census = try attempt(
+            directory.text,
+            try Census(of: directory.descriptor, includesEnded ? [.sidecar, .folder] : .sidecar))
+        let list = try SessionList(directory)
         let reader = StatusReader()
         for index in census.indices {
             do throws(SystemError) {

@@ -5,13 +5,10 @@ import KeeperShared
 ///
 /// The directory tells of starts and ends; what else changes (states, ages, sizes) is looked at each second.
 func watchList(_ choice: ListChoice, _ context: Context) throws(CommandFailure) -> Int32 {
-    do throws(SystemError) {
-        let signals = try SignalReader([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH])
-        let target = try OutputTarget(STDOUT_FILENO, waiting: true)
-        return try watchList(choice, context, signals, target)
-    } catch {
-        throw CommandFailure("watch", error)
-    }
+    let signals = try attempt(
+        "watch", try SignalReader([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH]))
+    let target = try attempt("watch", try OutputTarget(STDOUT_FILENO, waiting: true))
+    return try attempt("watch", try watchList(choice, context, signals, target))
 }
 
 private let shortest: Int64 = .milliseconds(100)
@@ -32,7 +29,11 @@ private func watchList(
         let frame: [UInt8]
         do throws(CommandFailure) {
             if let directory = try context.openDirectory() {
-                if !isWatching { watch = FolderWatch.open(directory.descriptor, deletions: true) }
+                // Without it the table is only made anew each second.
+                if !isWatching {
+                    watch = try? FolderWatch(
+                        directory.descriptor, events: FolderWatch.writes | UInt32(IN_DELETE))
+                }
                 isWatching = true
                 let list = try choice.list(directory)
                 write(list, choice, directory.path, isScreen, to: context.output)
@@ -53,10 +54,7 @@ private func watchList(
             set.clear()
             set.add(signals.descriptor, .input)
             target.waitForHangUp(in: set)
-            switch watch {
-            case .some(let watch): if !hasChanged { set.add(watch.descriptor, .input) }
-            case .none: break
-            }
+            if let watch, !hasChanged { set.add(watch.descriptor, .input) }
             set.limit(deadline: drawn + (hasChanged ? shortest : longest))
             try set.wait()
             if target.readerHasGone(in: set) { return 128 + SIGPIPE }
@@ -73,13 +71,9 @@ private func watchList(
                 last = nil
                 hasChanged = true
             }
-            switch watch {
-            case .some(let watch):
-                if !hasChanged && !set.readiness(of: watch.descriptor).isEmpty {
-                    watch.drain { _ in }
-                    hasChanged = true
-                }
-            case .none: break
+            if let watch, !hasChanged, !set.readiness(of: watch.descriptor).isEmpty {
+                watch.drain { _ in }
+                hasChanged = true
             }
         }
     }

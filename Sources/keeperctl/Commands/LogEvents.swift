@@ -2,67 +2,37 @@ import CSystem
 import KeeperShared
 
 /// `logs --json`: tells what sessions have written, as stream events.
-func runLogEvents(_ context: Context) throws(CommandFailure) -> Int32 {
-    let range = try LogRange(context)
-    let request = StreamRequest(
-        streams: context.arguments[LogsOptions.stderr] ? [.stderr] : [.stdout, .stderr],
-        follows: context.arguments[LogsOptions.follow], places: LogPlaces(range))
-    let isOfPrevious = context.arguments[LogsOptions.previous]
-    let ids = try context.distinctSessionIDs()
-    let directory = try context.directory(of: ids[0])
-    let sink: StreamSink
-    let roster: SessionRoster
-    do throws(SystemError) {
-        sink = try StreamSink()
-        roster = try SessionRoster(directory.descriptor, ids, LogEvents(sink))
-    } catch {
-        throw CommandFailure("logs", error)
+final class LogEvents: LogPurpose {
+    private let request: StreamRequest
+    private let sink: StreamSink
+
+    init(_ context: Context) throws(CommandFailure) {
+        request = StreamRequest(
+            streams: context.arguments[LogsOptions.stderr] ? [.stderr] : [.stdout, .stderr],
+            follows: context.arguments[LogsOptions.follow], places: LogPlaces(try LogRange(context)))
+        sink = try attempt("logs", try StreamSink())
     }
-    if request.follows { roster.watchAdded() }
-    // All must be there before anything is printed.
-    var last: FollowedSession?
-    for id in ids {
-        let names = SessionNames(id)
-        let folder = try openFolder(names, isOfPrevious: isOfPrevious, in: directory)
+
+    var targets: [OutputTarget] { [sink.output.target] }
+
+    var hasFailed: Bool { sink.hasFailed }
+
+    func reader(
+        _ number: Int, _ id: SessionID, in folder: borrowing FileDescriptor
+    ) throws(CommandFailure) -> any SessionReader {
         // One that can't be looked at can't be read either.
         if (try? folder.metadata(of: SessionNames.status)) == nil {
             throw CommandFailure(
                 ExitStatus.failed,
                 concat("logs of ", id.string, ": it has no status, and so no events; leave out --json"))
         }
-        do throws(SystemError) {
-            let session = try FollowedSession(
-                id, folder, SessionFeed(id, isFresh: false, request, sink), isOver: isOfPrevious)
-            // Without --follow one after the other.
-            roster.add(session, after: request.follows ? nil : last)
-            last = session
-        } catch {
-            throw CommandFailure(concat("logs of ", id.string), error)
-        }
+        return SessionFeed(id, isFresh: false, request, sink)
     }
-    do throws(FollowFailure) {
-        try roster.follow([sink.output.target])
-    } catch {
-        return try error.status("read journal")
-    }
-    return sink.hasFailed ? ExitStatus.failed : ExitStatus.done
-}
-
-private final class LogEvents: FollowPurpose {
-    private let sink: StreamSink
-
-    init(_ sink: StreamSink) { self.sink = sink }
-
-    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
-
-    func report(_ id: SessionID, _ error: SystemError) { sink.report(id, error) }
 
     func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool {
         try sink.flush()
         return !roster.isEmpty
     }
-
-    func prepare(_ set: PollSet) {}
 }
 
 /// Where `logs` starts and stops.

@@ -1,39 +1,35 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var logs: Command {
-        Command("logs", run: runLogs) {
-            CommandSpec(
-                $0, summary: "Print what a session has written",
-                description: [
-                    "Reads the journal files, so it works for ended sessions and disturbs no live one. Output that the "
-                        + "journal no longer holds is reported with its size on stderr.",
-                    "Of several sessions each line begins with the session's ID. They come one after the other; with "
-                        + "--follow, as they are written.",
-                    "With --json each line of output is an event, as keeper-sessions(5) describes them; the last event of "
-                        + "each session is its state.",
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [
-                            LogsOptions.follow, LogsOptions.stderr, LogsOptions.all, LogsOptions.json,
-                            LogsOptions.timestamps, LogsOptions.previous,
-                        ]),
-                    OptionGroup(
-                        "Which part",
-                        [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
-                ],
-                examples: [
-                    ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
-                    ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
-                    ExampleSpec(
-                        "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
-    }
+let logsCommand = Command("logs", run: runLogs) {
+    CommandSpec(
+        $0, summary: "Print what a session has written",
+        description: [
+            "Reads the journal files, so it works for ended sessions and disturbs no live one. Output that the "
+                + "journal no longer holds is reported with its size on stderr.",
+            "Of several sessions each line begins with the session's ID. They come one after the other; with "
+                + "--follow, as they are written.",
+            "With --json each line of output is an event, as keeper-sessions(5) describes them; the last event of "
+                + "each session is its state.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    LogsOptions.follow, LogsOptions.stderr, LogsOptions.all, LogsOptions.json,
+                    LogsOptions.timestamps, LogsOptions.previous,
+                ]),
+            OptionGroup(
+                "Which part",
+                [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
+        ],
+        examples: [
+            ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
+            ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
+            ExampleSpec(
+                "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `logs`.
@@ -61,29 +57,47 @@ enum LogsOptions {
         describedDefault: "the oldest output")
 }
 
+/// What becomes of the output of the sessions that `logs` names.
+protocol LogPurpose: FollowPurpose {
+    /// All that is written to.
+    var targets: [OutputTarget] { get }
+    /// Whether something was wrong that the reader was told of.
+    var hasFailed: Bool { get }
+    /// What reads the session of this number among those that are named, whose folder is open.
+    func reader(
+        _ number: Int, _ id: SessionID, in folder: borrowing FileDescriptor
+    ) throws(CommandFailure) -> any SessionReader
+}
+
 /// `logs`: copies journals of sessions from their files.
 func runLogs(_ context: Context) throws(CommandFailure) -> Int32 {
-    if context.arguments[LogsOptions.json] { return try runLogEvents(context) }
-    let request = try LogRequest(context)
-    let directory = try context.directory(of: request.ids[0])
-    let roster: SessionRoster
-    do throws(SystemError) {
-        roster = try SessionRoster(directory.descriptor, request.ids, request)
-    } catch {
-        throw CommandFailure("logs", error)
-    }
-    if request.follows { roster.watchAdded() }
+    let isJSON = context.arguments[LogsOptions.json]
+    let follows = context.arguments[LogsOptions.follow]
+    let isOfPrevious = context.arguments[LogsOptions.previous]
+    let ids = try context.distinctSessionIDs()
+    let logs: any LogPurpose = if isJSON { try LogEvents(context) } else { try LogText(context, ids) }
+    let directory = try context.directory(of: ids[0])
+    let roster = try SessionRoster("logs of", directory.descriptor, ids, logs)
+    if follows { roster.watchAdded() }
     // All must be there before anything is printed.
     var last: FollowedSession?
-    for number in request.ids.indices {
-        let session = try request.session(number, in: directory)
-        // Without --follow one after the other.
-        roster.add(session, after: request.follows ? nil : last)
-        last = session
+    for (number, id) in ids.enumerated() {
+        let folder = try openFolder(SessionNames(id), isOfPrevious: isOfPrevious, in: directory)
+        let reader = try logs.reader(number, id, in: folder)
+        // Events tell the state at the end, so it matters then whether the session lives.
+        let isOver = isOfPrevious || !(follows || isJSON)
+        do throws(SystemError) {
+            let session = try FollowedSession(id, folder, reader, isOver: isOver)
+            // Without --follow one after the other.
+            roster.add(session, after: follows ? nil : last)
+            last = session
+        } catch {
+            throw CommandFailure(concat("logs of ", id.string), error)
+        }
     }
     do throws(FollowFailure) {
-        try roster.follow(request.targets)
-        return request.hasFailed ? ExitStatus.failed : ExitStatus.done
+        try roster.follow(logs.targets)
+        return roster.hasFailed || logs.hasFailed ? ExitStatus.failed : ExitStatus.done
     } catch {
         return try error.status("read journal")
     }
@@ -104,64 +118,45 @@ func openFolder(
     }
 }
 
-/// What is asked for, for all sessions alike.
-private final class LogRequest: FollowPurpose {
-    let ids: [SessionID]
-    let follows: Bool
-    private let isOfPrevious: Bool
+/// Copies output as it is, or with the name and the time before each line.
+private final class LogText: LogPurpose {
+    private let ids: [SessionID]
+    /// Nothing more comes of a previous session.
+    private let follows: Bool
     private let range: LogRange
     /// For each stream where it goes.
     private var outputs: [(StreamName, FollowedOutput)] = []
     private var style = LineStyle()
     private var hasColour = false
 
-    init(_ context: Context) throws(CommandFailure) {
+    init(_ context: Context, _ ids: [SessionID]) throws(CommandFailure) {
         let arguments = context.arguments
-        ids = try context.distinctSessionIDs()
+        self.ids = ids
         range = try LogRange(context)
-        follows = arguments[LogsOptions.follow]
-        isOfPrevious = arguments[LogsOptions.previous]
-        do throws(SystemError) {
-            let output = try FollowedOutput(STDOUT_FILENO, patient: true)
-            if arguments[LogsOptions.all] {
-                outputs = [(.stdout, output), (.stderr, try FollowedOutput(STDERR_FILENO, patient: true))]
-            } else {
-                outputs = [(arguments[LogsOptions.stderr] ? .stderr : .stdout, output)]
-            }
-        } catch {
-            throw CommandFailure("standard output", error)
-        }
+        follows = arguments[LogsOptions.follow] && !arguments[LogsOptions.previous]
+        let isOfBoth = arguments[LogsOptions.all]
+        outputs.append(
+            (isOfBoth || !arguments[LogsOptions.stderr] ? .stdout : .stderr, try open(STDOUT_FILENO)))
+        if isOfBoth { outputs.append((.stderr, try open(STDERR_FILENO))) }
         style.timestamps = arguments[LogsOptions.timestamps]
         style.holdsLines = ids.count > 1 || outputs.count > 1
         hasColour = isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0[0] == 0 } ?? true)
     }
 
+    private func open(_ number: Int32) throws(CommandFailure) -> FollowedOutput {
+        try attempt("standard output", try FollowedOutput(number, patient: true))
+    }
+
     var targets: [OutputTarget] { outputs.map { $0.1.target } }
 
-    // MARK: FollowPurpose
-
-    private(set) var hasFailed = false
-
-    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
-
-    func report(_ id: SessionID, _ error: SystemError) {
-        hasFailed = true
-        printError(CommandFailure(concat("logs of ", id.string), error).text)
-    }
+    var hasFailed: Bool { false }
 
     func flush(_ roster: SessionRoster) -> Bool { !roster.isEmpty }
 
-    func prepare(_ set: PollSet) {}
-
-    // MARK: Sessions
-
-    /// One of the sessions, with what copies its output.
-    func session(
-        _ number: Int, in directory: borrowing SessionsDirectory
-    ) throws(CommandFailure) -> FollowedSession {
-        let id = ids[number]
+    func reader(
+        _ number: Int, _ id: SessionID, in folder: borrowing FileDescriptor
+    ) throws(CommandFailure) -> any SessionReader {
         let what = concat("logs of ", id.string)
-        let folder = try openFolder(SessionNames(id), isOfPrevious: isOfPrevious, in: directory)
         do throws(SystemError) {
             var streams: [FollowedStream] = []
             var isKept = false
@@ -173,12 +168,10 @@ private final class LogRequest: FollowPurpose {
             if !(try range.apply(to: streams, in: folder)) { printError("\(LogRange.otherSession)") }
             var ownStyle = style
             if ids.count > 1 { ownStyle.label = label(number) }
-            // Nothing more comes of a previous session.
-            let isLive = follows && !isOfPrevious
-            let copier = try OutputCopier(streams, style: ownStyle, follows: isLive, in: folder) {
-                stream, gap in printError(gapText(what, stream, gap))
-            }
-            return try FollowedSession(id, folder, LogReader(copier), isOver: !isLive)
+            return LogReader(
+                try OutputCopier(streams, style: ownStyle, follows: follows, in: folder) { stream, gap in
+                    printError(gapText(what, stream, gap))
+                })
         } catch {
             throw CommandFailure(what, error)
         }

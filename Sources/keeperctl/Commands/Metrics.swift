@@ -1,67 +1,33 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var metrics: Command {
-        Command("metrics", run: runMetrics) {
-            CommandSpec(
-                $0, summary: "Print figures of all sessions for Prometheus",
-                description: [
-                    "Prints the text format 0.0.4: state, start, restarts, output, processor, memory, descriptors, input "
-                        + "and output of each session that is not over, and the memory of its keeper."
-                ],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl metrics", "Prints a page, as for node_exporter's textfile collector.")
-                ], exitStatuses: [Shared.done])
-        }
-    }
+let metricsCommand = Command("metrics", run: runMetrics) {
+    CommandSpec(
+        $0, summary: "Print figures of all sessions for Prometheus",
+        description: [
+            "Prints the text format 0.0.4: state, start, restarts, output, processor, memory, descriptors, input "
+                + "and output of each session that is not over, and the memory of its keeper."
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl metrics", "Prints a page, as for node_exporter's textfile collector.")
+        ], exitStatuses: [Shared.done])
 }
 
 /// Everything measurable in Prometheus' text format 0.0.4.
 func runMetrics(_ context: Context) throws(CommandFailure) -> Int32 {
     var sessions: [SessionSample] = []
     if let directory = try context.openDirectory() {
-        do throws(SystemError) {
-            let sampler = try SessionSampler(directory.descriptor, [.memory, .descriptors, .transfer])
-            try sampler.sample()
-            sessions = sampler.sessions
-        } catch {
-            throw CommandFailure(concat("sessions directory ", directory.path), error)
-        }
+        let sampler = try attempt(
+            directory.text, try SessionSampler(directory.descriptor, [.memory, .descriptors, .transfer]))
+        try attempt(directory.text, try sampler.sample())
+        sessions = sampler.sessions
     }
     var page = MetricsPage(sessions)
     page.writeAll()
     context.output.write(page.bytes)
     context.output.flush()
     return ExitStatus.done
-}
-
-/// A figure of which each session has at most one.
-private enum Figure {
-    case start, restarts, resident, proportional, descriptors, read, written, threads, processes
-    case keeperResident, keeperProportional
-
-    @inline(never) func text(_ session: SessionSample) -> String? {
-        if case .start = self { return session.startedAt.map { secondsText($0.nanoseconds) } }
-        return number(session).map { String($0) }
-    }
-
-    private func number(_ session: SessionSample) -> Int? {
-        switch self {
-        case .start: nil
-        case .restarts: session.restarts
-        case .resident: session.usage?.resident
-        case .proportional: session.usage?.proportional
-        case .descriptors: session.usage?.descriptors
-        case .read: session.usage?.bytesRead
-        case .written: session.usage?.bytesWritten
-        case .threads: session.usage?.threads
-        case .processes: session.usage?.processes
-        case .keeperResident: session.keeperUsage?.resident
-        case .keeperProportional: session.keeperUsage?.proportional
-        }
-    }
 }
 
 private struct MetricsPage {
@@ -78,23 +44,35 @@ private struct MetricsPage {
         end(String(sessions.count))
         writeDescriptions()
         writeCounters()
-        write(.start, "_start_time_seconds", "gauge", "When the session began, in seconds since 1970.")
-        write(.restarts, "_restarts_total", "counter", "How often the command was started again.")
-        write(.resident, "_resident_memory_bytes", "gauge", "Resident memory of the session's processes.")
+        begin("_start_time_seconds", "gauge", "When the session began, in seconds since 1970.")
+        for session in sessions {
+            guard let time = session.startedAt else { continue }
+            beginSample(session)
+            endSample(secondsText(time.nanoseconds))
+        }
+        write("_restarts_total", "counter", "How often the command was started again.") { $0.restarts }
+        write("_resident_memory_bytes", "gauge", "Resident memory of the session's processes.") {
+            $0.usage?.resident
+        }
         write(
-            .proportional, "_proportional_memory_bytes", "gauge",
-            "The same with shared pages divided among their users.")
-        write(.descriptors, "_open_fds", "gauge", "Open descriptors of the session's processes.")
-        write(.read, "_read_bytes_total", "counter", "Bytes that the session's processes have read.")
-        write(.written, "_written_bytes_total", "counter", "Bytes that the session's processes have written.")
-        write(.threads, "_threads", "gauge", "Threads of the session's processes.")
-        write(.processes, "_processes", "gauge", "The command and its descendants.")
+            "_proportional_memory_bytes", "gauge", "The same with shared pages divided among their users."
+        ) { $0.usage?.proportional }
+        write("_open_fds", "gauge", "Open descriptors of the session's processes.") { $0.usage?.descriptors }
+        write("_read_bytes_total", "counter", "Bytes that the session's processes have read.") {
+            $0.usage?.bytesRead
+        }
+        write("_written_bytes_total", "counter", "Bytes that the session's processes have written.") {
+            $0.usage?.bytesWritten
+        }
+        write("_threads", "gauge", "Threads of the session's processes.") { $0.usage?.threads }
+        write("_processes", "gauge", "The command and its descendants.") { $0.usage?.processes }
+        write("_keeper_resident_memory_bytes", "gauge", "Resident memory of the session's keeper.") {
+            $0.keeperUsage?.resident
+        }
         write(
-            .keeperResident, "_keeper_resident_memory_bytes", "gauge",
-            "Resident memory of the session's keeper.")
-        write(
-            .keeperProportional, "_keeper_proportional_memory_bytes", "gauge",
-            "The same with shared pages divided among their users.")
+            "_keeper_proportional_memory_bytes", "gauge",
+            "The same with shared pages divided among their users."
+        ) { $0.keeperUsage?.proportional }
     }
 
     private mutating func writeDescriptions() {
@@ -118,9 +96,7 @@ private struct MetricsPage {
         begin("_state", "gauge", "1 for the state that a session is in, 0 for all others.")
         for session in sessions {
             for state in SessionState.allCases {
-                beginSample(session)
-                label("state", "\(state.name)")
-                endSample(state == session.state ? "1" : "0")
+                writeSample(session, "state", "\(state.name)", state == session.state ? "1" : "0")
             }
         }
     }
@@ -128,36 +104,29 @@ private struct MetricsPage {
     private mutating func writeCounters() {
         begin("_journal_bytes_total", "counter", "Bytes of output that the session's journals have taken.")
         for session in sessions where session.instance != nil {
-            beginSample(session)
-            label("stream", "stdout")
-            endSample(String(session.stdout))
-            beginSample(session)
-            label("stream", "stderr")
-            endSample(String(session.stderr))
+            writeSample(session, "stream", "stdout", String(session.stdout))
+            writeSample(session, "stream", "stderr", String(session.stderr))
         }
         begin(
             "_cpu_seconds_total", "counter",
             "Processor time of the session's processes, ended ones included.")
         for session in sessions {
             guard let usage = session.usage else { continue }
-            beginSample(session)
-            label("mode", "user")
-            endSample(secondsText(usage.userTime))
-            beginSample(session)
-            label("mode", "system")
-            endSample(secondsText(usage.systemTime))
+            writeSample(session, "mode", "user", secondsText(usage.userTime))
+            writeSample(session, "mode", "system", secondsText(usage.systemTime))
         }
     }
 
+    /// A family of which each session has at most one sample.
     @inline(never)
     private mutating func write(
-        _ figure: Figure, _ name: StaticString, _ type: StaticString, _ help: StaticString
+        _ name: StaticString, _ type: StaticString, _ help: StaticString, _ figure: (SessionSample) -> Int?
     ) {
         begin(name, type, help)
         for session in sessions {
-            guard let text = figure.text(session) else { continue }
+            guard let number = figure(session) else { continue }
             beginSample(session)
-            endSample(text)
+            endSample(String(number))
         }
     }
 
@@ -185,6 +154,15 @@ private struct MetricsPage {
         add("{session=\"")
         bytes += Array(session.id.string.utf8)
         add("\"")
+    }
+
+    /// A sample with one label besides the session's id.
+    private mutating func writeSample(
+        _ session: SessionSample, _ name: StaticString, _ value: String, _ number: String
+    ) {
+        beginSample(session)
+        label(name, value)
+        endSample(number)
     }
 
     @inline(never) private mutating func label(_ name: StaticString, _ value: String) {

@@ -15,10 +15,13 @@ final class OptionFile {
     /// What the file calls ``arguments``.
     private let argumentsKey: String
 
-    init(_ directory: String, _ file: String, argumentsKey: String = "args") {
+    /// - Parameter sessionsPath: the sessions directory of the session.
+    init(_ directory: String, _ file: String, sessionsPath: String, argumentsKey: String = "args") {
         self.directory = directory
         self.file = file
         self.argumentsKey = argumentsKey
+        add("--sessions-dir=", sessionsPath)
+        add("spawn", "")
     }
 
     func failure(_ text: String) -> CommandFailure {
@@ -106,7 +109,7 @@ final class OptionFile {
                 name.append(byte)
             }
         }
-        let command = Command.spawn.entry.spec
+        let command = spawnCommand.entry.spec
         var spec = command.option(long: name)
         if spec == nil, name.last == UInt8(ascii: "s") {
             name.removeLast()

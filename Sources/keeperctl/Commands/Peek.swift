@@ -1,26 +1,22 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var peek: Command {
-        Command("peek", run: runPeek) {
-            CommandSpec(
-                $0, summary: "Print the last lines of a session, or what its terminal shows",
-                description: [
-                    "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
-                        + "changes nothing, and waits for nothing.",
-                    "Of a session with a terminal (spawn --tty) it prints what is to be seen there now, as plain text: the "
-                        + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
-                        + "program has not drawn again since then is missing.",
-                ],
-                operands: [Shared.oneSession],
-                groups: [OptionGroup("Options", [PeekOptions.lines])],
-                examples: [
-                    ExampleSpec("keeperctl peek build", "Shows how far the build is."),
-                    ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
-    }
+let peekCommand = Command("peek", run: runPeek) {
+    CommandSpec(
+        $0, summary: "Print the last lines of a session, or what its terminal shows",
+        description: [
+            "Prints the last lines of both streams, in the order in which they came, an unfinished one among them; "
+                + "changes nothing, and waits for nothing.",
+            "Of a session with a terminal (spawn --tty) it prints what the terminal shows now, as plain text: the "
+                + "whole screen, without the empty lines at its end. It is made from the last MiB of output, so what a "
+                + "program has not drawn again since then is missing.",
+        ],
+        operands: [Shared.oneSession],
+        groups: [OptionGroup("Options", [PeekOptions.lines])],
+        examples: [
+            ExampleSpec("keeperctl peek build", "Shows how far the build is."),
+            ExampleSpec("keeperctl peek editor", "Shows the screen of a session with a terminal."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// The options of `peek`.
@@ -36,7 +32,7 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionID(context.arguments.operands[0])
     let directory = try context.directory(of: id)
     let folder = try openFolder(SessionNames(id), isOfPrevious: false, in: directory)
-    let follower: Follower
+    let copier: OutputCopier
     do throws(SystemError) {
         if let size = SessionStatus.screenSize(in: folder) {
             // A program's own screen may be as high as it likes.
@@ -46,13 +42,12 @@ func runPeek(_ context: Context) throws(CommandFailure) -> Int32 {
             context.output.flush()
             return ExitStatus.done
         }
-        follower = try lastLines(context.arguments[PeekOptions.lines] ?? 10, folder)
+        copier = try lastLines(context.arguments[PeekOptions.lines] ?? 10, folder)
     } catch {
         throw CommandFailure(concat("peek ", id.string), error)
     }
-    let set = PollSet()
     do throws(FollowFailure) {
-        while !follower.isDone { try follower.turn(set) }
+        while !copier.isDone { try copier.copy(isOver: true, in: folder) }
         return ExitStatus.done
     } catch {
         return try error.status("read journal")
@@ -69,7 +64,9 @@ extension SessionStatus {
 }
 
 /// What copies the last lines of both streams to standard output, each on a line of its own.
-private func lastLines(_ count: Int, _ folder: consuming FileDescriptor) throws(SystemError) -> Follower {
+private func lastLines(
+    _ count: Int, _ folder: borrowing FileDescriptor
+) throws(SystemError) -> OutputCopier {
     let output = try FollowedOutput(STDOUT_FILENO, patient: true)
     let streams = [FollowedStream(.stdout, to: output), FollowedStream(.stderr, to: output)]
     _ = try LogRange(tail: count).apply(to: streams, in: folder)
@@ -77,5 +74,5 @@ private func lastLines(_ count: Int, _ folder: consuming FileDescriptor) throws(
     style.holdsLines = true
     style.keepsLines = true
     // What goes while it is read is of no interest: the last is what was asked for.
-    return try Follower(folder: folder, streams: streams, style: style, watch: nil) { _, _ in }
+    return try OutputCopier(streams, style: style, follows: false, in: folder) { _, _ in }
 }

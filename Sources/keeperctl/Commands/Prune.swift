@@ -1,29 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var prune: Command {
-        Command("prune", run: runPrune) {
-            CommandSpec(
-                $0, summary: "Remove the files of ended sessions",
-                description: [
-                    "Removes journals, events, status and logs of sessions that have ended, and logs of sessions that "
-                        + "left nothing else; never anything of a live one. Prints each ID and the bytes it freed."
-                ],
-                groups: [
-                    OptionGroup("Options", [PruneOptions.older, PruneOptions.keep, PruneOptions.dryRun])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl prune --older 7d", "Removes what ended more than a week ago."),
-                    ExampleSpec(
-                        "keeperctl prune --keep 20 --dry-run", "Shows what is there besides the last twenty."),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "Something could not be removed."),
-                    ExitStatusSpec("5", "Another process is busy with a session."),
-                ])
-        }
-    }
+let pruneCommand = Command("prune", run: runPrune) {
+    CommandSpec(
+        $0, summary: "Remove the files of ended sessions",
+        description: [
+            "Removes journals, events, status and logs of sessions that have ended, and logs of sessions that "
+                + "left nothing else; never anything of a live one. Prints each ID and the bytes it freed."
+        ],
+        groups: [
+            OptionGroup("Options", [PruneOptions.older, PruneOptions.keep, PruneOptions.dryRun])
+        ],
+        examples: [
+            ExampleSpec("keeperctl prune --older 7d", "Removes what ended more than a week ago."),
+            ExampleSpec(
+                "keeperctl prune --keep 20 --dry-run", "Shows what could go if the last twenty stay."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "Something could not be removed."),
+            ExitStatusSpec("5", "Another process is busy with a session."),
+        ])
 }
 
 /// The options of `prune`.
@@ -46,11 +42,11 @@ func runPrune(_ context: Context) throws(CommandFailure) -> Int32 {
             if let found = try Remains(census.id(index), in: directory.descriptor) { remains.append(found) }
         }
     } catch {
-        throw CommandFailure(concat("sessions directory ", directory.path), error)
+        throw CommandFailure(directory.text, error)
     }
     choose(&remains, context.arguments)
 
-    var status = ExitStatus.done
+    let failures = FailureRecord()
     var sum = 0
     for found in remains {
         do throws(SystemError) {
@@ -58,8 +54,8 @@ func runPrune(_ context: Context) throws(CommandFailure) -> Int32 {
                 sum += found.size
             } else {
                 guard let lock = try IDLock.take(found.names.id, in: directory.descriptor) else {
-                    printError(concat(found.names.id.string, ": another process is busy with it"))
-                    status = ExitStatus.conflict
+                    let text = concat(found.names.id.string, ": another process is busy with it")
+                    failures.add(CommandFailure(ExitStatus.conflict, text))
                     continue
                 }
                 guard let freed = try found.remove(in: directory.descriptor, holding: lock) else { continue }
@@ -67,15 +63,14 @@ func runPrune(_ context: Context) throws(CommandFailure) -> Int32 {
             }
             context.output.write(concat(found.names.id.string, " ", String(found.size), "\n"))
         } catch {
-            printError(CommandFailure(concat("can't remove ", found.names.id.string), error).text)
-            status = ExitStatus.failed
+            failures.add(CommandFailure(concat("can't remove ", found.names.id.string), error))
         }
     }
     context.output.flush()
     if !remains.isEmpty {
         printError(concat(isDry ? "would free " : "freed ", String(sum), " bytes"))
     }
-    return status
+    return failures.status
 }
 
 /// Leaves those that the options name, in the order of their ids.
@@ -115,7 +110,7 @@ private struct Remains {
         names = SessionNames(id)
         folder = try directory.metadata(of: names.folder)
         for name in [names.previousFolder, names.folder] {
-            // What else ends in `.d` is somebody's.
+            // What else ends in `.d` is not ours.
             guard let bytes = try Remains.size(of: name, in: directory) else { continue }
             size += bytes
             folders.append(name)

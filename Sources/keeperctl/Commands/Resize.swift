@@ -1,20 +1,16 @@
 import KeeperShared
 
-extension Command {
-    static var resize: Command {
-        Command("resize", run: runResize) {
-            CommandSpec(
-                $0, summary: "Change the size of a session's terminal",
-                operands: [Shared.oneSession, OperandSpec("COLSxROWS", .terminalSize)],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl resize shell 120x40", "Makes it 120 columns wide and 40 rows high.")
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
-                ])
-        }
-    }
+let resizeCommand = Command("resize", run: runResize) {
+    CommandSpec(
+        $0, summary: "Change the size of a session's terminal",
+        operands: [Shared.oneSession, OperandSpec("COLSxROWS", .terminalSize)],
+        examples: [
+            ExampleSpec(
+                "keeperctl resize shell 120x40", "Makes it 120 columns wide and 40 rows high.")
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
+        ])
 }
 
 /// `resize`: gives a session's terminal another size.

@@ -1,49 +1,37 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var restart: Command {
-        Command("restart", run: runRestart) {
-            CommandSpec(
-                $0, summary: "Start the commands of sessions anew",
-                description: [
-                    "Ends each command as 'kill' would and starts it again, in the same session: output goes on where it was, and "
-                        + "writers wait meanwhile. Returns when all have been started."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
-                examples: [
-                    ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")
-                ], exitStatuses: changeStatuses)
-        }
-    }
+let restartCommand = Command("restart", run: runRestart) {
+    CommandSpec(
+        $0, summary: "Start the commands of sessions anew",
+        description: [
+            "Ends each command as 'kill' would and starts it again, in the same session: output goes on in the same journal, and "
+                + "writers wait meanwhile. Returns when all have been started."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+        examples: [
+            ExampleSpec("keeperctl restart api worker", "Restarts two sessions at the same time.")
+        ], exitStatuses: changeStatuses)
 }
 
-extension Command {
-    static var pause: Command {
-        Command("pause", run: runPause) {
-            CommandSpec(
-                $0, summary: "Stop the processes of sessions where they are",
-                description: [
-                    "All processes of the command's group get STOP; what is sent to the session waits."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
-                examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
-                exitStatuses: changeStatuses)
-        }
-    }
+let pauseCommand = Command("pause", run: runPause) {
+    CommandSpec(
+        $0, summary: "Stop the processes of sessions where they are",
+        description: [
+            "All processes of the command's group get STOP; what is sent to the session waits."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)], groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl pause import", "Leaves the processor to others.")],
+        exitStatuses: changeStatuses)
 }
 
-extension Command {
-    static var resume: Command {
-        Command("resume", run: runResume) {
-            CommandSpec(
-                $0, summary: "Let the processes of paused sessions go on",
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-                groups: [changeOptions],
-                examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
-                exitStatuses: changeStatuses)
-        }
-    }
+let resumeCommand = Command("resume", run: runResume) {
+    CommandSpec(
+        $0, summary: "Let the processes of paused sessions go on",
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [changeOptions],
+        examples: [ExampleSpec("keeperctl resume import", "Goes on where the session was paused.")],
+        exitStatuses: changeStatuses)
 }
 
 /// Starts the commands of sessions anew.
@@ -77,30 +65,14 @@ func changeSessions(
     parameters: [UInt8] = Array("{}".utf8),
     whenDone: (SessionID, JSONValue) -> Void = { _, _ in }
 ) throws(CommandFailure) -> Int32 {
-    if isAll, try context.openDirectory() == nil { return ExitStatus.done }
-    var ids = isAll ? [] : try context.sessionIDs()
-    let directory = isAll ? try context.makeDirectory() : try context.directory(of: ids[0])
-    if isAll { ids = try liveSessions(in: directory.descriptor) }
-    let deadline = context.deadline
-    let atOnce = raiseDescriptorLimit()
-    /// The first failure's.
-    var status = ExitStatus.done
-    func fail(_ error: CommandFailure) {
-        printError(error.text)
-        if status == ExitStatus.done { status = error.status }
-    }
-    var asked: [(SessionID, ControlClient)] = []
-    for (index, id) in ids.enumerated() {
-        do throws(CommandFailure) {
-            asked.append((id, try ControlClient.ask(id, in: directory, method, parameters: parameters)))
-        } catch { fail(error) }
-        if asked.count < atOnce && index < ids.count - 1 { continue }
-        for (id, client) in asked {
-            do throws(CommandFailure) {
-                whenDone(id, try client.commandResult(of: id, deadline: deadline))
-            } catch { fail(error) }
+    try forSessions(context, all: isAll) { directory, ids in
+        let failures = FailureRecord()
+        askAll(ids, in: directory, method, parameters: parameters, deadline: context.deadline) { id, answer in
+            switch answer {
+            case .success(let result): whenDone(id, result)
+            case .failure(let failure): failures.add(failure)
+            }
         }
-        asked = []
+        return failures.status
     }
-    return status
 }

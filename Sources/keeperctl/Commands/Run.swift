@@ -1,49 +1,45 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var run: Command {
-        Command("run", run: runRun) {
-            CommandSpec(
-                $0, summary: "Start a command as a session and stay with it",
-                description: [
-                    "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
-                        + "with its exit status. Signals are passed on, all but HUP, TTIN, TTOU, URG, CHLD and PIPE. "
-                        + "If run itself is hung up or killed, the session lives on. Without ID, one is made up, --rm "
-                        + "is implied, and the session ends when run can't go on with it.",
-                    "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
-                ],
-                operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
-                groups: [
-                    OptionGroup("Result", [RunOptions.json, RunOptions.timeout]),
-                    OptionGroup("Watching", [RunOptions.watch]),
-                    OptionGroup("Detaching", [DetachKeys.option]),
-                    EnvironmentOptions.group,
-                ] + SessionOptions.groups + [UnitOptions.group()],
-                examples: [
-                    ExampleSpec(
-                        "printf '%s\\n' 6*7 | keeperctl run -- bc -q",
-                        "Prints 42, and leaves no session behind."),
-                    ExampleSpec(
-                        "keeperctl run --timeout 10s --json -- ls -l | jq -r .stdout",
-                        "Runs a command for a program, with an end to it."),
-                    ExampleSpec(
-                        "keeperctl run build -- make -j4",
-                        "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
-                    ExampleSpec(
-                        "keeperctl run --restart on-failure --watch src -- node src/server.js",
-                        "Restarts a server as it is edited, mistakes included."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
-                    ExitStatusSpec("4", "Timed out: the command and all it started have been ended."),
-                    ExitStatusSpec(
-                        "125", "Bad usage, the session could not be started, or its output is incomplete."),
-                    ExitStatusSpec("126", "The command can't be executed."),
-                    ExitStatusSpec("127", "There is no such command."),
-                ])
-        }
-    }
+let runCommand = Command("run", run: runRun) {
+    CommandSpec(
+        $0, summary: "Start a command as a session and stay with it",
+        description: [
+            "Feeds standard input to the command, copies its output, closes its input at end-of-file and ends "
+                + "with its exit status. Signals are passed on, all but HUP, TTIN, TTOU, URG, CHLD and PIPE. "
+                + "If run itself is hung up or killed, the session lives on. Without ID, one is made up, --rm "
+                + "is implied, and the session ends when run can't go on with it.",
+            "With --tty it is shown as attach shows it, and goes on when the detach keys leave it.",
+        ],
+        operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
+        groups: [
+            OptionGroup("Result", [RunOptions.json, RunOptions.timeout]),
+            OptionGroup("Watching", [RunOptions.watch]),
+            OptionGroup("Detaching", [DetachKeys.option]),
+            EnvironmentOptions.group,
+        ] + SessionOptions.groups + [UnitOptions.group()],
+        examples: [
+            ExampleSpec(
+                "printf '%s\\n' 6*7 | keeperctl run -- bc -q",
+                "Prints 42, and leaves no session behind."),
+            ExampleSpec(
+                "keeperctl run --timeout 10s --json -- ls -l | jq -r .stdout",
+                "Runs a command for at most ten seconds, and prints the result as JSON."),
+            ExampleSpec(
+                "keeperctl run build -- make -j4",
+                "Stays with the build; when the terminal closes, 'keeperctl logs -f build' goes on."),
+            ExampleSpec(
+                "keeperctl run --restart on-failure --watch src -- node src/server.js",
+                "Restarts a server as it is edited, mistakes included."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0-255", "The command's own status, or 128 plus its signal."),
+            ExitStatusSpec("4", "Timed out: the command and all it started have been ended."),
+            ExitStatusSpec(
+                "125", "Bad usage, the session could not be started, or its output is incomplete."),
+            ExitStatusSpec("126", "The command can't be executed."),
+            ExitStatusSpec("127", "There is no such command."),
+        ])
 }
 
 /// The options of `run`.
@@ -53,7 +49,7 @@ enum RunOptions {
         help: "Print output, exit and duration at the end, as one object (see keeper-sessions(5))",
         excludes: ["tty", "size"])
     static let timeout: Option<Int64> = Option(
-        "timeout", .duration, "DURATION", help: "End all that was started after this time",
+        "timeout", .duration, "DURATION", help: "End the command and all it started after this time",
         describedDefault: "no limit", excludes: ["tty", "size"])
     static let watch: RepeatedOption<Argument> = RepeatedOption(
         "watch", .path, "PATH", help: "Restart the command when a file at or below PATH changes")
@@ -64,9 +60,8 @@ func runRun(_ context: Context) throws(CommandFailure) -> Int32 {
     do throws(CommandFailure) {
         let isInTerminal = isShown(context) && TerminalGuard.isAvailable
         // Blocked before the session exists: a signal that comes early is passed on as well.
-        let signals = try system("signals") { () throws(SystemError) in
-            try SignalReader(isInTerminal ? [SIGINT, SIGTERM] : passedSignals)
-        }
+        let signals = try attempt(
+            "signals", try SignalReader(isInTerminal ? [SIGINT, SIGTERM] : passedSignals))
         if context.arguments[SessionOptions.discardsOutput] {
             throw CommandFailure(
                 ExitStatus.badUsage, "run shows what the journal keeps: leave out --no-journal, or use spawn")
@@ -116,7 +111,7 @@ private var passedSignals: [Int32] {
     return (1...SignalName.maximum).filter { !own.contains($0) }
 }
 
-/// Ends a session that was started without a name, as nobody else knows of it. One with a name goes on.
+/// Ends a session that was started without a name, as no other process knows of it. One with a name goes on.
 ///
 /// - Returns: what to add to the reason why `run` ends before the session does.
 private func leaveSession(
@@ -126,7 +121,7 @@ private func leaveSession(
     let id = keeper.id
     if isNamed { return concat("; session ", id.string, " goes on") }
     do throws(ControlFailure) {
-        let client = try ControlClient(id, in: directory, "stop") { $0.member("steps", OneShot.steps) }
+        let client = try ControlClient(id, in: directory, "stop", parameters: OneShot.stop)
         keeper.stopReading()
         let answer = try client.result(deadline: monotonicNow() + OneShot.patience)
         if (answer["survivors"]?.arrayValue ?? []).isEmpty { return "" }
@@ -149,12 +144,6 @@ private func makeRestarter(_ context: Context) throws(CommandFailure) -> Restart
     return restarter
 }
 
-private func system<Result: ~Copyable>(
-    _ what: String, _ body: () throws(SystemError) -> Result
-) throws(CommandFailure) -> Result {
-    do throws(SystemError) { return try body() } catch { throw CommandFailure(what, error) }
-}
-
 private func isShown(_ context: Context) -> Bool {
     context.arguments[SessionOptions.tty] || context.arguments[SessionOptions.size] != nil
 }
@@ -163,9 +152,7 @@ private func isShown(_ context: Context) -> Bool {
 private func showRun(
     _ context: Context, _ keeper: StartedKeeper, _ keys: DetachKeys
 ) throws(CommandFailure) -> Int32 {
-    guard let directory = try context.openDirectory() else {
-        throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
-    }
+    let directory = try context.directory(of: keeper.id)
     let request = ViewRequest(names: SessionNames(keeper.id), keys: keys, fromStart: true)
     switch try showTerminal(request, in: directory) {
     case .detached: return ExitStatus.done
@@ -204,9 +191,7 @@ private final class Run {
         _ context: Context, _ keeper: StartedKeeper, _ signals: consuming SignalReader,
         _ restarter: Restarter?, _ oneShot: OneShot
     ) throws(CommandFailure) {
-        guard let directory = try context.openDirectory() else {
-            throw CommandFailure(ExitStatus.failed, "the sessions directory has vanished")
-        }
+        let directory = try context.directory(of: keeper.id)
         names = SessionNames(keeper.id)
         what = concat("session ", keeper.id.string)
         isNamed = !context.arguments.operands.isEmpty
@@ -217,11 +202,11 @@ private final class Run {
         output = context.output
         let gaps = GapRecord(what)
         let names = names
-        follower = try system(what) { () throws(SystemError) in
+        follower = try attempt(
+            what,
             try followBoth(
                 names, in: directory, fromNow: false, limit: oneShot.showsOutput ? Int.max : 0
-            ) { stream, gap in gaps.note(stream, gap) }.0
-        }
+            ) { stream, gap in gaps.note(stream, gap) }.0)
         self.gaps = gaps
         // A child that ended at once is no trouble: its output and status are what counts.
         if let socket = try? connectInput(names, in: directory, attempts: 1, deadline: nil) {
@@ -245,12 +230,12 @@ private final class Run {
             restarter?.prepare(set)
             oneShot.prepare(set)
             set.add(signals.descriptor, .input)
-            try system(what) { () throws(SystemError) in try set.wait() }
+            try attempt(what, try set.wait())
             takeSignals()
-            if !(try oneShot.turn(keeper.id, follower.status, in: directory.descriptor)) { break }
+            if !(try oneShot.turn(keeper.id, follower.watch.status, in: directory.descriptor)) { break }
             try turn(set)
         }
-        let status = follower.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
+        let status = follower.watch.status ?? SessionStatus.read(names.folder, in: directory.descriptor)
         let gaps = gaps
         let result = try oneShot.finish(names, status, in: directory.descriptor, output) { stream, gap in
             gaps.note(stream, gap)
@@ -275,7 +260,7 @@ private final class Run {
         } catch {
             switch error {
             case .readerGone:
-                // As in a pipeline without us: a command whose output nobody reads gets SIGPIPE, and so do we.
+                // As in a pipeline without us: a command whose output is not read gets SIGPIPE, and so do we.
                 if isNamed { pass(SIGPIPE) } else { endUnread() }
                 exit(128 + SIGPIPE)
             case .output(let error): throw CommandFailure("write standard output", error)
@@ -283,7 +268,7 @@ private final class Run {
             }
         }
         guard let input else { return }
-        try system(concat(what, ": read standard input")) { () throws(SystemError) in try input.turn(set) }
+        try attempt(concat(what, ": read standard input"), try input.turn(set))
         guard let outcome = input.outcome else { return }
         self.input = nil
         switch outcome {
@@ -315,10 +300,12 @@ private final class Run {
     /// Passes a signal on to the command and all in its group, as a terminal would.
     private func pass(_ signal: Int32) {
         do throws(ControlFailure) {
-            let client = try ControlClient(keeper.id, in: directory.descriptor, "signal") { json in
+            let parameters = jsonObject { json in
                 json.member("name", signalName(signal))
                 json.member("to", "group")
             }
+            let client = try ControlClient(
+                keeper.id, in: directory.descriptor, "signal", parameters: parameters)
             _ = try client.result(deadline: soon)
         } catch {
             // Between two runs, or at the session's end, no command is there to get it.
@@ -328,9 +315,8 @@ private final class Run {
     /// Ends a session without a name, also if it ignores SIGPIPE, and doesn't wait for that, like a pipeline.
     private func endUnread() {
         // One that can't be asked has ended.
-        _ = try? ControlClient(keeper.id, in: directory.descriptor, "stop") { json in
-            json.member("steps", concat("PIPE:2s,", OneShot.steps))
-        }
+        let parameters = jsonObject { $0.member("steps", concat("PIPE:2s,", OneShot.steps)) }
+        _ = try? ControlClient(keeper.id, in: directory.descriptor, "stop", parameters: parameters)
     }
 }
 

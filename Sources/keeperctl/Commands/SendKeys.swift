@@ -1,31 +1,27 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var sendKeys: Command {
-        Command("send-keys", run: runSendKeys) {
-            CommandSpec(
-                $0, summary: "Type at a session's terminal",
-                description: [
-                    "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
-                        + "Insert, Delete or F1 to F12, or a character after C- (control) or M- (meta); C-, M- and S- "
-                        + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
-                ],
-                operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [SendKeysOptions.literal])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl send-keys shell 'make test' Enter", "Types a command."),
-                    ExampleSpec("keeperctl send-keys editor Escape :wq Enter", "Leaves vi."),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
-                ])
-        }
-    }
+let sendKeysCommand = Command("send-keys", run: runSendKeys) {
+    CommandSpec(
+        $0, summary: "Type at a session's terminal",
+        description: [
+            "KEY is Enter, Escape, Tab, BTab, Space, BSpace, Up, Down, Left, Right, Home, End, PageUp, PageDown, "
+                + "Insert, Delete or F1 to F12, or a character after C- (control) or M- (meta); C-, M- and S- "
+                + "go with most others too. Anything else is typed as it is. Returns when the terminal has it."
+        ],
+        operands: [Shared.oneSession, OperandSpec("KEY", .string, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [SendKeysOptions.literal])
+        ],
+        examples: [
+            ExampleSpec("keeperctl send-keys shell 'make test' Enter", "Types a command."),
+            ExampleSpec("keeperctl send-keys editor Escape :wq Enter", "Leaves vi."),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "The session has no terminal."), Shared.noSession,
+        ])
 }
 
 /// The options of `send-keys`.
@@ -63,15 +59,15 @@ private func hasApplicationKeys(_ id: SessionID, in directory: borrowing Session
 
 /// Sends bytes and waits until the terminal has taken them: the keeper closes the connection then.
 private func type(_ bytes: [UInt8], _ client: ControlClient, _ id: SessionID) throws(CommandFailure) {
+    let answer: [UInt8]
     do throws(SystemError) {
         try client.socket.writeAll(bytes)
         client.socket.shutDownSending()
-        let answer = try client.socket.readAll()
-        if answer.isEmpty { return }
-        // What comes is an error.
-        throw SystemError("", InputRefusal(answer).message, 0)
+        answer = try client.socket.readAll()
     } catch {
-        if error.code != 0 { throw ControlFailure.noAnswer.commandFailure(id) }
-        throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", error.subject))
+        throw ControlFailure.noAnswer.commandFailure(id)
     }
+    // What comes is an error.
+    if answer.isEmpty { return }
+    throw CommandFailure(ExitStatus.failed, concat(id.string, ": ", InputRefusal(answer).message))
 }

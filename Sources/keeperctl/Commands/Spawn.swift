@@ -1,36 +1,32 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var spawn: Command {
-        Command("spawn", run: runSpawn) {
-            CommandSpec(
-                $0, summary: "Start a command as a session and return",
-                description: [
-                    "Prints the session's ID, a short random one if none is given. The session lives on when the "
-                        + "caller, its terminal or its service ends."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
-                groups: [
-                    OptionGroup(
-                        "Waiting",
-                        [SpawnOptions.wait, Shared.timeout.explained("Stop waiting after this time")]),
-                    EnvironmentOptions.group,
-                ] + SessionOptions.groups + [UnitOptions.group()],
-                examples: [
-                    ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
-                    ExampleSpec(
-                        "id=$(keeperctl spawn --rm --env TZ=UTC -- jq --unbuffered -c .)",
-                        "Starts jq under a random ID and leaves no files when it ends."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0", "The command runs."),
-                    ExitStatusSpec("1", "It could not be started."),
-                    ExitStatusSpec("4", "Timed out; the session goes on."),
-                    ExitStatusSpec("5", "A session of this ID is already running."),
-                ])
-        }
-    }
+let spawnCommand = Command("spawn", run: runSpawn) {
+    CommandSpec(
+        $0, summary: "Start a command as a session and return",
+        description: [
+            "Prints the session's ID, a short random one if none is given. The session lives on when the "
+                + "caller, its terminal or its service ends."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .optional)], trailing: .required,
+        groups: [
+            OptionGroup(
+                "Waiting",
+                [SpawnOptions.wait, Shared.timeout.explained("Stop waiting after this time")]),
+            EnvironmentOptions.group,
+        ] + SessionOptions.groups + [UnitOptions.group()],
+        examples: [
+            ExampleSpec("keeperctl spawn calc -- bc -q", "Starts bc as session calc."),
+            ExampleSpec(
+                "id=$(keeperctl spawn --rm --env TZ=UTC -- jq --unbuffered -c .)",
+                "Starts jq under a random ID and leaves no files when it ends."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "The command runs."),
+            ExitStatusSpec("1", "It could not be started."),
+            ExitStatusSpec("4", "Timed out; the session goes on."),
+            ExitStatusSpec("5", "A session of this ID is already running."),
+        ])
 }
 
 /// The options of `spawn`.
@@ -94,7 +90,7 @@ final class SessionStarter {
             awaitsReader: awaitsReader)
     }
 
-    /// Returns once the child runs, or at once when nobody waits for that.
+    /// Returns once the child runs, or at once when the caller doesn't wait for that.
     ///
     /// - Throws: why it could not be started; nothing is left behind then.
     func start(deadline: Int64?) throws(CommandFailure) -> StartedKeeper {

@@ -1,30 +1,26 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var stats: Command {
-        Command("stats", run: runStats) {
-            CommandSpec(
-                $0, summary: "Show what sessions use: processor, memory, descriptors, input and output",
-                description: [
-                    "Sums over each session's processes, the command and all its descendants, and over all sessions. "
-                        + "100 % is one processor. READ and WRITTEN count what passed through read and write calls of "
-                        + "the processes that run, whatever they read and wrote; '-' is what can't be found out. "
-                        + "In JSON the sums are a line with \"total\":true."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .any)],
-                groups: [OptionGroup("Options", [Shared.json, StatsOptions.noStream])],
-                examples: [
-                    ExampleSpec("keeperctl stats", "Shows all sessions, every second."),
-                    ExampleSpec(
-                        "keeperctl stats --no-stream --json calc", "Measures one session once, for a program."
-                    ),
-                ],
-                exitStatuses: [
-                    Shared.done, ExitStatusSpec("1", "A session is over already."), Shared.noSession,
-                ])
-        }
-    }
+let statsCommand = Command("stats", run: runStats) {
+    CommandSpec(
+        $0, summary: "Show what sessions use: processor, memory, descriptors, input and output",
+        description: [
+            "Sums over each session's processes, the command and all its descendants, and over all sessions. "
+                + "100 % is one processor. READ and WRITTEN count the bytes of all read and write calls of the running "
+                + "processes, on files, pipes and terminals alike; '-' means unknown. "
+                + "In JSON the sums are a line with \"total\":true."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .any)],
+        groups: [OptionGroup("Options", [Shared.json, StatsOptions.noStream])],
+        examples: [
+            ExampleSpec("keeperctl stats", "Shows all sessions, every second."),
+            ExampleSpec(
+                "keeperctl stats --no-stream --json calc", "Measures one session once, for a program."
+            ),
+        ],
+        exitStatuses: [
+            Shared.done, ExitStatusSpec("1", "A session is over already."), Shared.noSession,
+        ])
 }
 
 /// The options of `stats`.
@@ -40,11 +36,7 @@ func runStats(_ context: Context) throws(CommandFailure) -> Int32 {
         printError(concat("no sessions in ", try context.directoryPath()))
         return ExitStatus.done
     }
-    do throws(SystemError) {
-        return try measure(ids, in: directory, context)
-    } catch {
-        throw CommandFailure("stats", error)
-    }
+    return try attempt("stats", try measure(ids, in: directory, context))
 }
 
 private func measure(
@@ -155,47 +147,37 @@ private func row(_ name: String, _ cpu: Int?, _ usage: ResourceUsage?) -> [Strin
 private func writeJSON(_ sessions: [SessionSample], to output: StandardOutput) {
     let time = Timestamp.now().rfc3339
     for session in sessions {
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("sessionId", session.id.string)
-        json.member("state", text: session.state.name)
-        endSample(&json, time, session.cpuPermille, session.usage)
-        output.write(json.bytes)
+        output.write(
+            jsonObject(isLine: true) { json in
+                json.member("sessionId", session.id.string)
+                json.member("state", text: session.state.name)
+                json.member("time", time)
+                appendUsage(&json, session.cpuPermille, session.usage)
+            })
     }
-    var json = JSONWriter()
-    json.beginObject()
-    json.member("total", true)
-    json.member("sessions", sessions.count)
     let total = total(of: sessions)
-    endSample(&json, time, total.cpu, total.usage)
-    output.write(json.bytes)
-}
-
-@inline(never)
-private func endSample(_ json: inout JSONWriter, _ time: String, _ cpu: Int?, _ usage: ResourceUsage?) {
-    json.member("time", time)
-    appendUsage(&json, cpu, usage)
-    json.endObject()
-    json.endLine()
+    output.write(
+        jsonObject(isLine: true) { json in
+            json.member("total", true)
+            json.member("sessions", sessions.count)
+            json.member("time", time)
+            appendUsage(&json, total.cpu, total.usage)
+        })
 }
 
 /// Appends what is used as members of the object that is open; null is what can't be found out.
 @inline(never)
 func appendUsage(_ json: inout JSONWriter, _ cpu: Int?, _ usage: ResourceUsage?) {
     write("cpuPercent", cpu.map { percentText($0) }, to: &json)
-    write("rss", usage?.resident, to: &json)
-    write("pss", usage?.proportional, to: &json)
-    write("descriptors", usage?.descriptors, to: &json)
-    write("bytesRead", usage?.bytesRead, to: &json)
-    write("bytesWritten", usage?.bytesWritten, to: &json)
+    json.member("rss", usage?.resident)
+    json.member("pss", usage?.proportional)
+    json.member("descriptors", usage?.descriptors)
+    json.member("bytesRead", usage?.bytesRead)
+    json.member("bytesWritten", usage?.bytesWritten)
     write("userSeconds", usage.map { secondsText($0.userTime) }, to: &json)
     write("systemSeconds", usage.map { secondsText($0.systemTime) }, to: &json)
-    write("threads", usage?.threads, to: &json)
-    write("processes", usage?.processes, to: &json)
-}
-
-private func write(_ name: StaticString, _ number: Int?, to json: inout JSONWriter) {
-    write(name, number.map { String($0) }, to: &json)
+    json.member("threads", usage?.threads)
+    json.member("processes", usage?.processes)
 }
 
 @inline(never)

@@ -1,19 +1,15 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var status: Command {
-        Command("status", run: runStatus) {
-            CommandSpec(
-                $0, summary: "Show the state of a session",
-                description: ["Works for live sessions and for ended ones whose files are still there."],
-                operands: [Shared.oneSession], groups: [OptionGroup("Options", [Shared.json])],
-                examples: [
-                    ExampleSpec("keeperctl status calc", "Shows state, processes, labels and streams."),
-                    ExampleSpec("keeperctl status --json calc | jq .state", "Prints the state alone."),
-                ], exitStatuses: [Shared.done, Shared.noSession])
-        }
-    }
+let statusCommand = Command("status", run: runStatus) {
+    CommandSpec(
+        $0, summary: "Show the state of a session",
+        description: ["Works for live sessions and for ended ones whose files are still there."],
+        operands: [Shared.oneSession], groups: [OptionGroup("Options", [Shared.json])],
+        examples: [
+            ExampleSpec("keeperctl status calc", "Shows state, processes, labels and streams."),
+            ExampleSpec("keeperctl status --json calc | jq .state", "Prints the state alone."),
+        ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
 /// Shows the state of one session, live or over.
@@ -79,23 +75,16 @@ private struct StatusCard {
             }
             return
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("format", 1)
-        json.member("sessionId", id.string)
-        json.member("state", state)
-        if let keeper {
-            json.key("keeper")
-            json.beginObject()
-            json.member("pid", keeper)
-            json.endObject()
+        bytes = jsonObject(isLine: true) { json in
+            json.member("format", 1)
+            json.member("sessionId", id.string)
+            json.member("state", state)
+            if let keeper {
+                json.key("keeper")
+                json.raw(jsonObject { $0.member("pid", keeper) })
+            }
+            if isForeign { json.member("foreign", true) }
         }
-        if isForeign {
-            json.member("foreign", true)
-        }
-        json.endObject()
-        json.endLine()
-        bytes = json.bytes
     }
 
     mutating func add(_ status: SessionStatus) {

@@ -1,44 +1,40 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var sync: Command {
-        Command("sync", run: runSync) {
-            CommandSpec(
-                $0, summary: "Make the executable files of a directory sessions",
-                description: [
-                    "Each executable file in DIR becomes a session of the same name: those that don't run are started, sessions "
-                        + "whose file is gone are stopped, those whose file has changed are restarted, and nothing else moves. "
-                        + "Sessions that sync did not start are left alone; it knows its own by their label sync.dir.",
-                    "NAME.json beside a file holds an object of spawn's options for it: \"args\" (an array), \"env\" and \"labels\" "
-                        + "(objects), and all others by their names, like \"cwd\" or \"journalSize\". Paths in it are relative to "
-                        + "DIR, where the sessions run.",
-                ],
-                operands: [OperandSpec("DIR", .path)],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [
-                            SyncOptions.watch,
-                            WatchOptions.debounce,
-                            SyncOptions.dryRun,
-                            Shared.json,
-                        ])
-                ],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl sync workers", "Starts, stops and restarts what is necessary, once."),
-                    ExampleSpec(
-                        "keeperctl spawn workers -- keeperctl sync --watch \"$PWD/workers\"",
-                        "Follows the directory for good, in a session of its own."),
-                ],
-                exitStatuses: [
-                    Shared.done,
-                    ExitStatusSpec("1", "Something could not be done for a session; the others are done."),
-                    ExitStatusSpec("5", "A session of the same name runs that sync did not start."),
+let syncCommand = Command("sync", run: runSync) {
+    CommandSpec(
+        $0, summary: "Make the executable files of a directory sessions",
+        description: [
+            "Each executable file in DIR becomes a session of the same name: those that don't run are started, sessions "
+                + "whose file is gone are stopped, those whose file has changed are restarted, and all others stay as they are. "
+                + "Sessions that sync did not start are left alone; it knows its own by their label sync.dir.",
+            "NAME.json beside a file holds an object of spawn's options for it: \"args\" (an array), \"env\" and \"labels\" "
+                + "(objects), and all others by their names, like \"cwd\" or \"journalSize\". Paths in it are relative to "
+                + "DIR, where the sessions run.",
+        ],
+        operands: [OperandSpec("DIR", .path)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    SyncOptions.watch,
+                    WatchOptions.debounce,
+                    SyncOptions.dryRun,
+                    Shared.json,
                 ])
-        }
-    }
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl sync workers", "Starts, stops and restarts what is necessary, once."),
+            ExampleSpec(
+                "keeperctl spawn workers -- keeperctl sync --watch \"$PWD/workers\"",
+                "Follows the directory for good, in a session of its own."),
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec("1", "Something could not be done for a session; the others are done."),
+            ExitStatusSpec("5", "A session of the same name runs that sync did not start."),
+        ])
 }
 
 /// The options of `sync`.
@@ -128,7 +124,7 @@ private final class Sync {
         known = workers
         prepare(workers)
         try end(removed, workers)
-        restart(workers)
+        try restart(workers)
         start(workers)
     }
 
@@ -169,9 +165,7 @@ private final class Sync {
     ) throws(CommandFailure) -> [SessionID] {
         var ids: [SessionID] = []
         for id in try liveSessions(in: directory.descriptor) {
-            var isWanted = false
-            for worker in workers where worker.id == id { isWanted = true }
-            if isWanted { continue }
+            if workers.contains(where: { $0.id == id }) { continue }
             let folder = SessionNames(id).folder
             if let status = SessionStatus.read(folder, in: directory.descriptor), isOwn(status) {
                 ids.append(id)
@@ -220,38 +214,31 @@ private final class Sync {
         return false
     }
 
-    /// Asks all of them, and then waits for each.
-    private func restart(_ workers: [Worker]) {
-        for isAsking in [true, false] {
-            for worker in workers {
-                guard case .restart = worker.action else { continue }
-                do throws(CommandFailure) {
-                    if isDry {
-                        if isAsking { report.done("restarted", worker.id, isDry: true) }
-                    } else if isAsking {
-                        worker.request = try ControlClient.ask(
-                            worker.id, in: try context.makeDirectory(), "restart")
-                    } else if let request = worker.request {
-                        try request.commandResult(of: worker.id)
-                        try setVersion(worker)
-                        report.done("restarted", worker.id)
-                    }
-                } catch { report.failed(error, worker.id) }
-            }
+    private func restart(_ workers: [Worker]) throws(CommandFailure) {
+        let due = workers.filter { if case .restart = $0.action { true } else { false } }
+        if isDry {
+            for worker in due { report.done("restarted", worker.id, isDry: true) }
+            return
+        }
+        let directory = try context.makeDirectory()
+        askAll(due.map { $0.id }, in: directory, "restart") { id, answer in
+            do throws(CommandFailure) {
+                _ = try answer.get()
+                for worker in due where worker.id == id { try setVersion(worker, in: directory) }
+                report.done("restarted", id)
+            } catch { report.failed(error, id) }
         }
     }
 
-    private func setVersion(_ worker: Worker) throws(CommandFailure) {
-        let directory = try context.makeDirectory()
-        do throws(ControlFailure) {
-            let client = try ControlClient(worker.id, in: directory.descriptor, "label") { json in
-                json.key(Worker.versionLabel)
-                json.string(worker.version)
-            }
-            _ = try client.result()
-        } catch {
-            throw error.commandFailure(worker.id)
+    private func setVersion(
+        _ worker: Worker, in directory: borrowing SessionsDirectory
+    ) throws(CommandFailure) {
+        let label = jsonObject { json in
+            json.key(Worker.versionLabel)
+            json.string(worker.version)
         }
+        try ControlClient.ask(worker.id, in: directory, "label", parameters: label)
+            .commandResult(of: worker.id)
     }
 
     private func start(_ workers: [Worker]) {
@@ -276,7 +263,6 @@ private final class Sync {
 extension SessionStatus {
     /// The value of a label; empty without it.
     fileprivate func label(_ name: String) -> String {
-        for label in labels where equalUTF8(label.name, name) { return label.value }
-        return ""
+        labels.first { equalUTF8($0.name, name) }?.value ?? ""
     }
 }

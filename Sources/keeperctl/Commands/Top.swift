@@ -1,21 +1,17 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var top: Command {
-        Command("top", run: runTop) {
-            CommandSpec(
-                $0, summary: "Watch all sessions in the terminal, and stop or peek into them",
-                description: [
-                    "MEM is the memory of all processes of a session, IN/S what the command itself reads, OUT/S what "
-                        + "it writes to stdout and stderr, in bytes each second.",
-                    "Keys: n, c, m, i, o and a sort by name, processor, memory, input, output and age, once more the "
-                        + "other way round; up and down select; p shows the newest output of the selected session; "
-                        + "s stops it, after a question; q quits.",
-                ], examples: [ExampleSpec("keeperctl top", "Shows all sessions until q is pressed.")],
-                exitStatuses: [Shared.done, ExitStatusSpec("2", "There is no terminal.")])
-        }
-    }
+let topCommand = Command("top", run: runTop) {
+    CommandSpec(
+        $0, summary: "Watch all sessions in the terminal, and stop or peek into them",
+        description: [
+            "MEM is the memory of all processes of a session, IN/S what the command itself reads, OUT/S what "
+                + "it writes to stdout and stderr, in bytes each second.",
+            "Keys: n, c, m, i, o and a sort by name, processor, memory, input, output and age, once more the "
+                + "other way round; up and down select; p shows the newest output of the selected session; "
+                + "s stops it, after a question; q quits.",
+        ], examples: [ExampleSpec("keeperctl top", "Shows all sessions until q is pressed.")],
+        exitStatuses: [Shared.done, ExitStatusSpec("2", "There is no terminal.")])
 }
 
 /// A live table of all sessions.
@@ -28,11 +24,7 @@ func runTop(_ context: Context) throws(CommandFailure) -> Int32 {
         printError(concat("no sessions in ", try context.directoryPath()))
         return ExitStatus.done
     }
-    do throws(SystemError) {
-        return try Top(directory).run()
-    } catch {
-        throw CommandFailure("top", error)
-    }
+    return try attempt("top", try Top(directory).run())
 }
 
 private final class Top {
@@ -158,19 +150,16 @@ private final class Top {
         screen.lastLine("any key: back")
     }
 
-    /// The last bytes of a stream, enough for a screen: the ends of its two newest segments.
+    /// The last bytes of a stream, enough for a screen.
     private func newestOutput(of id: SessionID, _ stream: StreamName) -> [UInt8] {
         var bytes: [UInt8] = []
         do throws(SystemError) {
             let folder = try directory.openDirectory(SessionNames(id).folder)
-            let bases = try segmentBases(of: stream, in: folder)
-            let newest = bases.max() ?? 0
-            for base in bases where base == newest || !bases.contains(where: { $0 > base && $0 < newest }) {
-                let segment = try folder.open(stream.segmentName(base: base), O_RDONLY)
-                lseek(segment.raw, max(0, try segment.metadata().size - (32 << 10)), SEEK_SET)
-                let end = try segment.readAll(limit: 64 << 10)
-                // In whatever order they are listed.
-                bytes = base == newest ? bytes + end : end + bytes
+            let size = 64 << 10
+            let start = max(0, try JournalReader(stream).journalEnd(in: folder) - size)
+            let reader = JournalReader(stream, from: start)
+            while bytes.count < size {
+                if try ScreenTail.read(reader, size, in: folder, into: &bytes) == 0 { break }
             }
         } catch {
             // Shown as it is: the session may have gone, or its files be rotated, at this very moment.

@@ -1,29 +1,25 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var upgrade: Command {
-        Command("upgrade", run: runUpgrade) {
-            CommandSpec(
-                $0, summary: "Let live sessions go on under another keeper binary",
-                description: [
-                    "Each keeper goes on as the new binary in the same process: its PID, lock, sockets, connections, child and "
-                        + "pipes stay, and no byte is lost or doubled. A binary that can't take over is refused, and the session "
-                        + "goes on as it was. Prints the id and the new version of each."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
-                groups: [OptionGroup("Options", [UpgradeOptions.all, UpgradeOptions.path, changeTimeout])],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl upgrade --all", "After an installation: no session has to end for it.")
-                ],
-                exitStatuses: [
-                    Shared.done,
-                    ExitStatusSpec("1", "The old binary goes on; the message says why."), Shared.noSession,
-                    Shared.timedOut,
-                ])
-        }
-    }
+let upgradeCommand = Command("upgrade", run: runUpgrade) {
+    CommandSpec(
+        $0, summary: "Let live sessions go on under another keeper binary",
+        description: [
+            "Each keeper goes on as the new binary in the same process: its PID, lock, sockets, connections, child and "
+                + "pipes stay, and no byte is lost or doubled. A binary that can't take over is refused, and the session "
+                + "goes on as it was. Prints the id and the new version of each."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore, unless: "all")],
+        groups: [OptionGroup("Options", [UpgradeOptions.all, UpgradeOptions.path, changeTimeout])],
+        examples: [
+            ExampleSpec(
+                "keeperctl upgrade --all", "Moves all sessions to a new version without ending any.")
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec("1", "The old binary goes on; the message says why."), Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `upgrade`.
@@ -45,12 +41,9 @@ func runUpgrade(_ context: Context) throws(CommandFailure) -> Int32 {
                 quoted(path), " can't be executed: ", errorText(csys_errno()),
                 "; name the new keeper with --path"))
     }
-    var json = JSONWriter()
-    json.beginObject()
-    json.member("path", utf8: path)
-    json.endObject()
+    let parameters = jsonObject { $0.member("path", utf8: path) }
     return try changeSessions(
-        "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: json.bytes
+        "upgrade", context, all: context.arguments[UpgradeOptions.all], parameters: parameters
     ) { id, result in
         context.output.write(concat(id.string, " ", result["version"]?.stringValue ?? "", "\n"))
         context.output.flush()

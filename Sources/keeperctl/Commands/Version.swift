@@ -1,14 +1,10 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var version: Command {
-        Command("version", run: runVersion) {
-            CommandSpec(
-                $0, summary: "Print the version",
-                examples: [ExampleSpec("keeperctl version", "Prints the version of this keeperctl.")])
-        }
-    }
+let versionCommand = Command("version", run: runVersion) {
+    CommandSpec(
+        $0, summary: "Print the version",
+        examples: [ExampleSpec("keeperctl version", "Prints the version of this keeperctl.")])
 }
 
 private func runVersion(_ context: Context) -> Int32 {

@@ -1,35 +1,31 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var wait: Command {
-        Command("wait", run: runWait) {
-            CommandSpec(
-                $0, summary: "Wait until sessions have ended or are ready",
-                description: [
-                    "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
-                        + "That it removes its files then (--rm) makes no difference."
-                ],
-                operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [WaitOptions.goal, Shared.timeout.explained("Stop waiting after this time")])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl wait build test", "Waits until both have ended."),
-                    ExampleSpec(
-                        "keeperctl wait --for ready --timeout 10s server", "Waits until a server is ready."),
-                ],
-                exitStatuses: [
-                    Shared.done,
-                    ExitStatusSpec(
-                        "1", "A session ended before it was ready, or how it ended can't be known."),
-                    Shared.noSession,
-                    Shared.timedOut,
-                ])
-        }
-    }
+let waitCommand = Command("wait", run: runWait) {
+    CommandSpec(
+        $0, summary: "Wait until sessions have ended or are ready",
+        description: [
+            "For the end, prints ID and exit code of each session: 128 plus the signal if one ended it. "
+                + "This also holds for sessions that remove their files then (--rm)."
+        ],
+        operands: [OperandSpec("ID", .sessionID, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [WaitOptions.goal, Shared.timeout.explained("Stop waiting after this time")])
+        ],
+        examples: [
+            ExampleSpec("keeperctl wait build test", "Waits until both have ended."),
+            ExampleSpec(
+                "keeperctl wait --for ready --timeout 10s server", "Waits until a server is ready."),
+        ],
+        exitStatuses: [
+            Shared.done,
+            ExitStatusSpec(
+                "1", "A session ended before it was ready, or how it ended can't be known."),
+            Shared.noSession,
+            Shared.timedOut,
+        ])
 }
 
 /// The options of `wait`.
@@ -47,12 +43,7 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
     let isForReady = context.arguments[WaitOptions.goal] == .ready
     let deadline = context.deadline
     let waiting = Waiting(isForReady: isForReady, deadline: deadline, context.output)
-    let roster: SessionRoster
-    do throws(SystemError) {
-        roster = try SessionRoster(directory.descriptor, ids, waiting)
-    } catch {
-        throw CommandFailure("wait", error)
-    }
+    let roster = try SessionRoster("session", directory.descriptor, ids, waiting)
     // Before the first look: what is there now is known, whatever becomes of it.
     roster.watchAdded()
     var missing = ids
@@ -78,12 +69,10 @@ func runWait(_ context: Context) throws(CommandFailure) -> Int32 {
 private func startIsUnderWay(
     _ names: SessionNames, in directory: borrowing FileDescriptor
 ) throws(CommandFailure) -> Bool {
-    do throws(SystemError) {
-        guard let log = try directory.metadata(of: names.launchLog) else { return false }
-        return log.size == 0 && time(nil) - log.modified <= 10
-    } catch {
-        throw CommandFailure(concat("session ", names.id.string), error)
-    }
+    let log = try attempt(
+        concat("session ", names.id.string), try directory.metadata(of: names.launchLog))
+    guard let log else { return false }
+    return log.size == 0 && time(nil) - log.modified <= 10
 }
 
 /// The sessions that are waited for, and what is told of them.
@@ -162,13 +151,6 @@ private final class Waiting: FollowPurpose {
 
     // MARK: FollowPurpose
 
-    func reader(of id: SessionID, isOver: Bool, isFresh: Bool) -> (any SessionReader)? { nil }
-
-    func report(_ id: SessionID, _ error: SystemError) {
-        printError(CommandFailure(concat("session ", id.string), error).text)
-        note(ExitStatus.failed)
-    }
-
     func prepare(_ set: PollSet) {
         for keeper in foreign { set.add(keeper.handle.descriptor, .input) }
         if let deadline { set.limit(deadline: deadline) }
@@ -178,6 +160,7 @@ private final class Waiting: FollowPurpose {
         for keeper in foreign where keeper.handle.hasEnded() { tell(keeper.id, nil) }
         foreign.removeAll { $0.handle.hasEnded() }
         output.flush()
+        if roster.hasFailed { note(ExitStatus.failed) }
         if roster.isEmpty && foreign.isEmpty { return false }
         guard let deadline, monotonicNow() >= deadline else { return true }
         let text = isForReady ? ": not ready yet" : ": still running"
@@ -234,8 +217,6 @@ private final class WaitReader: SessionReader {
         self.waiting = waiting
     }
 
-    var deadline: Int64 { Int64.max }
-
     func receive(_ line: UnsafeBufferPointer<UInt8>) {
         let event = jsonMember("event", of: line)
         if isJSONString(event, "ready") { wasReady = true }
@@ -258,8 +239,4 @@ private final class WaitReader: SessionReader {
         waiting.end(id, end ?? status?.end, wasReady: wasReady || status?.child?.readyAt != nil)
         return false
     }
-
-    func rest() {}
-
-    func giveUp(_ reason: SystemError) { isThrough = true }
 }

@@ -1,41 +1,37 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var watch: Command {
-        Command("watch", run: runWatch) {
-            CommandSpec(
-                $0, summary: "Restart sessions when files change",
-                description: [
-                    "Watches each PATH, a file or a directory with all below it, and restarts session ID when something "
-                        + "there has changed and come to rest. Runs until TERM or INT, and prints a line for each restart. "
-                        + "A session that is over is reported and may come back; so may a PATH that goes away. Sessions started "
-                        + "with --restart on-failure survive a change that breaks them.",
-                    "A GLOB without '/' is about names, one with it about the path below PATH; '*' and '?' stand for "
-                        + "anything but '/', '**' for anything, and a directory for all in it. Left out anyway: .git, .hg, .svn, "
-                        + ".jj, node_modules, __pycache__, and backup, lock and swap files of editors.",
-                ],
-                operands: [OperandSpec("ID=PATH", .string, .oneOrMore)],
-                groups: [
-                    OptionGroup(
-                        "Choosing",
-                        [WatchOptions.include, WatchOptions.exclude, WatchOptions.noDefaultExcludes]),
-                    OptionGroup("Options", [WatchOptions.debounce, Shared.json]),
-                ],
-                examples: [
-                    ExampleSpec(
-                        "keeperctl watch --include '*.py' api=src api=conf worker=src",
-                        "Restarts api for src and conf, and worker for src."),
-                    ExampleSpec(
-                        "keeperctl spawn watcher -- keeperctl watch api=\"$PWD/src\"",
-                        "Makes the watcher itself a session, which outlives the shell."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0", "Ended by TERM or INT."),
-                    ExitStatusSpec("1", "A PATH is not there, or can't be watched."),
-                ])
-        }
-    }
+let watchCommand = Command("watch", run: runWatch) {
+    CommandSpec(
+        $0, summary: "Restart sessions when files change",
+        description: [
+            "Watches each PATH, a file or a directory with all below it, and restarts session ID when something "
+                + "there has changed and come to rest. Runs until TERM or INT, and prints a line for each restart. "
+                + "A session that is over is reported and may come back; so may a PATH that goes away. Sessions started "
+                + "with --restart on-failure survive a change that breaks them.",
+            "A GLOB without '/' is about names, one with it about the path below PATH; '*' and '?' stand for "
+                + "anything but '/', '**' for anything, and a directory for all in it. Left out anyway: .git, .hg, .svn, "
+                + ".jj, node_modules, __pycache__, and backup, lock and swap files of editors.",
+        ],
+        operands: [OperandSpec("ID=PATH", .string, .oneOrMore)],
+        groups: [
+            OptionGroup(
+                "Choosing",
+                [WatchOptions.include, WatchOptions.exclude, WatchOptions.noDefaultExcludes]),
+            OptionGroup("Options", [WatchOptions.debounce, Shared.json]),
+        ],
+        examples: [
+            ExampleSpec(
+                "keeperctl watch --include '*.py' api=src api=conf worker=src",
+                "Restarts api for src and conf, and worker for src."),
+            ExampleSpec(
+                "keeperctl spawn watcher -- keeperctl watch api=\"$PWD/src\"",
+                "Makes the watcher itself a session, which outlives the shell."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "Ended by TERM or INT."),
+            ExitStatusSpec("1", "A PATH is not there, or can't be watched."),
+        ])
 }
 
 /// The options of `watch`.
@@ -104,11 +100,7 @@ final class EndSignals {
     private let signals: SignalReader
 
     init() throws(CommandFailure) {
-        do throws(SystemError) {
-            signals = try SignalReader([SIGINT, SIGTERM])
-        } catch {
-            throw CommandFailure("signals", error)
-        }
+        signals = try attempt("signals", try SignalReader([SIGINT, SIGTERM]))
     }
 
     /// Waits for these too.
@@ -116,7 +108,7 @@ final class EndSignals {
     /// - Returns: whether one of them came.
     func wait(_ set: PollSet) throws(CommandFailure) -> Bool {
         set.add(signals.descriptor, .input)
-        do throws(SystemError) { try set.wait() } catch { throw CommandFailure("wait", error) }
+        try attempt("wait", try set.wait())
         return signals.next() != nil
     }
 }

@@ -23,8 +23,6 @@ final class Worker {
     var action = Action.nothing
     /// What to start it with.
     var context: Context?
-    /// A restart under way.
-    var request: ControlClient?
 
     /// The label that says which directory a session is of.
     static let directoryLabel = "sync.dir"

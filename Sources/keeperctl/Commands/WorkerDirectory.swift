@@ -35,9 +35,8 @@ final class WorkerDirectory {
                     let worker = Worker(
                         try SessionID(bytes: name), metadata,
                         options: fileMetadata(file + Array(".json".utf8)))
-                    var place = workers.count
-                    while place > 0, worker.id < workers[place - 1].id { place -= 1 }
-                    workers.insert(worker, at: place)
+                    workers.insert(
+                        worker, at: firstIndex(in: workers.count) { workers[$0].id < worker.id })
                 } catch {
                     fail(
                         CommandFailure(
@@ -54,9 +53,7 @@ final class WorkerDirectory {
     /// What `spawn` would be told to start a worker.
     func context(of worker: Worker) throws(CommandFailure) -> Context {
         let file = concat(pathText, "/", worker.id.string)
-        let options = OptionFile(pathText, concat(file, ".json"))
-        options.add("--sessions-dir=", sessionsPath)
-        options.add("spawn", "")
+        let options = OptionFile(pathText, concat(file, ".json"), sessionsPath: sessionsPath)
         try options.read()
         if !options.hasDirectory { options.add("--cwd=", pathText) }
         options.add("--label=", concat(Worker.directoryLabel, "=", pathText))

@@ -1,51 +1,48 @@
 import CSystem
 import KeeperShared
 
-extension Command {
-    static var write: Command {
-        Command("write", run: runWrite) {
-            CommandSpec(
-                $0, summary: "Send lines to a session's standard input",
-                description: [
-                    "Each LINE is sent with a line feed after it; without LINE, standard input is sent, of any length. "
-                        + "Returns when every line is in the command's input pipe.",
-                    "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
-                        + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
-                        + "again, and a message says so.",
-                ],
-                operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
-                groups: [
-                    OptionGroup(
-                        "Options",
-                        [
-                            WriteOptions.attempts,
-                            Shared.timeout.explained("Stop waiting for the receipt after this time"),
-                            WriteOptions.noReceipt, WriteOptions.key,
-                        ])
-                ],
-                examples: [
-                    ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
-                    ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
-                    ExampleSpec(
-                        "keeperctl write --key order-17 import '{\"order\":17}'",
-                        "Sends a line that must not arrive twice."),
-                ],
-                exitStatuses: [
-                    ExitStatusSpec("0", "Every line is delivered."),
-                    ExitStatusSpec("1", "Refused: the error says how many lines were delivered."),
-                    Shared.noSession, Shared.timedOut,
-                    ExitStatusSpec(
-                        "6", "The session ended before it gave a receipt: lines may be delivered or not."),
+let writeCommand = Command("write", run: runWrite) {
+    CommandSpec(
+        $0, summary: "Send lines to a session's standard input",
+        description: [
+            "Each LINE is sent with a line feed after it; without LINE, standard input is sent, of any length. "
+                + "Returns when every line is in the command's input pipe.",
+            "With --key there is one line, in UTF-8 and of up to a mebibyte with its quoting. It is sent again when the "
+                + "answer is lost, as the session takes each key once; a line that it took before is not delivered "
+                + "again, and a message says so.",
+        ],
+        operands: [Shared.oneSession, OperandSpec("LINE", .string, .any)],
+        groups: [
+            OptionGroup(
+                "Options",
+                [
+                    WriteOptions.attempts,
+                    Shared.timeout.explained("Stop waiting for the receipt after this time"),
+                    WriteOptions.noReceipt, WriteOptions.key,
                 ])
-        }
-    }
+        ],
+        examples: [
+            ExampleSpec("keeperctl write calc '6*7' 'quit'", "Sends two lines."),
+            ExampleSpec("keeperctl write import < records.ndjson", "Sends a file."),
+            ExampleSpec(
+                "keeperctl write --key order-17 import '{\"order\":17}'",
+                "Sends a line that must not arrive twice."),
+        ],
+        exitStatuses: [
+            ExitStatusSpec("0", "Every line is delivered."),
+            ExitStatusSpec("1", "Refused: the error says how many lines were delivered."),
+            Shared.noSession, Shared.timedOut,
+            ExitStatusSpec(
+                "6", "The session ended before it gave a receipt: lines may be delivered or not."),
+        ])
 }
 
 /// The options of `write`.
 enum WriteOptions {
     static let attempts: Setting<Int> = Setting(
         "attempts", .integer(min: 1, max: 1_000), "N",
-        help: "Try this often to connect; what may have been taken is never sent twice", default: "3")
+        help: "Try to connect this often; lines that may have been delivered are never sent again",
+        default: "3")
     static let noReceipt = Flag("no-receipt", help: "Return when the lines are sent, not delivered")
     static let key: Option<Argument> = Option(
         "key", .string, "KEY",
@@ -59,28 +56,21 @@ func runWrite(_ context: Context) throws(CommandFailure) -> Int32 {
     let id = try context.sessionID(arguments.operands[0])
     let limit = arguments[Shared.timeout]
     let deadline = limit.map { monotonicNow() + min($0, .seconds(1 << 30)) }
-    guard let directory = try context.openDirectory() else {
-        throw .noSession(id, in: try context.directoryPath())
-    }
+    let directory = try context.directory(of: id)
     if let key = arguments[WriteOptions.key] { return try writeOnce(key, id, in: directory, context) }
     let socket = try connectInput(
         SessionNames(id), in: directory, attempts: arguments[WriteOptions.attempts], deadline: deadline)
     let lines = arguments.operands.dropFirst()
     let what = concat("write to ", id.string)
     let client: InputClient
-    do throws(SystemError) {
-        if lines.isEmpty {
-            client = InputClient(socket: socket, source: try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
-        } else {
-            client = InputClient(socket: socket, source: nil)
-            var bytes: [UInt8] = []
-            for line in lines {
-                bytes += line.bytes
-                bytes.append(UInt8(ascii: "\n"))
-            }
-            try client.sendAll(bytes)
-        }
-    } catch { throw CommandFailure(what, error) }
+    if lines.isEmpty {
+        let source = try attempt(what, try FileDescriptor.duplicate(ofNumber: STDIN_FILENO))
+        client = InputClient(socket: socket, source: source)
+    } else {
+        client = InputClient(socket: socket, source: nil)
+        let bytes = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
+        try attempt(what, try client.sendAll(bytes))
+    }
     let wantsReceipt = !arguments[WriteOptions.noReceipt]
     client.completesLastLine = !wantsReceipt
     try drive(client, wantsReceipt: wantsReceipt, deadline: deadline, what)
@@ -101,12 +91,8 @@ private func drive(
         set.clear()
         client.prepare(set)
         if let deadline { set.limit(deadline: deadline) }
-        do throws(SystemError) {
-            try set.wait()
-            try client.turn(set)
-        } catch {
-            throw CommandFailure(concat(what, ": read standard input"), error)
-        }
+        try attempt(what, try set.wait())
+        try attempt(concat(what, ": read standard input"), try client.turn(set))
         if client.outcome == nil, let deadline, monotonicNow() >= deadline {
             throw CommandFailure(
                 ExitStatus.timedOut, concat(what, ": timed out without a receipt; ", sent(client)))

@@ -20,10 +20,6 @@ final class BatchReader: SessionReader {
         isThrough = session.isOver
         return false
     }
-
-    func rest() {}
-
-    func giveUp(_ reason: SystemError) { isThrough = true }
 }
 
 /// Events of many sessions that are printed together, in the order of time.

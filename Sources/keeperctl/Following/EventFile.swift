@@ -7,7 +7,7 @@ struct EventFile: ~Copyable {
     /// Which file is being read, whether it is open or not.
     private var device: UInt = 0
     private var inode: UInt = 0
-    /// Behind the last whole line that was read.
+    /// The end of the last whole line that was read.
     private var offset = 0
 
     private static let chunk = 16 << 10

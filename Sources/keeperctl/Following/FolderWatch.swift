@@ -1,69 +1,45 @@
 import CSystem
 import KeeperShared
 
-/// Tells when files of a folder are written or replaced.
-struct FolderWatch: ~Copyable {
-    /// Readable when something has changed.
+/// Tells what happens in folders: an inotify instance.
+final class FolderWatch {
+    /// Readable when something has happened.
     let descriptor: FileDescriptor
-    /// What the events of the folder that it was opened for are known by.
-    let first: Int32
 
-    /// Files are written or replaced.
-    static let changes = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
-
-    /// Watches an open folder for changes; nil when the user's watches are used up, or can't be had for another reason.
-    static func open(_ folder: borrowing FileDescriptor, deletions: Bool = false) -> FolderWatch? {
-        try? make(folder, events: deletions ? changes | UInt32(IN_DELETE) : changes)
-    }
-
-    /// Watches an open folder for these events.
-    static func make(_ folder: borrowing FileDescriptor, events: UInt32) throws(SystemError) -> FolderWatch {
-        let watch = try make()
-        let first = try watch.add(folder, events: events)
-        return FolderWatch(descriptor: watch.descriptor, first: first)
-    }
+    /// What tells that files in a folder are written or replaced.
+    static let writes = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
 
     /// Watches nothing yet.
-    static func make() throws(SystemError) -> FolderWatch {
+    ///
+    /// - Throws: EMFILE when the user's instances are used up.
+    init() throws(SystemError) {
         if let code = Faults.next("inotify", "") { throw SystemError("inotify_init", "", code) }
-        let number = try systemCall("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
-        return FolderWatch(descriptor: FileDescriptor(owning: number), first: -1)
+        descriptor = FileDescriptor(
+            owning: try systemCall("inotify_init") { inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) })
     }
 
-    /// Watches a folder for these events, and where it is watched already for these as well.
+    /// Watches one folder.
+    convenience init(_ folder: borrowing FileDescriptor, events: UInt32) throws(SystemError) {
+        try self.init()
+        _ = try add(folder, events: events)
+    }
+
+    /// Watches an open folder for these events, and where it is watched already for these as well.
     ///
     /// - Returns: what its events are known by: the same as before where it is watched already.
     /// - Throws: ENOSPC when the user's watches are used up.
-    @inline(never) borrowing func add(
+    @inline(never) func add(
         _ folder: borrowing FileDescriptor, events: UInt32
     ) throws(SystemError) -> Int32 {
         if let code = Faults.next("inotify", "add") { throw SystemError("inotify_add_watch", "", code) }
         let path = concat("/proc/self/fd/", String(folder.raw))
-        let number = descriptor.raw
-        return try systemCall("inotify_add_watch") {
-            inotify_add_watch(number, path, events | UInt32(IN_MASK_ADD))
-        }
+        let number = inotify_add_watch(descriptor.raw, path, events | UInt32(IN_MASK_ADD))
+        if number < 0 { throw SystemError("inotify_add_watch", "", csys_errno()) }
+        return number
     }
 
     /// Watches a folder no longer.
-    borrowing func remove(_ watch: Int32) { inotify_rm_watch(descriptor.raw, watch) }
-
-    /// Takes what has been reported.
-    ///
-    /// - Returns: whether a file was renamed to `name`, as far as can be known.
-    borrowing func drain(renamedTo name: StaticString) -> Bool {
-        var found = false
-        drain { event in
-            // Some were dropped, or the folder is gone.
-            if event.mask & UInt32(IN_Q_OVERFLOW | IN_IGNORED) != 0 { found = true }
-            if event.mask & UInt32(IN_MOVED_TO) != 0, event.name.count == name.utf8CodeUnitCount,
-                memcmp(event.name.baseAddress!, name.utf8Start, name.utf8CodeUnitCount) == 0
-            {
-                found = true
-            }
-        }
-        return found
-    }
+    func remove(_ watch: Int32) { inotify_rm_watch(descriptor.raw, watch) }
 
     /// Something that happened in a folder.
     struct Event {
@@ -77,12 +53,15 @@ struct FolderWatch: ~Copyable {
 
         /// Whether it is one of these.
         func has(_ events: UInt32) -> Bool { mask & events != 0 }
+
+        /// Whether it happened to a file of this name.
+        func isNamed(_ other: String) -> Bool { name.elementsEqual(other.utf8) }
     }
 
     /// Takes what has been reported, and calls `body` with each.
     ///
     /// - Parameter limit: reads no more often than this: where much happens, there may be no end to it.
-    borrowing func drain(limit: Int = .max, _ body: (Event) -> Void) {
+    func drain(limit: Int = .max, _ body: (Event) -> Void) {
         let number = descriptor.raw
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { space in
             for _ in 0..<limit {

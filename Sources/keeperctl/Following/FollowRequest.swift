@@ -15,7 +15,7 @@ enum FollowOptions {
 
 /// What is to be followed, and from where.
 final class FollowRequest: StreamPlaces {
-    /// Where somebody was in a session.
+    /// Where to go on in a session.
     struct Resumption {
         let id: SessionID
         let cursor: Cursor
@@ -86,8 +86,7 @@ final class FollowRequest: StreamPlaces {
     }
 
     func cursor(of id: SessionID) -> Cursor? {
-        for resumption in resumptions where resumption.id == id { return resumption.cursor }
-        return nil
+        resumptions.first { $0.id == id }?.cursor
     }
 
     var stream: StreamRequest { StreamRequest(streams: [.stdout, .stderr], follows: true, places: self) }
@@ -98,19 +97,12 @@ final class FollowRequest: StreamPlaces {
     func hasSuccessor(_ id: SessionID) -> Bool { succeeded.contains { $0 == id } }
 
     func chooses(_ status: SessionStatus?) -> Bool {
-        for wanted in labels {
-            var hasLabel = false
-            for label in status?.labels ?? [] {
-                guard sameText(wanted.name, label.name) else { continue }
-                if let value = wanted.value {
-                    hasLabel = sameText(value, label.value)
-                } else {
-                    hasLabel = true
-                }
+        labels.allSatisfy { wanted in
+            (status?.labels ?? []).contains { label in
+                sameText(wanted.name, label.name)
+                    && (wanted.value.map { sameText($0, label.value) } ?? true)
             }
-            if !hasLabel { return false }
         }
-        return true
     }
 
     func place(

@@ -15,8 +15,14 @@ protocol SessionReader: AnyObject {
     func read(_ session: FollowedSession, in folder: borrowing FileDescriptor) throws(FollowFailure) -> Bool
     /// Closes all that is open; ``read(_:in:)`` goes on where it was.
     func rest()
-    /// The session can't be read: says so, and is through.
+    /// The session can't be read. This is the last call.
     func giveUp(_ reason: SystemError) throws(FollowFailure)
+}
+
+extension SessionReader {
+    var deadline: Int64 { Int64.max }
+    func rest() {}
+    func giveUp(_ reason: SystemError) throws(FollowFailure) {}
 }
 
 /// One session that is followed, with its files open only while they are read.
@@ -43,6 +49,7 @@ final class FollowedSession {
     private(set) var readAt: Int64 = 0
     /// The folder's name among those that are being removed.
     var leavingName = ""
+    private var hasGivenUp = false
     private var folder: FileDescriptor?
     private var events = EventFile()
 
@@ -56,13 +63,22 @@ final class FollowedSession {
         self.folder = consume folder
     }
 
+    /// Everything is read and passed on, or can't be.
+    var isThrough: Bool { hasGivenUp || reader.isThrough }
+
+    /// It can't be read.
+    func giveUp(_ reason: SystemError) throws(FollowFailure) {
+        hasGivenUp = true
+        try reader.giveUp(reason)
+    }
+
     /// Reads what is new.
     ///
     /// - Returns: whether there is more that can be read at once.
     func read(in directory: borrowing FileDescriptor) throws(FollowFailure) -> Bool {
         hasChanged = false
         readAt = monotonicNow()
-        if reader.isThrough { return false }
+        if isThrough { return false }
         do throws(SystemError) {
             if !isOpen { folder = try find(in: directory) }
             try folder.use { folder throws(SystemError) in
@@ -108,7 +124,7 @@ final class FollowedSession {
             if let folder = try open(names.folder, in: directory) { return folder }
             if isStarting, let folder = try open(names.newFolder, in: directory) { return folder }
             if let folder = try open(names.previousFolder, in: directory) { return folder }
-            // Only while somebody follows there is such a place.
+            // Only while there are followers there is such a place.
             guard let place = try? directory.openDirectory(RemovedFolders.place) else { continue }
             for name in try RemovedFolders.names(in: place) where name.utf8.starts(with: id.string.utf8) {
                 let path = concat(RemovedFolders.place, "/", name)

@@ -3,12 +3,12 @@ import KeeperShared
 
 /// Why a follower can't go on.
 enum FollowFailure: Error {
-    /// Nobody reads any more what is written.
+    /// The reader of what is written has gone.
     case readerGone
     case output(SystemError)
     case journal(SystemError)
 
-    /// The exit status of a command that only follows.
+    /// The exit status of a command that ends for this.
     @inline(never)
     func status(_ what: String) throws(CommandFailure) -> Int32 {
         switch self {
@@ -18,6 +18,13 @@ enum FollowFailure: Error {
         case .journal(let error): throw CommandFailure(what, error)
         }
     }
+}
+
+/// Reading a journal, or what else is in a session's files.
+func reading<Result: ~Copyable>(
+    _ body: @autoclosure () throws(SystemError) -> Result
+) throws(FollowFailure) -> Result {
+    do throws(SystemError) { return try body() } catch { throw .journal(error) }
 }
 
 /// One stream on its way from the journal to standard output or standard error.
@@ -33,15 +40,13 @@ final class FollowedStream {
         self.name = name
         self.output = output
     }
-}
 
-extension JournalMerge {
-    /// Merges one stream, or both with stdout first.
+    /// What reads streams together.
     ///
-    /// - Parameter follows: whether to go on after what is there now.
-    convenience init(
+    /// - Parameter follows: whether to go on with what comes; otherwise what is there now is read.
+    static func merge(
         _ streams: [FollowedStream], follows: Bool, in folder: borrowing FileDescriptor
-    ) throws(SystemError) {
+    ) throws(SystemError) -> JournalMerge {
         var readers: [JournalReader] = []
         for stream in streams {
             let reader = JournalReader(stream.name, from: stream.position, indexed: streams.count > 1)
@@ -49,37 +54,30 @@ extension JournalMerge {
             if !follows, stream.limit == Int.max { reader.limit = try reader.journalEnd(in: folder) }
             readers.append(reader)
         }
-        self.init(readers)
+        return JournalMerge(readers)
     }
 }
 
-/// Copies a session's journals to their end or as long as the session lives.
+/// Copies a session's journals as long as the session lives.
 ///
 /// Part of a loop that may have other parts: each turn is ``prepare(_:)``, the set's wait, ``turn(_:)``.
 final class Follower {
-    private let folder: FileDescriptor
-    private let watch: SessionWatch?
+    let watch: SessionWatch
     private let copier: OutputCopier
-    /// Ends as soon as nobody reads, not with the next write.
+    /// Ends as soon as a reader has gone, not with the next write.
     var endsWithReaders = false
 
     /// - Parameter streams: one, or both with stdout first.
-    /// - Parameter watch: what tells of the session's end; nil copies what is there now.
     /// - Parameter gap: told of bytes that the journal no longer holds.
     init(
-        folder: consuming FileDescriptor, streams: [FollowedStream], style: LineStyle = LineStyle(),
-        watch: SessionWatch?, gap: @escaping (StreamName, JournalGap) -> Void
+        _ watch: SessionWatch, _ streams: [FollowedStream], gap: @escaping (StreamName, JournalGap) -> Void
     ) throws(SystemError) {
-        copier = try OutputCopier(streams, style: style, follows: watch != nil, in: folder, gap: gap)
-        self.folder = folder
+        copier = try OutputCopier(streams, follows: true, in: watch.folder, gap: gap)
         self.watch = watch
     }
 
     /// Everything is copied, and no more will come.
     var isDone: Bool { copier.isDone }
-
-    /// What the session said last, if it is being watched.
-    var status: SessionStatus? { watch?.status }
 
     /// The position up to which a stream is copied; nil for one that is not followed.
     func position(of stream: StreamName) -> Int? { copier.position(of: stream) }
@@ -94,7 +92,7 @@ final class Follower {
         }
         if isBlocked { return }
         if copier.hasMore { return set.limit(milliseconds: 0) }
-        watch?.prepare(set)
+        watch.prepare(set)
         if endsWithReaders {
             for output in copier.outputs { output.target.waitForHangUp(in: set) }
         }
@@ -103,12 +101,12 @@ final class Follower {
     /// Copies what there is, as far as the targets take it.
     func turn(_ set: PollSet) throws(FollowFailure) {
         if isDone { return }
-        do throws(SystemError) { try watch?.turn(set, folder: folder) } catch { throw .journal(error) }
+        do throws(SystemError) { try watch.turn(set) } catch { throw .journal(error) }
         if endsWithReaders {
             for output in copier.outputs where output.isEmpty && output.target.readerHasGone(in: set) {
                 throw .readerGone
             }
         }
-        try copier.copy(isOver: watch?.isOver ?? true, in: folder)
+        try copier.copy(isOver: watch.isOver, in: watch.folder)
     }
 }

@@ -7,7 +7,6 @@ import KeeperShared
 /// ``next()`` until there is no more.
 final class JournalLines {
     private let watch: SessionWatch
-    private let folder: FileDescriptor
     private let reader: JournalReader
     private var buffer = LineBuffer()
     private let what: String
@@ -21,11 +20,8 @@ final class JournalLines {
     }
 
     /// - Parameter what: for messages, such as `call to calc`.
-    init(
-        _ watch: SessionWatch, folder: borrowing FileDescriptor, from position: Int, _ what: String
-    ) throws(SystemError) {
+    init(_ watch: SessionWatch, from position: Int, _ what: String) {
         self.watch = watch
-        self.folder = try folder.duplicate()
         reader = JournalReader(.stdout, from: position)
         self.what = what
         let lost = Lost()
@@ -46,7 +42,7 @@ final class JournalLines {
     func prepare(_ set: PollSet) { watch.prepare(set) }
 
     /// Takes in what happened.
-    func turn(_ set: PollSet) throws(SystemError) { try watch.turn(set, folder: folder) }
+    func turn(_ set: PollSet) throws(SystemError) { try watch.turn(set) }
 
     /// The next line without its end; nil when there is none for now. Valid until the next call.
     func next() throws(SystemError) -> Bytes? {
@@ -58,7 +54,7 @@ final class JournalLines {
 
     /// - Returns: false when there is no more for now.
     private func read() throws(SystemError) -> Bool {
-        let available = try reader.look(in: folder, gap: noteGap)
+        let available = try reader.look(in: watch.folder, gap: noteGap)
         if let gap = lost.gap {
             // What is left of a line before the gap has nothing to do with what comes after it.
             printError(gapText(what, .stdout, gap))

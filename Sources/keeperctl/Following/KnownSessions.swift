@@ -60,12 +60,6 @@ final class KnownSessions {
     }
 
     private func place(of id: SessionID) -> Int {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
+        firstIndex(in: entries.count) { entries[$0].id < id }
     }
 }

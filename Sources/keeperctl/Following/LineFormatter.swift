@@ -84,9 +84,7 @@ final class LineFormatter {
     }
 
     private func append(_ bytes: [UInt8], to buffer: inout PageBuffer) throws(SystemError) {
-        let space = try buffer.room(for: bytes.count)
-        bytes.withUnsafeBytes { space.copyMemory(from: $0) }
-        buffer.grow(by: bytes.count)
+        try bytes.bytes { bytes throws(SystemError) in try buffer.append(bytes) }
     }
 
     private func setTime(_ time: Int64) {

@@ -22,7 +22,7 @@ final class LogRange {
         self.follows = follows
     }
 
-    /// Where somebody was.
+    /// Where to go on in both streams, if that was asked for.
     var cursor: Cursor? { from.flatMap { Cursor($0.bytes) } }
 
     /// Sets where the streams of one session start and stop.

@@ -7,9 +7,7 @@ final class LogReader: SessionReader {
 
     init(_ copier: OutputCopier) { self.copier = copier }
 
-    private var hasFailed = false
-    var isThrough: Bool { copier.isDone || hasFailed }
-    var deadline: Int64 { Int64.max }
+    var isThrough: Bool { copier.isDone }
 
     func receive(_ event: Bytes) { states.take(event) }
 
@@ -20,6 +18,4 @@ final class LogReader: SessionReader {
     }
 
     func rest() { copier.rest() }
-
-    func giveUp(_ reason: SystemError) { hasFailed = true }
 }

@@ -27,7 +27,7 @@ final class OutputCopier {
         _ streams: [FollowedStream], style: LineStyle = LineStyle(), follows: Bool,
         in folder: borrowing FileDescriptor, gap: @escaping (StreamName, JournalGap) -> Void
     ) throws(SystemError) {
-        merge = try JournalMerge(streams, follows: follows, in: folder)
+        merge = try FollowedStream.merge(streams, follows: follows, in: folder)
         outputs = streams.map { $0.output }
         formatters = style.isPlain ? [] : streams.map { LineFormatter(style, $0.name) }
         if formatters.isEmpty {
@@ -110,10 +110,8 @@ final class OutputCopier {
 
     /// Lets go of lines that will not become whole.
     private func endLines() throws(FollowFailure) {
-        do throws(SystemError) {
-            for number in formatters.indices { try formatters[number].endLine(to: outputs[number]) }
-        } catch {
-            throw .journal(error)
+        for number in formatters.indices {
+            try reading(try formatters[number].endLine(to: outputs[number]))
         }
     }
 

@@ -28,10 +28,10 @@ final class OutputEvents {
         self.states = states
         self.sink = sink
         self.place = place
-        merge = try JournalMerge(starts, follows: follows, in: folder)
+        merge = try FollowedStream.merge(starts, follows: follows, in: folder)
+        streams = starts.map { StreamLines($0.name) }
         let gaps = gaps
         noteGap = { stream, gap in gaps.list.append((stream, gap)) }
-        streams = starts.map { StreamLines($0.name) }
     }
 
     /// When a part of a line becomes an event, on the monotonic clock.
@@ -102,11 +102,7 @@ final class OutputEvents {
 
     /// Makes events of parts of lines whose rest was waited for long enough.
     func release(until now: Int64, in folder: borrowing FileDescriptor) throws(FollowFailure) {
-        do throws(SystemError) {
-            for stream in streams where stream.deadline <= now { try release(stream, in: folder) }
-        } catch {
-            throw .journal(error)
-        }
+        for stream in streams where stream.deadline <= now { try reading(try release(stream, in: folder)) }
     }
 
     /// Makes events of all that is left when no more will come.
@@ -155,13 +151,12 @@ final class OutputEvents {
     ) throws(SystemError) {
         for stream in streams where stream.name == name { try release(stream, in: folder) }
         place.set(name, gap.to)
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("stream", text: name.text)
-        json.member("bytes", gap.count)
-        json.endObject()
+        let data = jsonObject { json in
+            json.member("stream", text: name.text)
+            json.member("bytes", gap.count)
+        }
         try lines.append(
-            "gap", time: Timestamp.now().nanoseconds, gap.from..<gap.to, place, json.bytes,
+            "gap", time: Timestamp.now().nanoseconds, gap.from..<gap.to, place, data,
             to: &sink.output.waiting)
     }
 }

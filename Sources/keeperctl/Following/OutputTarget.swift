@@ -66,6 +66,6 @@ final class OutputTarget {
 
     func waitForHangUp(in set: PollSet) { set.add(descriptor, []) }
 
-    /// Whether nobody will read any more, as the last wait found out.
+    /// Whether the reader has gone, as the last wait found out.
     func readerHasGone(in set: PollSet) -> Bool { set.readiness(of: descriptor).contains(.error) }
 }

@@ -11,6 +11,7 @@ final class RosterChanges {
     /// Where sessions leave their folders, locked; nil when it can't be had.
     private var leaving: FileDescriptor?
     private var leavingWatch: Int32 = -1
+    private var directoryWatch: Int32 = -1
     /// Folders there, and when to remove them, on the monotonic clock.
     private var leavers: [(path: String, due: Int64)] = []
     /// Keepers that are just ending: their locks go a moment after their files are closed.
@@ -40,11 +41,12 @@ final class RosterChanges {
             // In a directory that can't be written to. What is removed before it is read is told of as gone.
         }
         do throws(SystemError) {
-            let watch = try FolderWatch.make(directory, events: RosterChanges.inDirectory)
+            let watch = try FolderWatch()
+            directoryWatch = try watch.add(directory, events: RosterChanges.inDirectory)
             try leaving.use { place throws(SystemError) in
                 leavingWatch = try watch.add(place, events: UInt32(IN_MOVED_TO))
             }
-            self.watch = consume watch
+            self.watch = watch
         } catch {
             say(error)
         }
@@ -71,13 +73,10 @@ final class RosterChanges {
 
     func add(_ folder: borrowing FileDescriptor, for session: FollowedSession) {
         if !hasBegun { return }
+        guard let watch else { return isBlind = true }
         do throws(SystemError) {
-            let number = try watch.use { watch throws(SystemError) in
-                try watch.add(folder, events: FolderWatch.changes)
-            }
-            guard let number else { return isBlind = true }
-            session.watch = number
-            sessions[number] = session
+            session.watch = try watch.add(folder, events: FolderWatch.writes)
+            sessions[session.watch] = session
         } catch {
             say(error)
             isBlind = true
@@ -86,14 +85,17 @@ final class RosterChanges {
 
     func remove(_ session: FollowedSession) {
         if session.watch < 0 { return }
-        watch.use { $0.remove(session.watch) }
+        watch?.remove(session.watch)
         sessions[session.watch] = nil
         session.watch = -1
     }
 
     func prepare(_ set: PollSet, hasSessions: Bool) {
-        let isWatched: Void? = watch.use { set.add($0.descriptor, .input) }
-        if isWatched == nil { set.limit(milliseconds: RosterChanges.interval) }
+        if let watch {
+            set.add(watch.descriptor, .input)
+        } else {
+            set.limit(milliseconds: RosterChanges.interval)
+        }
         if isBlind && hasSessions { set.limit(deadline: nextLook) }
         if let first = leavers.first { set.limit(deadline: first.due) }
         for doubt in doubts { set.limit(deadline: doubt.due) }
@@ -103,29 +105,24 @@ final class RosterChanges {
     ///
     /// - Returns: whether more may have changed than could be told.
     func take(_ set: PollSet, in directory: borrowing FileDescriptor, _ roster: SessionRoster) -> Bool {
-        var isBehind = false
-        switch watch {
-        case .some(let watch):
-            if !set.readiness(of: watch.descriptor).isEmpty {
-                let first = watch.first
-                watch.drain { event in
-                    if event.isOverflow {
-                        isBehind = true
-                    } else if event.watch == first {
-                        lookAtName(event, roster)
-                    } else if event.watch == leavingWatch {
-                        lookAtLeaver(event, roster)
-                    } else if let session = sessions[event.watch] {
-                        if event.has(UInt32(IN_IGNORED)) {
-                            sessions[event.watch] = nil
-                            roster.noteRemoval(session)
-                        } else {
-                            roster.wake(session)
-                        }
+        var isBehind = watch == nil
+        if let watch, !set.readiness(of: watch.descriptor).isEmpty {
+            watch.drain { event in
+                if event.isOverflow {
+                    isBehind = true
+                } else if event.watch == directoryWatch {
+                    lookAtName(event, roster)
+                } else if event.watch == leavingWatch {
+                    lookAtLeaver(event, roster)
+                } else if let session = sessions[event.watch] {
+                    if event.has(UInt32(IN_IGNORED)) {
+                        sessions[event.watch] = nil
+                        roster.noteRemoval(session)
+                    } else {
+                        roster.wake(session)
                     }
                 }
             }
-        case .none: isBehind = true
         }
         if isBlind && monotonicNow() >= nextLook {
             nextLook = monotonicNow() + RosterChanges.pause

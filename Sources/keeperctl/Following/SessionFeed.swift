@@ -112,17 +112,11 @@ final class SessionFeed: SessionReader {
         guard let instance = status?.instance ?? states.instance else { return }
         self.instance = instance
         if !request.places.chooses(status) { return }
-        var starts: [FollowedStream] = []
-        for name in request.streams { starts.append(FollowedStream(name, to: sink.output)) }
-        let isRight: Bool
-        do throws(SystemError) {
-            var place = StreamEventLines.Place(stdout: 0, stderr: 0)
-            isRight = try request.places.place(starts, of: id, instance, isFresh: isFresh, in: folder, &place)
-            output = try OutputEvents(
-                lines, starts, place, follows: request.follows, states, sink, in: folder)
-        } catch {
-            throw .journal(error)
-        }
+        var place = StreamEventLines.Place(stdout: 0, stderr: 0)
+        let starts = streams(at: place)
+        let isRight = try reading(
+            try request.places.place(starts, of: id, instance, isFresh: isFresh, in: folder, &place))
+        try open(starts, place, in: folder)
         if !isRight { try tellError("otherSession", "\(LogRange.otherSession)") }
         if isFresh { return }
         // What was before is for those who ask for events.
@@ -136,19 +130,23 @@ final class SessionFeed: SessionReader {
     private func resume(
         _ place: StreamEventLines.Place, in folder: borrowing FileDescriptor
     ) throws(FollowFailure) {
-        var starts: [FollowedStream] = []
-        for name in request.streams {
-            let start = FollowedStream(name, to: sink.output)
-            start.position = place.position(of: name)
-            starts.append(start)
-        }
-        do throws(SystemError) {
-            output = try OutputEvents(
-                lines, starts, place, follows: request.follows, states, sink, in: folder)
-        } catch {
-            throw .journal(error)
-        }
+        try open(streams(at: place), place, in: folder)
         restedDeadline = Int64.max
+    }
+
+    private func streams(at place: StreamEventLines.Place) -> [FollowedStream] {
+        request.streams.map { name in
+            let stream = FollowedStream(name, to: sink.output)
+            stream.position = place.position(of: name)
+            return stream
+        }
+    }
+
+    private func open(
+        _ streams: [FollowedStream], _ place: StreamEventLines.Place, in folder: borrowing FileDescriptor
+    ) throws(FollowFailure) {
+        output = try reading(
+            try OutputEvents(lines, streams, place, follows: request.follows, states, sink, in: folder))
     }
 
     private static func change(of status: SessionStatus) -> SessionStates.Change {
@@ -181,10 +179,8 @@ final class SessionFeed: SessionReader {
 ///
 /// - Parameter code: for programs.
 func errorData(_ code: StaticString, _ message: String) -> [UInt8] {
-    var json = JSONWriter()
-    json.beginObject()
-    json.member("code", text: code)
-    json.member("message", message)
-    json.endObject()
-    return json.bytes
+    jsonObject { json in
+        json.member("code", text: code)
+        json.member("message", message)
+    }
 }

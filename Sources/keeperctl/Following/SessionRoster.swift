@@ -10,32 +10,27 @@ final class SessionRoster {
     let purpose: any FollowPurpose
     /// Whether the directory is looked at for sessions, not only for the end of those that were added.
     private(set) var finds = false
+    /// Whether a session could not be looked at or read.
+    private(set) var hasFailed = false
+    /// What is said of such a session: `logs of`.
+    private let what: String
     private let known: KnownSessions
-    private let changes: RosterChanges
-    /// Those that have changed or have files open; those that were read last come last.
-    private var active: [FollowedSession] = []
-    /// How many of them may have files open.
-    private let most: Int
+    private let changes = RosterChanges()
+    private let active = ActiveSessions()
     private var isStarting = true
     private var isWanted = true
     private let startedAt = Timestamp.now()
 
-    /// What a session needs at most while it is read: its folder, events, and for each stream a segment and two indexes.
-    private static let descriptorsEach = 8
-    /// Reading a few hundred files again costs less than the time in which they would be needed.
-    private static let usuallyOpen = 64
-    /// How long the files of a session stay open that is at rest, in ns.
-    private static let restTime: Int64 = .seconds(1)
-
+    /// - Parameter what: what is done with each, for messages: `logs of`.
     /// - Parameter ids: those that are wanted; empty for all.
     init(
-        _ directory: borrowing FileDescriptor, _ ids: [SessionID], _ purpose: any FollowPurpose
-    ) throws(SystemError) {
-        self.directory = try directory.duplicate()
+        _ what: String, _ directory: borrowing FileDescriptor, _ ids: [SessionID],
+        _ purpose: any FollowPurpose
+    ) throws(CommandFailure) {
+        self.what = what
+        self.directory = try attempt(what, try directory.duplicate())
         self.purpose = purpose
         known = KnownSessions(ids)
-        most = max(2, min(SessionRoster.usuallyOpen, raiseDescriptorLimit() / SessionRoster.descriptorsEach))
-        changes = RosterChanges()
     }
 
     // MARK: Beginning
@@ -67,7 +62,7 @@ final class SessionRoster {
         if !session.isOver { session.withFolder { changes.add($0, for: session) } }
         wake(session)
         // There may be thousands.
-        if active.count > most { session.rest() }
+        if active.isFull { session.rest() }
         // It may have ended before it was watched.
         if !finds && !session.isOver { look(session.id) }
     }
@@ -86,7 +81,7 @@ final class SessionRoster {
 
     // MARK: The loop
 
-    /// Reads what there is and what comes, until nobody reads that, or no session is left and no other may come.
+    /// Reads what there is and what comes, until its reader has gone, or no session is left and no other may come.
     func follow(_ targets: [OutputTarget]) throws(FollowFailure) {
         let set = PollSet()
         while true {
@@ -94,7 +89,7 @@ final class SessionRoster {
             if try turn() { set.limit(milliseconds: 0) }
             if !isWanted { break }
             for target in targets { target.waitForHangUp(in: set) }
-            do throws(SystemError) { try wait(set) } catch { throw .journal(error) }
+            try reading(try wait(set))
             for target in targets where target.readerHasGone(in: set) { throw .readerGone }
         }
     }
@@ -107,100 +102,21 @@ final class SessionRoster {
     /// - Returns: whether there is more that can be read at once.
     @discardableResult
     func turn() throws(FollowFailure) -> Bool {
-        var hasMore = false
-        var isBlocked = false
-        var hasFinished = false
         let now = monotonicNow()
-        var index = 0
-        var open = 0
-        for session in active where session.isOpen { open += 1 }
-        while index < active.count {
-            let session = active[index]
-            index += 1
-            if !session.hasChanged && session.reader.deadline > now { continue }
-            if let before = session.predecessor {
-                isBlocked = isBlocked || !before.reader.isThrough
-                if !before.reader.isThrough { continue }
-                session.predecessor = nil
-            }
-            if !session.isOpen { open += 1 }
-            if try read(session) {
-                session.hasChanged = true
-                hasMore = true
-            }
-            hasFinished = hasFinished || session.reader.isThrough
-            if open > most {
-                session.rest()
-                open -= 1
-            }
-        }
-        settle(now)
-        isWanted = try purpose.flush(self)
-        return hasMore || (hasFinished && isBlocked)
-    }
-
-    private func read(_ session: FollowedSession) throws(FollowFailure) -> Bool {
-        do throws(FollowFailure) {
-            return try session.read(in: directory)
-        } catch {
-            // Of many sessions the others go on.
-            guard case .journal(let reason) = error else { throw error }
-            if reason.code == EMFILE || reason.code == ENFILE, restAll(but: session) { return true }
-            try session.reader.giveUp(reason)
-            purpose.report(session.id, reason)
-            return false
-        }
-    }
-
-    /// - Returns: whether any had files open.
-    private func restAll(but session: FollowedSession) -> Bool {
-        var hasOpen = false
-        for other in active where other !== session && other.isOpen {
-            other.rest()
-            hasOpen = true
-        }
-        return hasOpen
-    }
-
-    /// Closes what is at rest, and forgets what is over.
-    private func settle(_ now: Int64) {
-        let before = active
-        active = []
-        var last: [FollowedSession] = []
-        var open = 0
-        for session in before where session.isOpen { open += 1 }
-        for session in before {
-            if session.reader.isThrough { session.rest() }
+        let hasMore = try active.read(now, in: directory) { report($0.id, $1) }
+        active.settle(now) { session in
             // What is being removed may still be found under its new name.
-            if session.reader.isThrough
-                && (!finds || (session.isOver && (!session.isLeaving || session.watch < 0)))
-            {
-                forget(session)
-                continue
-            }
-            if !session.hasChanged {
-                let isDue = session.readAt + SessionRoster.restTime <= monotonicNow()
-                if session.isOpen && (isDue || open > most) {
-                    session.rest()
-                    open -= 1
-                }
-                if !session.isOpen && session.reader.deadline == Int64.max {
-                    session.isActive = false
-                    continue
-                }
-            }
-            if session.readAt < now { active.append(session) } else { last.append(session) }
+            if finds && !(session.isOver && (!session.isLeaving || session.watch < 0)) { return false }
+            changes.remove(session)
+            known.remove(session)
+            return true
         }
-        active += last
+        isWanted = try purpose.flush(self)
+        return hasMore
     }
 
     private func wait(_ set: PollSet) throws(SystemError) {
-        for session in active {
-            if session.reader.deadline != Int64.max { set.limit(deadline: session.reader.deadline) }
-            if session.isOpen && !session.hasChanged {
-                set.limit(deadline: session.readAt + SessionRoster.restTime)
-            }
-        }
+        active.prepare(set)
         purpose.prepare(set)
         changes.prepare(set, hasSessions: known.count > 0)
         try set.wait()
@@ -208,6 +124,12 @@ final class SessionRoster {
             known.forEach { wake($0) }
             try refresh()
         }
+    }
+
+    /// A session can't be looked at or read. The others go on.
+    func report(_ id: SessionID, _ error: SystemError) {
+        hasFailed = true
+        printError(CommandFailure(concat(what, " ", id.string), error).text)
     }
 
     /// Lets all be read that nothing watches.
@@ -225,17 +147,7 @@ final class SessionRoster {
     }
 
     /// Lets a session be read in the next turn.
-    func wake(_ session: FollowedSession) {
-        session.hasChanged = true
-        if session.isActive { return }
-        session.isActive = true
-        active.append(session)
-    }
-
-    private func forget(_ session: FollowedSession) {
-        changes.remove(session)
-        known.remove(session)
-    }
+    func wake(_ session: FollowedSession) { active.wake(session) }
 
     // MARK: Looking
 
@@ -274,7 +186,7 @@ final class SessionRoster {
             if isLive && finds { try lookForStart(names) }
             return isLive
         } catch {
-            purpose.report(id, error)
+            report(id, error)
             return false
         }
     }
@@ -369,7 +281,7 @@ final class SessionRoster {
                 if let entry = known.entry(of: id) { session(entry, folder)?.leavingName = path }
             }
         } catch {
-            purpose.report(id, error)
+            report(id, error)
         }
     }
 

@@ -16,19 +16,17 @@ final class SessionStates {
 
         /// `{"state":…,"exitCode":…,"signal":…}`
         var data: [UInt8] {
-            var json = JSONWriter()
-            json.beginObject()
-            json.member("state", text: state.name)
-            var code: Int?
-            if case .some(.exited(let number)) = end { code = Int(number) }
-            json.member("exitCode", code)
-            if case .some(.signalled(let signal)) = end {
-                json.member("signal", signalName(signal))
-            } else {
-                json.member("signal", nil)
+            jsonObject { json in
+                json.member("state", text: state.name)
+                var code: Int?
+                if case .exited(let number) = end { code = Int(number) }
+                json.member("exitCode", code)
+                if case .signalled(let signal) = end {
+                    json.member("signal", signalName(signal))
+                } else {
+                    json.member("signal", nil)
+                }
             }
-            json.endObject()
-            return json.bytes
         }
     }
 

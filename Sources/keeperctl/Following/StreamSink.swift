@@ -5,7 +5,7 @@ import KeeperShared
 final class StreamSink {
     /// Bytes that were read last, before they are events.
     var scratch = PageBuffer()
-    /// Whether a session could not be read.
+    /// Whether an event tells of an error.
     var hasFailed = false
     let output: FollowedOutput
 
@@ -17,12 +17,6 @@ final class StreamSink {
         output = try FollowedOutput(STDOUT_FILENO, patient: true)
     }
 
-    /// A session can't be read.
-    func report(_ id: SessionID, _ error: SystemError) {
-        hasFailed = true
-        printError(concat(id.string, ": ", error.text))
-    }
-
     func flushIfFull() throws(FollowFailure) {
         if output.waiting.count >= StreamSink.enough { try flush() }
     }
@@ -30,7 +24,7 @@ final class StreamSink {
     /// Writes all that waits, however long its reader takes.
     func flush() throws(FollowFailure) {
         while !(try output.flush()) {
-            // Somebody has made the reader's pipe one that doesn't wait.
+            // Another process has made the reader's pipe one that doesn't wait.
             let set = PollSet()
             output.target.waitForRoom(in: set)
             do throws(SystemError) { try set.wait() } catch { throw .output(error) }

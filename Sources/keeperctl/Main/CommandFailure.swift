@@ -29,7 +29,7 @@ struct CommandFailure: Error {
         self.init(ExitStatus.failed, concat(what, ": ", error.reason))
     }
 
-    /// The session is known, but nobody is there any more to do what was asked for.
+    /// The session is known, but has no keeper any more that could do what was asked for.
     @inline(never)
     static func sessionOver(_ id: SessionID) -> CommandFailure {
         CommandFailure(
@@ -42,5 +42,30 @@ struct CommandFailure: Error {
         CommandFailure(
             ExitStatus.noSession,
             concat("no session ", quoted(id.string), " in ", path, "; 'keeperctl ls -a' lists all there are"))
+    }
+}
+
+/// The value of an expression that may fail in the system.
+///
+/// - Parameter what: what is being done, for the message.
+func attempt<Result: ~Copyable>(
+    _ what: @autoclosure () -> String, _ body: @autoclosure () throws(SystemError) -> Result
+) throws(CommandFailure) -> Result {
+    do throws(SystemError) { return try body() } catch { throw CommandFailure(what(), error) }
+}
+
+/// A command that does its work for many sessions goes on after a failure, and ends with the status of the first.
+final class FailureRecord {
+    private(set) var status = ExitStatus.done
+
+    /// Says what went wrong.
+    func add(_ failure: CommandFailure) {
+        printError(failure.text)
+        note(failure.status)
+    }
+
+    /// Notes what was said already.
+    func note(_ status: Int32) {
+        if self.status == ExitStatus.done { self.status = status }
     }
 }

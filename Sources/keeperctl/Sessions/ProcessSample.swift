@@ -106,13 +106,8 @@ final class ProcessSampler {
     }
 
     private func index(of pid: pid_t) -> Int? {
-        var low = 0
-        var high = records.count
-        while low < high {
-            let middle = (low + high) / 2
-            if records[middle].pid < pid { low = middle + 1 } else { high = middle }
-        }
-        return low < records.count && records[low].pid == pid ? low : nil
+        let index = firstIndex(in: records.count) { records[$0].pid < pid }
+        return index < records.count && records[index].pid == pid ? index : nil
     }
 
     /// What a session uses: all descendants of its keeper, also those that left the group, but neither the keeper

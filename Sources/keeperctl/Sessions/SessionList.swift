@@ -33,12 +33,12 @@ final class SessionList {
     var failures: [(id: SessionID, error: SystemError)] = []
     /// Commands and labels as JSON.
     private var text: [UInt8] = []
-    private let directory: FileDescriptor?
+    private let directory: FileDescriptor
     private let path: String
 
-    init(_ directory: borrowing FileDescriptor) {
-        self.directory = try? directory.duplicate()
-        path = processLink("self/fd/\(directory.raw)") ?? ""
+    init(_ directory: borrowing SessionsDirectory) throws(CommandFailure) {
+        self.directory = try attempt(directory.text, try directory.descriptor.duplicate())
+        path = processLink("self/fd/\(directory.descriptor.raw)") ?? ""
     }
 
     var isEmpty: Bool { rows.isEmpty }
@@ -88,32 +88,24 @@ final class SessionList {
     }
 
     private func currentSize(_ id: SessionID) -> Int {
-        switch directory {
-        case .some(let directory):
-            // A session that removes its files just then has none.
-            guard let folder = try? directory.openDirectory(SessionNames(id).folder),
-                let stdout = try? JournalReader(.stdout).journalEnd(in: folder),
-                let stderr = try? JournalReader(.stderr).journalEnd(in: folder)
-            else { return 0 }
-            return stdout + stderr
-        case .none: return 0
-        }
+        // A session that removes its files just then has none.
+        guard let folder = try? directory.openDirectory(SessionNames(id).folder),
+            let stdout = try? JournalReader(.stdout).journalEnd(in: folder),
+            let stderr = try? JournalReader(.stderr).journalEnd(in: folder)
+        else { return 0 }
+        return stdout + stderr
     }
 
-    /// A session of another make: all that is known of it is in two small files.
+    /// A foreign keeper's session: all that is known of it is in two small files.
     func add(_ id: SessionID, foreign keeper: pid_t?) {
         var row = Row(id: id, keeper: keeper, isForeign: true)
-        switch directory {
-        case .some(let directory):
-            let names = SessionNames(id)
-            // What it has removed meanwhile, or never had, is left out.
-            if let bytes = try? directory.contents(of: names.childSidecar, limit: 16) {
-                row.child = parsePID(bytes)
-            }
-            if let metadata = try? directory.metadata(of: names.sidecar) {
-                row.startedAt = Timestamp(nanoseconds: .seconds(Int64(metadata.modified)))
-            }
-        case .none: break
+        let names = SessionNames(id)
+        // What it has removed meanwhile, or never had, is left out.
+        if let bytes = try? directory.contents(of: names.childSidecar, limit: 16) {
+            row.child = parsePID(bytes)
+        }
+        if let metadata = try? directory.metadata(of: names.sidecar) {
+            row.startedAt = Timestamp(nanoseconds: .seconds(Int64(metadata.modified)))
         }
         rows.append(row)
     }
@@ -169,30 +161,24 @@ final class SessionList {
 
     func writeJSON(to output: StandardOutput) {
         for row in rows {
-            var json = JSONWriter()
-            json.beginObject()
-            json.member("sessionId", row.id.string)
-            json.member("state", "\(row.state.name)")
-            json.key("keeperPid")
-            if let pid = row.keeper { json.integer(pid) } else { json.null() }
-            json.key("childPid")
-            if let pid = row.child { json.integer(pid) } else { json.null() }
-            json.member("sockPath", concat(path, "/", SessionNames(row.id).socket))
-            json.key("startedAt")
-            if let time = row.startedAt { json.string(time.rfc3339) } else { json.null() }
-            if row.isForeign {
-                json.member("foreign", true)
-            }
-            if let end = row.end, end != .unknown { end.write(codeKey: "exitCode", to: &json) }
-            json.key("labels")
-            json.raw(labelsJSON(row))
-            json.endObject()
-            json.endLine()
-            output.write(json.bytes)
+            output.write(
+                jsonObject(isLine: true) { json in
+                    json.member("sessionId", row.id.string)
+                    json.member("state", text: row.state.name)
+                    json.member("keeperPid", row.keeper.map { Int($0) })
+                    json.member("childPid", row.child.map { Int($0) })
+                    json.member("sockPath", concat(path, "/", SessionNames(row.id).socket))
+                    json.key("startedAt")
+                    if let time = row.startedAt { json.string(time.rfc3339) } else { json.null() }
+                    if row.isForeign { json.member("foreign", true) }
+                    if let end = row.end, end != .unknown { end.write(codeKey: "exitCode", to: &json) }
+                    json.key("labels")
+                    json.raw(labelsJSON(row))
+                })
         }
     }
 
-    /// The labels as they are written, unless somebody has written them on several lines.
+    /// The labels as they are written, unless they are on several lines.
     private func labelsJSON(_ row: Row) -> [UInt8] {
         let labels = Array(text[row.labels])
         return labels.first != UInt8(ascii: "{") || labels.contains { $0 < 0x20 } ? Array("{}".utf8) : labels

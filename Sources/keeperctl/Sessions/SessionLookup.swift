@@ -8,19 +8,13 @@ enum SessionLookup {
     case live(pid_t, SessionStatus?)
     /// A foreign keeper lives there.
     case foreign(pid_t?)
-    /// Its keeper has died and nobody has cleared up yet.
+    /// Its keeper has died, and what it left is not cleared away yet.
     case dead(SessionStatus?)
     case over(SessionStatus)
 
     @inline(never) init(_ id: SessionID, in directory: borrowing FileDescriptor) throws(CommandFailure) {
         let names = SessionNames(id)
-        let ownership: Ownership
-        do throws(SystemError) {
-            ownership = try Ownership.of(names, in: directory)
-        } catch {
-            throw CommandFailure(concat("session ", id.string), error)
-        }
-        switch ownership {
+        switch try idOwner(of: names, in: directory) {
         case .keeper(let pid):
             self = .live(pid, SessionStatus.of(names, keeper: pid, in: directory))
         case .foreign(let pid), .unsettled(let pid): self = .foreign(pid)
@@ -35,6 +29,25 @@ enum SessionLookup {
             }
         }
     }
+}
+
+/// Who owns an id.
+@inline(never) func idOwner(
+    of names: SessionNames, in directory: borrowing FileDescriptor
+) throws(CommandFailure) -> Ownership {
+    try attempt(concat("session ", names.id.string), try Ownership.of(names, in: directory))
+}
+
+extension FailureRecord {
+    /// Says which sessions could not be looked at.
+    func add(_ failures: [(id: SessionID, error: SystemError)]) {
+        for (id, error) in failures { add(CommandFailure(concat("session ", id.string), error)) }
+    }
+}
+
+extension SessionsDirectory {
+    /// For messages.
+    var text: String { concat("sessions directory ", path) }
 }
 
 extension SessionStatus {

@@ -105,10 +105,10 @@ func outputWidth() -> Int {
     return terminalSize()?.columns ?? 80
 }
 
-/// The size of the terminal that standard output is; nil if it is none.
-func terminalSize() -> (columns: Int, rows: Int)? {
+/// The size of the terminal that a descriptor is; nil if it is none, or one of unknown size.
+func terminalSize(_ number: Int32 = STDOUT_FILENO) -> (columns: Int, rows: Int)? {
     var record = winsize()
-    guard csys_window_size(STDOUT_FILENO, &record) == 0, record.ws_col > 0, record.ws_row > 0 else {
+    guard csys_window_size(number, &record) == 0, record.ws_col > 0, record.ws_row > 0 else {
         return nil
     }
     return (Int(record.ws_col), Int(record.ws_row))
@@ -152,8 +152,8 @@ private func appendShellWord(
     return true
 }
 
-/// Bytes that mean nothing to a shell.
-private func isPlain(_ byte: UInt8) -> Bool {
+/// Whether a byte means nothing to a shell.
+func isPlain(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+")...UInt8(ascii: ":"), UInt8(ascii: "="),

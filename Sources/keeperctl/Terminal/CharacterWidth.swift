@@ -3,14 +3,9 @@ func characterWidth(_ scalar: UInt32) -> Int {
     if scalar < 0x300 { return 1 }
     // The planes of ideographs, and of tags and variants.
     if scalar >= 0x20000 { return scalar < 0x40000 ? 2 : scalar < 0xE0000 || scalar >= 0xE1000 ? 1 : 0 }
-    var low = 0
-    var high = widths.count
-    while low < high {
-        let middle = (low + high) / 2
-        if widths[middle] >> 15 <= scalar { low = middle + 1 } else { high = middle }
-    }
-    if low == 0 { return 1 }
-    let range = widths[low - 1]
+    let next = firstIndex(in: widths.count) { widths[$0] >> 15 <= scalar }
+    if next == 0 { return 1 }
+    let range = widths[next - 1]
     if scalar - range >> 15 > range >> 1 & 0x3FFF { return 1 }
     return range & 1 == 0 ? 0 : 2
 }

@@ -33,13 +33,6 @@ struct TerminalGuard: ~Copyable {
 
     /// Changes to raw mode.
     ///
-    /// How large the terminal at standard input is; nil where there is none.
-    static var currentSize: TerminalSize? {
-        var record = winsize()
-        guard csys_window_size(STDIN_FILENO, &record) == 0 else { return nil }
-        return TerminalSize(columns: Int(record.ws_col), rows: Int(record.ws_row))
-    }
-
     /// - Parameters:
     ///   - fullScreen: whether to draw on a screen of its own, without a cursor; long lines are cut there.
     ///   - rescued: whether another process is to put the terminal back when this one is killed.
@@ -71,12 +64,7 @@ struct TerminalGuard: ~Copyable {
     }
 
     /// Columns and rows.
-    var size: (columns: Int, rows: Int) {
-        var record = winsize()
-        guard csys_window_size(descriptor.raw, &record) == 0, record.ws_col > 0, record.ws_row > 0
-        else { return (80, 24) }
-        return (Int(record.ws_col), Int(record.ws_row))
-    }
+    var size: (columns: Int, rows: Int) { terminalSize(descriptor.raw) ?? (80, 24) }
 
     /// Says what is to be written to leave the terminal as it was.
     mutating func setUndo(_ bytes: [UInt8]) {

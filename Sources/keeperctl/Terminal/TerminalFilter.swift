@@ -30,7 +30,7 @@ struct TerminalFilter {
     private var state = State.ground
     /// The sequence that has begun.
     private var sequence: [UInt8] = []
-    /// What is written to, if anybody wants to see it.
+    /// What is written to, if what it shows is wanted.
     var screen: TerminalScreen?
     /// Private modes that are not as they are in a terminal at rest, as they were switched.
     private var modes: [Int] = []

@@ -51,7 +51,7 @@ final class AgentTurn {
         self.silenceTimeout = silenceTimeout
         let lock: TurnLock?
         do throws(SystemError) {
-            lock = try TurnLock.take(in: exchange.folder, waiting: waits)
+            lock = try TurnLock.take(in: exchange.watch.folder, waiting: waits)
         } catch {
             throw CommandFailure(exchange.what, error)
         }
@@ -215,7 +215,7 @@ final class AgentTurn {
         try exchange.listen(from: position)
         guard let lines = exchange.lines else { return true }
         // The last sign of that turn, on the monotonic clock. Without the file's time the record's own counts.
-        let written = try? exchange.folder.metadata(of: StreamName.stdout.linkName)
+        let written = try? exchange.watch.folder.metadata(of: StreamName.stdout.linkName)
         let sign = max(lock.writtenAt, written.flatMap { $0 }?.modifiedTime ?? 0)
         activeAt = monotonicNow() - max(0, Timestamp.now().nanoseconds - sign)
         let patience = record.hasFailed ? min(echoTimeout, silenceTimeout) : silenceTimeout
@@ -240,6 +240,6 @@ final class AgentTurn {
 
     /// The end of what the child wrote to stderr.
     func lastOfStandardError() -> [UInt8] {
-        lastBytes(of: .stderr, AgentTurn.tailSize, in: exchange.folder)
+        lastBytes(of: .stderr, AgentTurn.tailSize, in: exchange.watch.folder)
     }
 }

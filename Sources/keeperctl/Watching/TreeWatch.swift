@@ -54,7 +54,7 @@ final class TreeWatch {
     /// - Throws: when the user has no inotify instance left.
     init(hidden: FileMetadata? = nil) throws(CommandFailure) {
         self.hidden = hidden
-        do throws(SystemError) { inotify = try FolderWatch.make() } catch { throw limitFailure(error) }
+        do throws(SystemError) { inotify = try FolderWatch() } catch { throw limitFailure(error) }
     }
 
     /// Watches this too.
@@ -159,13 +159,7 @@ final class TreeWatch {
 
     /// Where a watch is in the list, or should be.
     private func place(of watch: Int32) -> Int {
-        var low = 0
-        var high = folders.count
-        while low < high {
-            let middle = (low + high) / 2
-            if folders[middle].watch < watch { low = middle + 1 } else { high = middle }
-        }
-        return low
+        firstIndex(in: folders.count) { folders[$0].watch < watch }
     }
 
     func folder(_ watch: Int32) -> WatchedFolder? {

@@ -184,6 +184,6 @@ struct ListTests {
         #expect(try box.ctl("label", "none", "k=v").status == 3)
         try box.ctl("kill", "a")
         let late = try box.ctl("label", "a", "k=v")
-        #expect(late.status == 1 && late.err.contains("over"), late.why)
+        #expect(late.status == 3 && late.err.contains("over"), late.why)
     }
 }

@@ -139,18 +139,35 @@ int csys_waitid(idtype_t type, id_t id, int options, struct csys_ended *ended) {
     return 0;
 }
 
-#define FAIL(name)                                                                                  \
-    do {                                                                                            \
-        spawn->error = errno;                                                                       \
-        spawn->failed = name;                                                                       \
-        _exit(127);                                                                                 \
-    } while (0)
+// A system call that leaves errno alone, which two processes have in common while one runs in the memory of the other:
+// the result, or -errno.
+static long quiet_call(long number, long a, long b, long c, long d, long e) {
+#if defined(__x86_64__)
+    register long fourth __asm__("r10") = d, fifth __asm__("r8") = e;
+    __asm__ volatile("syscall"
+                     : "+a"(number)
+                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                     : "rcx", "r11", "memory");
+    return number;
+#else
+    register long call __asm__("x8") = number;
+    register long first __asm__("x0") = a, second __asm__("x1") = b, third __asm__("x2") = c;
+    register long fourth __asm__("x3") = d, fifth __asm__("x4") = e;
+    __asm__ volatile("svc 0"
+                     : "+r"(first)
+                     : "r"(call), "r"(second), "r"(third), "r"(fourth), "r"(fifth)
+                     : "memory");
+    return first;
+#endif
+}
+#define QUIET_6(number, a, b, c, d, e, ...) quiet_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+#define QUIET(...) QUIET_6(__VA_ARGS__, 0, 0, 0, 0, 0)
 
-// A script without #! is for the shell, as execvpe has it.
-static void execute_path(const char *path, const struct csys_spawn *spawn) {
-    execve(path, spawn->argv, spawn->envp);
-    if (errno != ENOEXEC)
-        return;
+// A script without #! is for the shell, as execvpe has it. Returns what went wrong.
+static int execute_path(const char *path, const struct csys_spawn *spawn) {
+    const int error = (int)-QUIET(SYS_execve, path, spawn->argv, spawn->envp);
+    if (error != ENOEXEC)
+        return error;
     size_t count = 0;
     while (spawn->argv[count])
         count++;
@@ -161,20 +178,16 @@ static void execute_path(const char *path, const struct csys_spawn *spawn) {
     for (size_t i = 1; i < count; i++)
         argv[next++] = spawn->argv[i];
     argv[next] = NULL;
-    execve(argv[0], (char *const *)argv, spawn->envp);
+    return (int)-QUIET(SYS_execve, argv[0], argv, spawn->envp);
 }
 
 // execvpe, but a directory of PATH that lacks the file costs a look there and not a failed exec, which is ten times
-// as dear. Returns with the error that execvpe would give.
-static void execute(const struct csys_spawn *spawn) {
-    if (spawn->executes_extra) {
-        csys_execute(spawn->extra, spawn->argv, spawn->envp);
-        return;
-    }
-    if (!*spawn->file || strchr(spawn->file, '/')) {
-        execute_path(spawn->file, spawn);
-        return;
-    }
+// as dear. Returns the error that execvpe would give.
+static int execute(const struct csys_spawn *spawn) {
+    if (spawn->executes_extra)
+        return (int)-QUIET(SYS_execveat, spawn->extra, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
+    if (!*spawn->file || strchr(spawn->file, '/'))
+        return execute_path(spawn->file, spawn);
     const char *next = getenv("PATH");
     if (!next)
         next = "/bin:/usr/bin";
@@ -190,75 +203,93 @@ static void execute(const struct csys_spawn *spawn) {
         memcpy(path, directory, length);
         strcpy(path + length, length ? "/" : "./"); // an empty entry is the working directory
         strcat(path, spawn->file);
-        if (access(path, F_OK) < 0)
+        if (QUIET(SYS_faccessat, AT_FDCWD, path, F_OK) < 0)
             continue;
-        execute_path(path, spawn);
-        if (errno == EACCES)
+        const int error = execute_path(path, spawn);
+        if (error == EACCES)
             found = EACCES;
-        else if (errno != ENOENT && errno != ENOTDIR)
-            return;
+        else if (error != ENOENT && error != ENOTDIR)
+            return error;
     }
-    errno = found;
+    return found;
 }
 
 void csys_become(const char *file, char *const *argv, char *const *envp) {
-    execute(&(const struct csys_spawn){.file = file, .argv = argv, .envp = envp});
+    errno = execute(&(const struct csys_spawn){.file = file, .argv = argv, .envp = envp});
 }
 
-// Runs in the parent's memory while the parent waits (CLONE_VM, CLONE_VFORK): only calls that
-// touch nothing but the stack and the kernel.
+// A call that must succeed between clone and exec.
+#define MUST(name, ...)                                                                             \
+    do {                                                                                            \
+        const long result_ = QUIET(__VA_ARGS__);                                                    \
+        if (result_ < 0)                                                                            \
+            fail(spawn, name, (int)-result_);                                                       \
+    } while (0)
+
+__attribute__((noreturn)) static void fail(struct csys_spawn *spawn, const char *name, int error) {
+    spawn->error = error;
+    spawn->failed = name;
+    for (;;)
+        QUIET(SYS_exit_group, 127);
+}
+
+// Runs in the parent's memory, beside the parent (CLONE_VM): only calls that touch nothing but the stack and the
+// kernel.
 static int child_main(void *argument) {
     struct csys_spawn *spawn = argument;
-    // The C library's own sigaction refuses the two signals that it keeps for itself.
+    // The kernel clears the mark, and wakes who waits for it, when this process leaves the memory: by exec or its end.
+    // Not by a flag of clone, which newer versions of musl refuse.
+    QUIET(SYS_set_tid_address, &spawn->is_running);
+    // exec does it for handlers; what is ignored would stay so. The C library's own sigaction refuses the signals that
+    // it keeps for itself.
     const struct {
         void *handler;
         unsigned long flags;
         void *restorer;
         unsigned long mask;
     } standard = {0};
-    for (int signal = 1; signal < NSIG; signal++)
-        syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
-    if (setsid() < 0)
-        FAIL("setsid");
-    if (spawn->control_group >= 0 && write(spawn->control_group, "0", 1) < 0)
-        spawn->control_group = -1; // where it is will do as well
-    if (spawn->directory >= 0 && fchdir(spawn->directory) < 0)
-        FAIL("chdir");
+    for (int signal = 1; signal < NSIG && !spawn->keeps_signals; signal++)
+        QUIET(SYS_rt_sigaction, signal, &standard, NULL, sizeof standard.mask);
+    MUST("setsid", SYS_setsid);
+    if (spawn->control_group >= 0)
+        QUIET(SYS_write, spawn->control_group, "0", 1); // where it is will do as well
+    if (spawn->directory >= 0)
+        MUST("chdir", SYS_fchdir, spawn->directory);
     if (spawn->death_signal) {
-        if (prctl(PR_SET_PDEATHSIG, spawn->death_signal, 0, 0, 0) < 0)
-            FAIL("prctl");
-        if (getppid() != spawn->parent)
-            _exit(127); // the parent died before the line above
+        MUST("prctl", SYS_prctl, PR_SET_PDEATHSIG, spawn->death_signal);
+        if (QUIET(SYS_getppid) != spawn->parent)
+            fail(spawn, "prctl", ESRCH); // the parent died before the line above
     }
     for (int i = 0; i < spawn->limit_count; i++) {
         const struct rlimit limit = {spawn->limits[i].soft, spawn->limits[i].hard};
-        if (csys_set_limit(spawn->limits[i].resource, &limit) < 0)
-            FAIL("limit");
+        MUST("limit", SYS_prlimit64, 0, spawn->limits[i].resource, &limit);
     }
-    // Move everything out of the way first, so that no dup2 overwrites a source.
+    // Move everything out of the way first, so that no dup overwrites a source.
     const int extra = spawn->descriptors[3] < 0 ? 2 : spawn->extra;
-    int sources[4];
+    long sources[4];
     for (int i = 0; i < 4; i++) {
         sources[i] = spawn->descriptors[i];
-        if (sources[i] >= 0 && sources[i] <= extra && (sources[i] = fcntl(sources[i], F_DUPFD, extra + 1)) < 0)
-            FAIL("fcntl");
+        if (sources[i] < 0 || sources[i] > extra)
+            continue;
+        sources[i] = QUIET(SYS_fcntl, sources[i], F_DUPFD, extra + 1);
+        if (sources[i] < 0)
+            fail(spawn, "fcntl", (int)-sources[i]);
     }
     for (int i = 0; i < 4; i++) {
-        if (sources[i] >= 0 && dup2(sources[i], i < 3 ? i : extra) < 0)
-            FAIL("dup2");
-        if (sources[i] < 0 && i < 3)
-            close(i);
+        if (sources[i] >= 0)
+            MUST("dup", SYS_dup3, sources[i], i < 3 ? i : extra);
+        else if (i < 3)
+            QUIET(SYS_close, i);
     }
-    if (spawn->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
-        FAIL("terminal");
-    if ((extra > 3 && csys_close_range(3, extra - 1) < 0) || csys_close_range(extra + 1, ~0U) < 0)
-        FAIL("close_range");
-    umask(spawn->mask);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execute(spawn);
-    FAIL("exec");
+    if (spawn->terminal)
+        MUST("terminal", SYS_ioctl, 0, TIOCSCTTY);
+    if (extra > 3)
+        MUST("dup", SYS_close_range, 3, extra - 1);
+    MUST("dup", SYS_close_range, extra + 1, ~0U);
+    QUIET(SYS_umask, spawn->mask);
+    const unsigned long none = 0;
+    QUIET(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+    fail(spawn, "exec", execute(spawn));
 }
 
 pid_t csys_spawn(struct csys_spawn *spawn) {
@@ -272,24 +303,37 @@ pid_t csys_spawn(struct csys_spawn *spawn) {
     if (stack == MAP_FAILED)
         return -1;
     mprotect(stack, page, PROT_NONE);
+    spawn->stack = stack;
+    spawn->stack_size = size;
     spawn->error = 0;
     spawn->failed = NULL;
     spawn->pidfd = -1;
+    spawn->is_running = 1;
     // A handler that runs in the child would run on the parent's memory. The kernel's own mask: musl's functions leave
     // out the first real-time signals, which would then be unblocked below.
     unsigned long all = ~0UL, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    pid_t pid = clone(child_main, (char *)stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, spawn,
-                      &spawn->pidfd);
-    int code = errno;
+    spawn->pid = clone(child_main, (char *)stack + size, CLONE_VM | CLONE_PIDFD | SIGCHLD, spawn, &spawn->pidfd);
+    const int code = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-    munmap(stack, size);
-    if (pid > 0 && spawn->error) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-        close(spawn->pidfd);
-        spawn->pidfd = -1;
-    }
+    if (spawn->pid < 0)
+        munmap(stack, size);
     errno = code;
-    return pid;
+    return spawn->pid;
+}
+
+void csys_finish_spawn(struct csys_spawn *spawn) {
+    // One that was killed before its first call left the mark as it is.
+    const struct timespec patience = {.tv_nsec = 100 * 1000 * 1000};
+    siginfo_t end = {.si_pid = 0};
+    while (__atomic_load_n(&spawn->is_running, __ATOMIC_ACQUIRE) && !end.si_pid)
+        if (syscall(SYS_futex, &spawn->is_running, 0 /* FUTEX_WAIT */, 1, &patience, NULL, 0) < 0 && errno == ETIMEDOUT)
+            waitid(P_PID, (id_t)spawn->pid, &end, WEXITED | WNOHANG | WNOWAIT);
+    munmap(spawn->stack, spawn->stack_size);
+    if (!spawn->error)
+        return;
+    while (waitpid(spawn->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(spawn->pidfd);
+    spawn->pidfd = -1;
 }

@@ -117,6 +117,8 @@ package struct SpawnRequest {
     package var deathSignal: Int32 = 0
     /// Whether what becomes 0 is a terminal, and the new process's own.
     package var takesTerminal = false
+    /// Whether signals that are ignored stay so: for a program that sees to that itself.
+    package var keepsSignals = false
 
     package init(
         file: UnsafePointer<CChar>, arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
@@ -131,8 +133,12 @@ package struct SpawnRequest {
 
 /// Starts a process in a session of its own and returns once exec has succeeded.
 ///
+/// - Parameter meanwhile: is called with the new PID while the process sets itself up and executes its program, which
+///   takes a few hundred microseconds. What the request points to must stay as it is.
 /// - Throws: the call that failed, `exec` for what can't be executed; nothing is left then.
-package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle {
+package func spawn(
+    _ request: SpawnRequest, meanwhile: (pid_t) -> Void = { _ in }
+) throws(SystemError) -> ProcessHandle {
     var record = csys_spawn()
     record.file = request.file
     record.argv = request.arguments
@@ -146,15 +152,22 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
     record.control_group = request.controlGroup
     record.extra = request.extraNumber
     record.executes_extra = request.executesExtra ? 1 : 0
+    record.keeps_signals = request.keepsSignals ? 1 : 0
     let limits = request.limits.map {
         csys_limit(resource: $0.resource, soft: UInt($0.soft), hard: UInt($0.hard))
     }
-    let pid = limits.withUnsafeBufferPointer {
-        record.limits = $0.baseAddress
-        record.limit_count = Int32($0.count)
-        return csys_spawn(&record)
+    let isStarted = limits.withUnsafeBufferPointer { limits in
+        record.limits = limits.baseAddress
+        record.limit_count = Int32(limits.count)
+        // At one address: the new process reads and writes it too.
+        return withUnsafeMutablePointer(to: &record) { record in
+            if csys_spawn(record) < 0 { return false }
+            meanwhile(record.pointee.pid)
+            csys_finish_spawn(record)
+            return true
+        }
     }
-    if pid < 0 { throw SystemError("clone", "", csys_errno()) }
+    if !isStarted { throw SystemError("clone", "", csys_errno()) }
     if record.error != 0 {
         let subject = String(cString: request.file)
         switch record.failed[0] {
@@ -166,5 +179,5 @@ package func spawn(_ request: SpawnRequest) throws(SystemError) -> ProcessHandle
         default: throw SystemError("set up the process", subject, record.error)
         }
     }
-    return ProcessHandle(pid: pid, owning: FileDescriptor(owning: record.pidfd))
+    return ProcessHandle(pid: record.pid, owning: FileDescriptor(owning: record.pidfd))
 }

@@ -18,13 +18,14 @@ extension Session {
             log.line("pi output capture: \(isCaptured ? "enabled" : "disabled")")
         }
         log.line("spawning \(commandText)")
-        let handle = try spawnChild(isFirst: isFirst)
-        let restarts = isFirst ? 0 : (recorder.status.child?.restarts ?? 0) + 1
-        recorder.status.child = SessionStatus.Child(
-            identity: ProcessIdentity(
-                pid: handle.pid, startTime: ProcessStat(pid: handle.pid)?.startTime ?? 0),
-            startedAt: Timestamp.now())
-        recorder.status.child?.restarts = restarts
+        var problem: SystemError?
+        let handle = try spawnChild(isFirst: isFirst) { pid in
+            guard isFirst else { return }
+            note(pid, restarts: 0)
+            do throws(SystemError) { try writeFirstFiles(pid) } catch { problem = error }
+        }
+        // An old session goes on with the child before, should this one not start.
+        if !isFirst { note(handle.pid, restarts: (recorder.status.child?.restarts ?? 0) + 1) }
         recorder.status.exit = nil
         recorder.status.stderrTail = nil
         recorder.status.nextStartAt = nil
@@ -35,6 +36,28 @@ extension Session {
         happen(.spawned)
         awaitReady()
         watchLimits()
+        if let problem {
+            abandonChild()
+            throw LaunchError(problem)
+        }
+    }
+
+    private func note(_ pid: pid_t, restarts: Int) {
+        recorder.status.child = SessionStatus.Child(
+            identity: ProcessIdentity(pid: pid, startTime: ProcessStat(pid: pid)?.startTime ?? 0),
+            startedAt: Timestamp.now())
+        recorder.status.child?.restarts = restarts
+    }
+
+    /// Makes all that is there of a session that has started, while its child executes; in a folder that nobody sees
+    /// before that has succeeded.
+    private func writeFirstFiles(_ pid: pid_t) throws(SystemError) {
+        try place.recordChild(pid)
+        for output in outputs {
+            if case .journal(let journal) = output.sink { try journal.open() }
+        }
+        recorder.writeFirstStatus()
+        recorder.record(.started(pid: pid, restarts: nil), to: .starting)
     }
 
     /// Dashboards look for words joined by spaces in the log of theirs.
@@ -67,7 +90,10 @@ extension Session {
         }
     }
 
-    private func spawnChild(isFirst: Bool) throws(LaunchError) -> ProcessHandle {
+    /// - Parameter meanwhile: is called while the child executes; no child is there when that fails.
+    private func spawnChild(
+        isFirst: Bool, meanwhile: (pid_t) -> Void
+    ) throws(LaunchError) -> ProcessHandle {
         if settings.command.file[0] == 0 {
             throw LaunchError(1, "exec '': the command is empty", execError: ENOENT)
         }
@@ -105,7 +131,7 @@ extension Session {
         do throws(SystemError) {
             handle = try environment.list.withPointer { environment throws(SystemError) in
                 request.environment = environment
-                return try spawn(request)
+                return try spawn(request, meanwhile: meanwhile)
             }
         } catch {
             throw LaunchError(1, error.text, execError: error.code)
@@ -172,23 +198,13 @@ extension Session {
         let sink: OutputSink
         switch settings.output {
         case .journals(let bound):
-            let journal = JournalWriter(name, bound: bound, in: place.folder)
-            try system { () throws(SystemError) in try journal.open() }
-            sink = .journal(journal)
+            sink = .journal(JournalWriter(name, bound: bound, in: place.folder))
         case .log, .discard: sink = .log
         }
         let stage = try system { () throws(SystemError) in try resilience.makeStage(name) }
         let stream = OutputStream(name, sink: sink, stage: stage, poller: poller)
         outputs.append(stream)
         return stream
-    }
-
-    /// The child runs: from here on others find the session.
-    func becomeVisible() throws(SystemError) {
-        if let pid = childPID { try place.recordChild(pid) }
-        recorder.writeFirstStatus()
-        recorder.record(.started(pid: childPID ?? 0, restarts: nil), to: .starting)
-        try place.installFolder()
     }
 
     /// Ends a child whose session could not be put in place.

@@ -127,7 +127,8 @@ struct Launch {
         recorder.writeFirstStatus()
         try session.startChild()
         do throws(SystemError) {
-            try session.becomeVisible()
+            // It runs: from here on others find the session.
+            try place.installFolder()
         } catch {
             session.abandonChild()
             throw LaunchError(error)

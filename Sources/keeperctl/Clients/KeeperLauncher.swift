@@ -181,6 +181,8 @@ struct KeeperLauncher {
                     var request = SpawnRequest(
                         file: file[0]!, arguments: arguments, environment: environment, mask: mask)
                     request.descriptors = descriptors
+                    // The keeper gives its child all of them as they should be.
+                    request.keepsSignals = true
                     return try spawn(request)
                 }
             }

@@ -10,7 +10,8 @@ final class StreamEventLines {
     /// `,"cursor":"0123456789abcdef:`
     private let cursorHead: [UInt8]
     private var time: Int64 = 0
-    private var timeText: [UInt8] = Array("null".utf8)
+    /// ``head`` and the time.
+    private var headAndTime: [UInt8] = []
 
     /// Up to where both streams have become events.
     struct Place {
@@ -36,6 +37,7 @@ final class StreamEventLines {
         cursorHead.append(contentsOf: json.bytes)
         cursorHead[cursorHead.count - 1] = UInt8(ascii: ":")
         self.cursorHead = cursorHead
+        setTime(0)
     }
 
     /// Appends the event of one line of output.
@@ -85,17 +87,23 @@ final class StreamEventLines {
     ) {
         line.put("{\"type\":\"")
         line.put(type)
-        line.put(head)
         if time != self.time { setTime(time) }
-        line.put(timeText)
+        line.put(headAndTime)
+        var next = (number: -1, start: 0, end: 0)
         if let extent {
             line.put(",\"seq\":")
             line.put(extent.lowerBound)
             line.put(",\"next\":")
+            next = (extent.upperBound, line.count, 0)
             line.put(extent.upperBound)
+            next.end = line.count
         }
         line.put(cursorHead)
-        line.put(place.stdout)
+        if place.stdout == next.number {
+            line.repeatBytes(from: next.start, to: next.end)
+        } else {
+            line.put(place.stdout)
+        }
         line.put(":")
         line.put(place.stderr)
         line.put("\",\"data\":")
@@ -104,11 +112,11 @@ final class StreamEventLines {
     @inline(never)
     private func setTime(_ time: Int64) {
         self.time = time
-        timeText = []
+        headAndTime = head
         if time > 0 {
-            timeText.appendDecimal(UInt64(time / .milliseconds(1)))
+            headAndTime.appendDecimal(UInt64(time / .milliseconds(1)))
         } else {
-            timeText.append(literal: "null")
+            headAndTime.append(literal: "null")
         }
     }
 }

@@ -60,6 +60,37 @@ import Testing
             } == "a\u{FFFD}\\b")
     }
 
+    /// Text is looked at sixteen bytes at a time: what can't stay as it is may be any of them, or come after the last.
+    @Test func textsOfEveryLength() {
+        for (special, escaped) in [
+            ("\"", #"\""#), ("\u{1}", #"\u0001"#), ("\\", #"\\"#), ("é", "é"), (" ~\u{7F}", " ~\u{7F}"),
+        ] {
+            for before in 0...34 {
+                for after in [0, 1, 15, 16, 17] {
+                    let (head, rest) = (
+                        String(repeating: "a", count: before), String(repeating: "b", count: after)
+                    )
+                    let content = Array((head + special + rest).utf8)
+                    let written = line(room: RawLine.room(for: content.count)) { line in
+                        let isText = content.withUnsafeBytes { line.putText($0) }
+                        #expect(isText)
+                    }
+                    #expect(written == head + escaped + rest)
+                }
+            }
+        }
+    }
+
+    @Test func repeated() {
+        let written = line(room: 8) {
+            $0.put("ab")
+            $0.put(12)
+            $0.put("c")
+            $0.repeatBytes(from: 2, to: 4)
+        }
+        #expect(written == "ab12c12")
+    }
+
     /// Used to be the caller's promise.
     @Test("what doesn't fit ends the program instead of being written elsewhere")
     func bounds() async {

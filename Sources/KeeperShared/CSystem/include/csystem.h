@@ -181,13 +181,22 @@ struct csys_spawn {
     int terminal;           // whether descriptor 0 becomes the controlling terminal
     pid_t parent;           // checked after death_signal is set
     int executes_extra;     // `extra` is the program: no path, and no shell for what is no program
-    // Results.
+    int keeps_signals;      // what is ignored stays ignored: the program sees to that itself
+    // Results, when it is finished.
+    pid_t pid;
     int pidfd;
     int error;              // errno of what failed, 0 when exec succeeded
     const char *failed;     // the call that failed
+    // Until then.
+    int is_running;
+    void *stack;
+    size_t stack_size;
 };
-// Returns the PID, or -1 with errno. With `error` set the process is already gone and reaped.
+// Starts a process, which runs in this one's memory until exec: until csys_finish_spawn, `spawn` and all that it points
+// to stay as they are. Returns the PID, or -1 with errno.
 pid_t csys_spawn(struct csys_spawn *spawn);
+// Waits for exec. With `error` set the process is gone and reaped.
+void csys_finish_spawn(struct csys_spawn *spawn);
 
 #ifndef KEEPER_MUSL
 // heap.c as debug builds hold it, for its test.

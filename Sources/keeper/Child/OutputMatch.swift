@@ -12,20 +12,16 @@ struct OutputMatch {
     private(set) var tails: (stdout: [UInt8], stderr: [UInt8]) = ([], [])
 
     /// Any output if `text` is empty.
-    init(text: [UInt8]) {
+    init(text: [UInt8], isStdoutOnly: Bool = false, isArmed: Bool = true) {
         self.text = text
-        isStdoutOnly = false
-        isArmed = true
-    }
-
-    private init(answer: Void) {
-        text = [UInt8(ascii: "\n")]
-        isStdoutOnly = true
-        isArmed = false
+        self.isStdoutOnly = isStdoutOnly
+        self.isArmed = isArmed
     }
 
     /// The first line on stdout once ``arm()`` was called.
-    static var answer: OutputMatch { OutputMatch(answer: ()) }
+    static var answer: OutputMatch {
+        OutputMatch(text: [UInt8(ascii: "\n")], isStdoutOnly: true, isArmed: false)
+    }
 
     mutating func arm() { isArmed = true }
 

@@ -61,7 +61,7 @@ struct Deadlines {
     mutating func setIfUnset(_ kind: DeadlineKind, in delay: Int64) {
         if !isSet(kind) { set(kind, in: delay) }
     }
-    mutating func clear(_ kind: DeadlineKind) { times[kind.rawValue] = .max }
+    mutating func clear(_ kinds: DeadlineKind...) { for kind in kinds { times[kind.rawValue] = .max } }
     func isSet(_ kind: DeadlineKind) -> Bool { times[kind.rawValue] != .max }
 
     /// Milliseconds until the next one, rounded up; -1 when there is none.

@@ -87,8 +87,7 @@ struct ReceivedDescriptors {
     subscript(name: DescriptorStore.Name) -> Int32 { max(-1, numbers[name.rawValue]) }
 
     func has(_ names: DescriptorStore.Name...) -> Bool {
-        for name in names where self[name] < 0 { return false }
-        return true
+        names.allSatisfy { self[$0] >= 0 }
     }
 
     func close() {

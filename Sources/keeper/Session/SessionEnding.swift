@@ -38,10 +38,7 @@ extension Session {
         input.stdin.peer = nil
         run.endedAt = monotonicNow()
         recorder.status.exit = SessionStatus.Exit(end: end, at: Timestamp.now())
-        deadlines.clear(.ready)
-        deadlines.clear(.start)
-        deadlines.clear(.stopStep)
-        unwatchLimits()
+        deadlines.clear(.ready, .start, .stopStep, .runtime, .idleLimit, .silence, .watchdog, .sample)
         closeReadyPipe()
         log.line("the child ended: \(end.text)")
         happen(.childEnded(end))

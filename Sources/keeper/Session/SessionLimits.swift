@@ -11,14 +11,6 @@ extension Session {
         if limits.areSampled { deadlines.set(.sample, in: Session.sampleInterval) }
     }
 
-    func unwatchLimits() {
-        deadlines.clear(.runtime)
-        deadlines.clear(.idleLimit)
-        deadlines.clear(.silence)
-        deadlines.clear(.watchdog)
-        deadlines.clear(.sample)
-    }
-
     private var isTimed: Bool { settings.limits.idleTimeout != nil || settings.limits.silenceTimeout != nil }
 
     /// Part of a line, or several, went into the child's stdin.

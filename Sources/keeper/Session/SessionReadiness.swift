@@ -107,8 +107,7 @@ extension Session {
         let now = monotonicNow()
         run.readyAt = now
         supervision.match = nil
-        deadlines.clear(.ready)
-        deadlines.clear(.start)
+        deadlines.clear(.ready, .start)
         closeReadyPipe()
         recorder.status.child?.readyAt = Timestamp.now()
         clearReason()

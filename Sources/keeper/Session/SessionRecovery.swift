@@ -35,9 +35,7 @@ extension Session {
         }
         resumeInput()
         forgivePause()
-        for kind in [.drain, .leftovers, .stopStep, .accept, .idle, .logSize] as [DeadlineKind] {
-            deadlines.clear(kind)
-        }
+        deadlines.clear(.drain, .leftovers, .stopStep, .accept, .idle, .logSize)
         if outputs.contains(where: { $0.failure != nil }) { deadlines.setIfUnset(.disk, in: .seconds(1)) }
         scheduleRetry()
         deadlines.setIfUnset(.idle, in: .milliseconds(100))

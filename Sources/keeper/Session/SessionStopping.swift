@@ -1,21 +1,12 @@
 import CSystem
 import KeeperShared
 
-/// What a session's end leaves to be said, and how a keeper ends that is told to.
+/// What a session's end leaves to be said.
 struct Ending {
     /// What was lost because the disk took no more and the session was to end all the same.
     var lost: String?
     /// Requests that are answered at the end.
     var replies: [Reply] = []
-
-    /// What is done when the keeper itself is told to end.
-    static func terminationSteps(inTerminal: Bool) -> [StopStep] {
-        [
-            StopStep(inTerminal ? .signal(SIGHUP) : .closeInput, wait: 0),
-            StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
-            StopStep(.signal(SIGKILL), wait: .seconds(2)),
-        ]
-    }
 }
 
 // Ending a child by steps, and the session with it.
@@ -25,7 +16,14 @@ extension Session {
         happen(.stopRequested(steps, urgency, outputIsBlocked: outputIsBlocked))
     }
 
-    var terminationSteps: [StopStep] { Ending.terminationSteps(inTerminal: settings.terminalSize != nil) }
+    /// What is done when the keeper itself is told to end.
+    var terminationSteps: [StopStep] {
+        [
+            StopStep(settings.terminalSize != nil ? .signal(SIGHUP) : .closeInput, wait: 0),
+            StopStep(.signal(SIGTERM), wait: .milliseconds(500)),
+            StopStep(.signal(SIGKILL), wait: .seconds(2)),
+        ]
+    }
 
     func take(_ step: StopStep.Action) {
         switch step {

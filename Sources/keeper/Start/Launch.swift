@@ -8,12 +8,6 @@ struct Launch {
     let report: SpawnReport
     private let startedAt = Timestamp.now()
 
-    init(settings: Settings, log: KeeperLog, report: SpawnReport) {
-        self.settings = settings
-        self.log = log
-        self.report = report
-    }
-
     /// - Throws: what the caller is told; nothing is left behind then.
     @inline(never)
     func start() throws(LaunchError) -> Session {

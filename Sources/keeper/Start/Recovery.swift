@@ -105,10 +105,8 @@ struct Recovery {
 
     /// Whether something is missing that nobody has let go. What is stored last is the first that finds no room.
     private func isIncomplete(_ state: SavedState, _ page: SharedPage) -> Bool {
-        for stream in state.streams where !received.has(stream.isStderr ? .stderrStage : .stdoutStage) {
-            return true
-        }
-        return page[.hasChild] != 0 && !received.has(.child)
+        state.streams.contains { !received.has($0.isStderr ? .stderrStage : .stdoutStage) }
+            || (page[.hasChild] != 0 && !received.has(.child))
     }
 
     /// Another owner of the sidecar's descriptor.

@@ -24,6 +24,10 @@ extension Session {
             note(pid, restarts: 0)
             do throws(SystemError) { try writeFirstFiles(pid) } catch { problem = error }
         }
+        // Without a first event a follower knows that the session has not begun: one that can't be executed never does.
+        if isFirst, problem == nil {
+            recorder.record(.started(pid: handle.pid, restarts: nil), to: .starting)
+        }
         // An old session goes on with the child before, should this one not start.
         if !isFirst { note(handle.pid, restarts: (recorder.status.child?.restarts ?? 0) + 1) }
         recorder.status.exit = nil
@@ -49,15 +53,14 @@ extension Session {
         recorder.status.child?.restarts = restarts
     }
 
-    /// Makes all that is there of a session that has started, while its child executes; in a folder that nobody sees
-    /// before that has succeeded.
+    /// Makes all files of a session that has started but its events, while its child executes; in a folder that gets its
+    /// name when that has succeeded.
     private func writeFirstFiles(_ pid: pid_t) throws(SystemError) {
         try place.recordChild(pid)
         for output in outputs {
             if case .journal(let journal) = output.sink { try journal.open() }
         }
         recorder.writeFirstStatus()
-        recorder.record(.started(pid: pid, restarts: nil), to: .starting)
     }
 
     /// Dashboards look for words joined by spaces in the log of theirs.

@@ -24,7 +24,6 @@ final class OutputStream {
     /// Why the disk takes no more.
     private(set) var failure: SystemError?
     private var fullReads = 0
-    private var smallReads = SmallReads()
     /// Bytes of one read at most: in a pipe that has grown it is 6 to 18 % faster than 64 KiB.
     private static let mostAtOnce = 256 << 10
 
@@ -136,15 +135,9 @@ final class OutputStream {
                 failure = problem
                 return unwatch()
             }
-            if count < PageBuffer.standardCapacity { return letGather(after: count) }
+            if count < PageBuffer.standardCapacity { return }
             growPipe()
         }
-    }
-
-    /// Waits a moment after one of many small reads.
-    private func letGather(after count: Int) {
-        let time = smallReads.note(count, at: monotonicNow())
-        if time > 0 { pause(nanoseconds: time) }
     }
 
     /// The same where output must survive this process.
@@ -163,7 +156,7 @@ final class OutputStream {
             guard let count else { return }
             if count == 0 { return giveUp() }
             try empty(stage, through: &scratch, write: write)
-            if count < PageBuffer.standardCapacity { return letGather(after: count) }
+            if count < PageBuffer.standardCapacity { return }
             growPipe()
         }
     }

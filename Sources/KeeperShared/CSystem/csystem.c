@@ -1,4 +1,7 @@
 #include "csystem.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +76,73 @@ int csys_bind_unix(int fd, const char *path) {
 int csys_connect_unix(int fd, const char *path) {
     struct sockaddr_un address;
     return unix_address(&address, path) < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+union inet_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
+
+int csys_listen_tcp(const char *address, int port) {
+    union inet_address at = {0};
+    socklen_t size = sizeof at.v4;
+    if (inet_pton(AF_INET, address, &at.v4.sin_addr) == 1) {
+        at.v4.sin_family = AF_INET;
+        at.v4.sin_port = htons((uint16_t)port);
+    } else if (inet_pton(AF_INET6, address, &at.v6.sin6_addr) == 1) {
+        at.v6.sin6_family = AF_INET6;
+        at.v6.sin6_port = htons((uint16_t)port);
+        size = sizeof at.v6;
+    } else {
+        errno = EINVAL;
+        return -1;
+    }
+    int fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    int yes = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (at.any.sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    if (bind(fd, &at.any, size) < 0 || listen(fd, 4096) < 0) {
+        int code = errno;
+        close(fd);
+        errno = code;
+        return -1;
+    }
+    return fd;
+}
+
+void csys_serve_tcp(int fd) {
+    const int yes = 1, seconds = 25, probes = 2;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+int csys_own_address(int fd, char *text, size_t size) {
+    union inet_address at = {0};
+    socklen_t length = sizeof at;
+    if (getsockname(fd, &at.any, &length) < 0) return -1;
+    switch (at.any.sa_family) {
+    case AF_INET: return inet_ntop(AF_INET, &at.v4.sin_addr, text, size) ? ntohs(at.v4.sin_port) : -1;
+    case AF_INET6: return inet_ntop(AF_INET6, &at.v6.sin6_addr, text, size) ? ntohs(at.v6.sin6_port) : -1;
+    case AF_UNIX:
+        snprintf(text, size, "%.*s", (int)sizeof at.local.sun_path, at.local.sun_path);
+        return 0;
+    default: errno = EAFNOSUPPORT; return -1;
+    }
+}
+
+int csys_peer_address(int fd, char *text, size_t size) {
+    union inet_address at = {0};
+    socklen_t length = sizeof at;
+    if (getpeername(fd, &at.any, &length) < 0) return -1;
+    if (at.any.sa_family == AF_INET) return inet_ntop(AF_INET, &at.v4.sin_addr, text, size) ? 0 : -1;
+    if (at.any.sa_family == AF_INET6) return inet_ntop(AF_INET6, &at.v6.sin6_addr, text, size) ? 0 : -1;
+    return -1;
 }
 
 int csys_bind_notes(const char *name) {

@@ -65,7 +65,7 @@ private func isRunning(_ pid: pid_t) -> Bool {
 }
 
 /// Whether somebody listens at a socket's name. What can't be found out counts as yes: hands off.
-func acceptsConnections(_ name: String, in directory: borrowing FileDescriptor) -> Bool {
+package func acceptsConnections(_ name: String, in directory: borrowing FileDescriptor) -> Bool {
     do throws(SystemError) {
         _ = try FileDescriptor.connected(to: name, in: directory, timeout: .milliseconds(100))
         return true

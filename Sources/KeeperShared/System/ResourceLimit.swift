@@ -6,6 +6,13 @@ package struct ResourceLimit {
     package var soft: UInt64
     package var hard: UInt64
 
+    /// How many descriptors this process may have.
+    package static var ofDescriptors: ResourceLimit? {
+        var limit = rlimit()
+        guard csys_get_limit(7, &limit) == 0 else { return nil }
+        return ResourceLimit(resource: 7, soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
+    }
+
     /// Names without `RLIMIT_`, and their numbers in the kernel.
     static var all: [(name: String, number: Int32)] {
         [

@@ -96,10 +96,12 @@ extension FileDescriptor {
     /// Sends once without SIGPIPE. nil when there is no room.
     ///
     /// - Parameter waiting: whether to wait for room on a descriptor that makes one wait.
+    /// - Parameter more: whether more follows at once, so that the kernel need not send a small packet.
     package borrowing func send(
-        _ bytes: UnsafeRawBufferPointer, waiting: Bool = true
+        _ bytes: UnsafeRawBufferPointer, waiting: Bool = true, more: Bool = false
     ) throws(SystemError) -> Int? {
-        let flags = Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT))
+        let flags =
+            Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)) | (more ? Int32(MSG_MORE) : 0)
         while true {
             let count = CSystem.send(raw, bytes.baseAddress, bytes.count, flags)
             if count >= 0 { return count }

@@ -60,6 +60,31 @@ extension Timestamp {
     }
 }
 
+extension Timestamp {
+    /// As HTTP has it (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    package var httpDate: [UInt8] {
+        let (seconds, _) = floorDivide(nanoseconds, nanosecondsPerSecond)
+        let (days, secondOfDay) = floorDivide(seconds, secondsPerDay)
+        let (year, month, day) = civilDate(daysSinceEpoch: days)
+        let names = Array("ThuFriSatSunMonTueWedJanFebMarAprMayJunJulAugSepOctNovDec".utf8)
+        // 1970 began on a Thursday.
+        let weekday = Int(floorDivide(days, 7).remainder)
+        let place = 3 * (Int(month) + 6)
+        var bytes = Array(names[(3 * weekday)..<(3 * weekday + 3)]) + Array(", ".utf8)
+        bytes.appendDecimal(UInt64(day), width: 2)
+        bytes.append(UInt8(ascii: " "))
+        bytes += names[place..<(place + 3)]
+        bytes.append(UInt8(ascii: " "))
+        bytes.appendDecimal(UInt64(year), width: 4)
+        for value in [secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60] {
+            bytes.append(bytes.count == 16 ? UInt8(ascii: " ") : UInt8(ascii: ":"))
+            bytes.appendDecimal(UInt64(value), width: 2)
+        }
+        bytes.append(literal: " GMT")
+        return bytes
+    }
+}
+
 private func floorDivide(_ number: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
     let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

@@ -8,13 +8,13 @@ package typealias Bytes = UnsafeBufferPointer<UInt8>
 }
 
 /// The extent of one UTF-8 sequence in a buffer.
-enum UTF8Sequence: Equatable {
+package enum UTF8Sequence: Equatable {
     case valid(length: Int)
     /// The longest prefix that a decoder replaces by a single U+FFFD (Unicode 3.9, "maximal subpart").
     case invalid(length: Int)
 
     /// Looks at the sequence that starts at `start`, which must be inside the buffer.
-    init(in bytes: Bytes, at start: Int) {
+    package init(in bytes: Bytes, at start: Int) {
         let lead = bytes[start]
         if lead < 0x80 {
             self = .valid(length: 1)

@@ -41,15 +41,16 @@ final class ControlClient {
     /// Connects to the keeper of a session and asks.
     ///
     /// - Parameter parameters: as JSON.
+    /// - Parameter timeout: how long a keeper that takes no connection is waited for, in ns.
     @inline(never) init(
         _ id: SessionID, in directory: borrowing FileDescriptor, _ method: StaticString,
-        parameters: [UInt8] = Array("{}".utf8)
+        parameters: [UInt8] = Array("{}".utf8), timeout: Int64 = .seconds(2)
     ) throws(ControlFailure) {
         self.method = method
         do throws(SystemError) {
             let folder = try directory.openDirectory(SessionNames(id).folder)
             socket = try FileDescriptor.connected(
-                to: SessionNames.controlSocket, in: folder, timeout: .seconds(2))
+                to: SessionNames.controlSocket, in: folder, timeout: timeout)
         } catch {
             switch error.code {
             case ENOENT, ECONNREFUSED, EAGAIN: throw .unreachable

@@ -10,7 +10,9 @@ private var allCommands: [Command] {
         discoverCommand, statusCommand, waitCommand, logsCommand, followCommand, peekCommand, statsCommand,
         topCommand, metricsCommand,
         listCommand, inspectCommand, eventsCommand, labelCommand, pruneCommand,
-        execCommand, doctorCommand, completionCommand, versionCommand, helpCommand, completeCommand,
+        gatewayCommand, dashboardCommand, execCommand, doctorCommand, completionCommand, versionCommand,
+        helpCommand,
+        completeCommand,
     ]
 }
 

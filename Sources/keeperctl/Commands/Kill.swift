@@ -14,6 +14,7 @@ let killCommand = Command("kill", aliases: ["stop"], run: runKill) {
                 "Options",
                 [
                     KillOptions.all, KillOptions.grace, KillOptions.now, KillOptions.signal,
+                    KillOptions.to,
                     Shared.timeout.explained("Stop waiting for the end after this time"),
                 ])
         ],
@@ -39,17 +40,30 @@ enum KillOptions {
     static let signal: Option<Int32> = Option(
         "signal", short: "s", .signal, "SIG", help: "Only send this signal, and don't wait",
         excludes: ["now", "grace", "timeout"])
+    static let to: Option<SignalTarget> = Option(
+        "to", .choice, "WHOM", help: "With --signal: the command alone ('child'), or its process group",
+        describedDefault: "child", excludes: ["now", "grace", "timeout"])
+}
+
+/// Who gets a signal.
+enum SignalTarget: String, CaseIterable {
+    case child
+    case group
 }
 
 /// Ends sessions, or sends them a signal.
 func runKill(_ context: Context) throws(CommandFailure) -> Int32 {
     let isAll = context.arguments[KillOptions.all]
+    let target = context.arguments[KillOptions.to]
     if let signal = context.arguments[KillOptions.signal] {
         let parameters = jsonObject { json in
             json.member("name", signalName(signal))
-            json.member("to", "process")
+            json.member("to", text: target == .group ? "group" : "process")
         }
         return try changeSessions("signal", context, all: isAll, parameters: parameters)
+    }
+    if target != nil {
+        throw CommandFailure(ExitStatus.badUsage, "--to says who gets the signal of --signal")
     }
     // The session's own steps, unless the user says otherwise.
     let steps = context.arguments[KillOptions.grace].map { grace in

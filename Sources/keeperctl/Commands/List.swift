@@ -70,6 +70,13 @@ func runList(_ context: Context) throws(CommandFailure) -> Int32 {
     return failures.status
 }
 
+/// What `ls --json` prints, for the gateway.
+func heldList(_ context: Context) throws(CommandFailure) -> [UInt8] {
+    guard let directory = try context.openDirectory() else { return [] }
+    try ListChoice(context.arguments).list(directory).writeJSON(to: context.output)
+    return context.output.take()
+}
+
 /// What to list, and in which order.
 struct ListChoice {
     let isCut: Bool

@@ -7,13 +7,15 @@ final class LogEvents: LogPurpose {
     private let sink: StreamSink
 
     init(_ context: Context) throws(CommandFailure) {
+        let range = try LogRange(context)
         request = StreamRequest(
             streams: context.arguments[LogsOptions.stderr] ? [.stderr] : [.stdout, .stderr],
-            follows: context.arguments[LogsOptions.follow], places: LogPlaces(try LogRange(context)))
+            follows: context.arguments[LogsOptions.follow], places: LogPlaces(range),
+            selection: { range.selection })
         sink = try attempt("logs", try StreamSink())
     }
 
-    var targets: [OutputTarget] { [sink.output.target] }
+    var targets: [OutputTarget] { sink.targets }
 
     var hasFailed: Bool { sink.hasFailed }
 

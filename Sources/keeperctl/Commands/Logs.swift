@@ -22,13 +22,21 @@ let logsCommand = Command("logs", run: runLogs) {
                 ]),
             OptionGroup(
                 "Which part",
-                [LogsOptions.tail, LogsOptions.since, LogsOptions.until, LogsOptions.from]),
+                [
+                    LogsOptions.tail, LogsOptions.head, LogsOptions.grep, LogsOptions.since,
+                    LogsOptions.until, LogsOptions.from, LogsOptions.before,
+                ]),
         ],
         examples: [
             ExampleSpec("keeperctl logs calc", "Prints all of stdout that is kept."),
             ExampleSpec("keeperctl logs -f --all build", "Follows both streams to the end."),
             ExampleSpec(
                 "keeperctl logs -t --tail 20 web db", "Prints the last 20 lines of each, with times."),
+            ExampleSpec(
+                "keeperctl logs --tail 5 --grep error web", "Prints the last five lines with an error."),
+            ExampleSpec(
+                "keeperctl logs --json --tail 100 --before 1f0e9c4b7a553d20:81920:512 web",
+                "Prints the 100 lines that come before a place, as a reader that scrolls up wants them."),
         ], exitStatuses: [Shared.done, Shared.noSession])
 }
 
@@ -46,6 +54,12 @@ enum LogsOptions {
     static let tail: Option<Int> = Option(
         "tail", short: "n", .integer(min: 0, max: Int.max), "N", help: "Only the last N lines",
         excludes: ["from"])
+    static let head: Option<Int> = Option(
+        "head", .integer(min: 0, max: Int.max), "N", help: "Only the first N lines; of each session",
+        excludes: ["tail"])
+    static let grep: Option<Argument> = Option(
+        "grep", .string, "TEXT",
+        help: "Only lines that contain this text; with --tail or --head, this many of them")
     static let since: Option<Moment> = Option(
         "since", .moment, "TIME", help: "Only lines of this time or later: 10m (ago) or 2026-01-31T12:00:00Z",
         excludes: ["from"])
@@ -55,6 +69,10 @@ enum LogsOptions {
         "from", .string, "POSITION",
         help: "Start at this byte of the stream, or at a cursor INSTANCE:STDOUT:STDERR",
         describedDefault: "the oldest output")
+    static let before: Option<Argument> = Option(
+        "before", .string, "POSITION",
+        help: "Stop before this byte of the stream, or at a cursor; with --tail the lines that end there",
+        describedDefault: "the newest output", excludes: ["follow"])
 }
 
 /// What becomes of the output of the sessions that `logs` names.
@@ -147,7 +165,7 @@ private final class LogText: LogPurpose {
         try attempt("standard output", try FollowedOutput(number, patient: true))
     }
 
-    var targets: [OutputTarget] { outputs.map { $0.1.target } }
+    var targets: [OutputTarget] { outputs.compactMap { $0.1.target } }
 
     var hasFailed: Bool { false }
 
@@ -169,9 +187,9 @@ private final class LogText: LogPurpose {
             var ownStyle = style
             if ids.count > 1 { ownStyle.label = label(number) }
             return LogReader(
-                try OutputCopier(streams, style: ownStyle, follows: follows, in: folder) { stream, gap in
-                    printError(gapText(what, stream, gap))
-                })
+                try OutputCopier(
+                    streams, style: ownStyle, range.selection, follows: follows, in: folder
+                ) { stream, gap in printError(gapText(what, stream, gap)) })
         } catch {
             throw CommandFailure(what, error)
         }
@@ -199,28 +217,35 @@ private final class LogText: LogPurpose {
 extension LogRange {
     convenience init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
-        let from = arguments[LogsOptions.from]
         let now = Timestamp.now()
         let since = arguments[LogsOptions.since]?.time(at: now)
         let until = arguments[LogsOptions.until]?.time(at: now)
         if let since, let until, since > until {
             throw CommandFailure(ExitStatus.badUsage, "--since is later than --until: nothing lies between")
         }
-        if from != nil, arguments.operands.count > 1 {
-            throw CommandFailure(ExitStatus.badUsage, "--from is a place in one session: give one ID")
-        }
         let isOfBoth =
             arguments[LogsOptions.all] || (arguments[LogsOptions.json] && !arguments[LogsOptions.stderr])
-        if let from, decimal(from.bytes) == nil || isOfBoth, Cursor(from.bytes) == nil {
-            throw CommandFailure(
-                ExitStatus.badUsage,
-                concat(
-                    "--from ", quoted(from.bytes), " is not a ",
-                    isOfBoth ? "" : "position such as 4096 or a ",
-                    "cursor INSTANCE:STDOUT:STDERR"))
+        for option in [LogsOptions.from, LogsOptions.before] {
+            guard let place = arguments[option] else { continue }
+            if arguments.operands.count > 1 {
+                throw CommandFailure(
+                    ExitStatus.badUsage, concat("--", option.long, " is a place in one session: give one ID"))
+            }
+            if isOfBoth || decimal(place.bytes) == nil, Cursor(place.bytes) == nil {
+                throw CommandFailure(
+                    ExitStatus.badUsage,
+                    concat(
+                        "--", option.long, " ", quoted(place.bytes), " is not a ",
+                        isOfBoth ? "" : "position such as 4096 or a ", "cursor INSTANCE:STDOUT:STDERR"))
+            }
+        }
+        let text = arguments[LogsOptions.grep]?.bytes ?? []
+        if text.contains(10) {
+            throw CommandFailure(ExitStatus.badUsage, "--grep: no line has a line feed in it")
         }
         self.init(
-            tail: arguments[LogsOptions.tail], since: since, until: until, from: from,
+            tail: arguments[LogsOptions.tail], since: since, until: until, from: arguments[LogsOptions.from],
+            before: arguments[LogsOptions.before], head: arguments[LogsOptions.head], text: text,
             follows: arguments[LogsOptions.follow])
     }
 }

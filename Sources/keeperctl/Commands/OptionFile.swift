@@ -15,12 +15,12 @@ final class OptionFile {
     /// What the file calls ``arguments``.
     private let argumentsKey: String
 
-    /// - Parameter sessionsPath: the sessions directory of the session.
-    init(_ directory: String, _ file: String, sessionsPath: String, argumentsKey: String = "args") {
+    /// - Parameter sessionsPath: the sessions directory of the session; nil where that is said elsewhere.
+    init(_ directory: String, _ file: String, sessionsPath: String?, argumentsKey: String = "args") {
         self.directory = directory
         self.file = file
         self.argumentsKey = argumentsKey
-        add("--sessions-dir=", sessionsPath)
+        if let sessionsPath { add("--sessions-dir=", sessionsPath) }
         add("spawn", "")
     }
 
@@ -63,10 +63,33 @@ final class OptionFile {
             throw failure(concat("not JSON: ", error.message))
         }
         guard let members = parsed.members else { throw failure("not an object of options") }
+        try take(members)
+        return true
+    }
+
+    private func take(_ members: [JSONMember]) throws(CommandFailure) {
         for member in members {
             if let text = take(member) { throw failure(concat(quoted(member.name), ": ", text)) }
         }
-        return true
+    }
+
+    /// The command line of `spawn` that members stand for: those of a file of options, the session's id, and how to wait.
+    func spawnLine(_ members: [JSONMember]) throws(CommandFailure) -> [Argument] {
+        var id: [Argument] = []
+        for member in members {
+            let text = member.value.stringValue
+            if equalUTF8(member.name, "sessionId") {
+                guard let text else { throw failure("\"sessionId\" is not a string") }
+                id = [Argument(text)]
+            } else if let text, equalUTF8(member.name, "wait") || equalUTF8(member.name, "timeout") {
+                add(concat("--", member.name, "="), text)
+            } else {
+                try take([member])
+            }
+        }
+        // The gateway's own directory means nothing to its callers.
+        if !hasDirectory { add("--cwd=", environment("HOME") ?? "/") }
+        return line + id + [Argument("--")] + arguments
     }
 
     /// - Returns: why it can't be taken; nil if it is.

@@ -52,7 +52,8 @@ func runSpawn(_ context: Context) throws(CommandFailure) -> Int32 {
     return ExitStatus.done
 }
 
-private func awaitReady(_ keeper: StartedKeeper, deadline: Int64?) throws(CommandFailure) {
+/// Waits until a session is ready.
+func awaitReady(_ keeper: StartedKeeper, deadline: Int64?) throws(CommandFailure) {
     let what = concat("session ", keeper.id.string)
     while true {
         switch try keeper.next(deadline: deadline) {

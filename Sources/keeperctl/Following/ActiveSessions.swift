@@ -30,10 +30,12 @@ final class ActiveSessions {
 
     /// Reads those that have changed, each as soon as the one before it under its id is read to its end.
     ///
+    /// - Parameter hasRoom: whether what is read next finds room.
     /// - Parameter report: told of those that can't be read.
     /// - Returns: whether there is more that can be read at once.
     func read(
-        _ now: Int64, in directory: borrowing FileDescriptor, report: (FollowedSession, SystemError) -> Void
+        _ now: Int64, in directory: borrowing FileDescriptor, while hasRoom: () -> Bool,
+        report: (FollowedSession, SystemError) -> Void
     ) throws(FollowFailure) -> Bool {
         var hasMore = false
         var isBlocked = false
@@ -41,6 +43,10 @@ final class ActiveSessions {
         var index = 0
         var open = openCount
         while index < sessions.count {
+            if !hasRoom() {
+                hasMore = true
+                break
+            }
             let session = sessions[index]
             index += 1
             if !session.hasChanged && session.reader.deadline > now { continue }
@@ -124,13 +130,18 @@ final class ActiveSessions {
         sessions += last
     }
 
-    /// Adds what they wait for to a turn.
-    func prepare(_ set: PollSet) {
+    /// When there is something to do at the latest, on the monotonic clock.
+    var deadline: Int64 {
+        var first = Int64.max
         for session in sessions {
-            if session.reader.deadline != Int64.max { set.limit(deadline: session.reader.deadline) }
+            first = min(first, session.reader.deadline)
             if session.isOpen && !session.hasChanged {
-                set.limit(deadline: session.readAt + ActiveSessions.restTime)
+                first = min(first, session.readAt + ActiveSessions.restTime)
             }
         }
+        return first
     }
+
+    var hasOpen: Bool { sessions.contains { $0.isOpen } }
+    var hasChanged: Bool { sessions.contains { $0.hasChanged } }
 }

@@ -58,6 +58,9 @@ final class FolderWatch {
         func isNamed(_ other: String) -> Bool { name.elementsEqual(other.utf8) }
     }
 
+    /// Bytes of a record with the longest name.
+    private static let longestRecord = 16 + 256
+
     /// Takes what has been reported, and calls `body` with each.
     ///
     /// - Parameter limit: reads no more often than this: where much happens, there may be no end to it.
@@ -68,6 +71,8 @@ final class FolderWatch {
                 let count = read(number, space.baseAddress, space.count)
                 if count <= 0 { return }
                 FolderWatch.parse(UnsafeRawBufferPointer(rebasing: space[..<count]), body)
+                // Another record would have had room: what has come since then makes it readable again.
+                if space.count - count > FolderWatch.longestRecord { return }
             }
         }
     }

@@ -12,6 +12,12 @@ protocol FollowPurpose: AnyObject {
     func flush(_ roster: SessionRoster) throws(FollowFailure) -> Bool
     /// Adds what else is waited for to a turn.
     func prepare(_ set: PollSet)
+    /// Whether what was read waits for its reader, so that nothing more is to be read now.
+    var isFull: Bool { get }
+}
+
+extension FollowPurpose {
+    var isFull: Bool { false }
 }
 
 extension FollowPurpose {

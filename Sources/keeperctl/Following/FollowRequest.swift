@@ -30,6 +30,16 @@ final class FollowRequest: StreamPlaces {
     private var labels: [WantedLabel] = []
     private var startsNow = false
 
+    /// - Parameter labels: those that a session must have.
+    /// - Parameter startsNow: leaves out what is there already, where no cursor says otherwise.
+    init(_ ids: [SessionID], labels: [WantedLabel], startsNow: Bool, _ resumptions: [Resumption]) {
+        self.ids = ids
+        self.labels = labels
+        self.startsNow = startsNow
+        self.resumptions = resumptions
+        metricsInterval = nil
+    }
+
     init(_ context: Context) throws(CommandFailure) {
         let arguments = context.arguments
         ids = try context.sessionIDs()

@@ -7,6 +7,8 @@ protocol SessionReader: AnyObject {
     var isThrough: Bool { get }
     /// When to read even if nothing changes, on the monotonic clock.
     var deadline: Int64 { get }
+    /// Whether it passes events on among the output: then none may be overlooked when there is output.
+    var ordersEvents: Bool { get }
     /// Takes an event, which may be torn. Valid only during the call.
     func receive(_ event: Bytes)
     /// Reads what is new, after the events.
@@ -21,6 +23,7 @@ protocol SessionReader: AnyObject {
 
 extension SessionReader {
     var deadline: Int64 { Int64.max }
+    var ordersEvents: Bool { true }
     func rest() {}
     func giveUp(_ reason: SystemError) throws(FollowFailure) {}
 }
@@ -35,6 +38,8 @@ final class FollowedSession {
     var watch: Int32 = -1
     /// The folder may have something new.
     var hasChanged = true
+    /// There may be new events: output alone is no reason to look for them.
+    var hasEvents = true
     /// The folder is not in its place yet: without an event its session has not begun.
     var isStarting = false
     /// Nothing more comes to the folder.
@@ -82,7 +87,9 @@ final class FollowedSession {
         do throws(SystemError) {
             if !isOpen { folder = try find(in: directory) }
             try folder.use { folder throws(SystemError) in
+                if !hasEvents && !reader.ordersEvents { return }
                 try events.read(in: folder) { reader.receive($0) }
+                hasEvents = false
             }
             if !isOpen { isOver = true }
         } catch {

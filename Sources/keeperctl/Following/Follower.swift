@@ -87,14 +87,14 @@ final class Follower {
         if isDone { return }
         var isBlocked = false
         for output in copier.outputs where !output.isEmpty {
-            output.target.waitForRoom(in: set)
+            output.target?.waitForRoom(in: set)
             isBlocked = true
         }
         if isBlocked { return }
         if copier.hasMore { return set.limit(milliseconds: 0) }
         watch.prepare(set)
         if endsWithReaders {
-            for output in copier.outputs { output.target.waitForHangUp(in: set) }
+            for output in copier.outputs { output.target?.waitForHangUp(in: set) }
         }
     }
 
@@ -103,7 +103,8 @@ final class Follower {
         if isDone { return }
         do throws(SystemError) { try watch.turn(set) } catch { throw .journal(error) }
         if endsWithReaders {
-            for output in copier.outputs where output.isEmpty && output.target.readerHasGone(in: set) {
+            for output in copier.outputs
+            where output.isEmpty && output.target?.readerHasGone(in: set) ?? false {
                 throw .readerGone
             }
         }

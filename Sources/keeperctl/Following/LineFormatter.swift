@@ -21,9 +21,12 @@ final class LineFormatter {
     /// Bytes are missing: what comes next is not of the line before.
     var hasGap = false
     private let style: LineStyle
+    private let selection: LineSelection?
     private var index: JournalIndex?
     /// The beginning of a line that is not whole yet, with what comes before it.
     private var held = PageBuffer()
+    /// How much of it comes before the line.
+    private var heldHead = 0
     private var isInLine = false
     /// What comes before a line, with the time at its end.
     private var head: [UInt8]
@@ -32,8 +35,10 @@ final class LineFormatter {
     /// A longer line is cut in two: a stream without line ends must not fill the memory.
     private static let longest = 16 << 20
 
-    init(_ style: LineStyle, _ stream: StreamName) {
+    /// - Parameter selection: which lines are passed on; nil for all.
+    init(_ style: LineStyle, _ stream: StreamName, _ selection: LineSelection?) {
         self.style = style
+        self.selection = selection
         self.stream = stream
         head = style.label
         index = style.timestamps ? JournalIndex(stream) : nil
@@ -54,17 +59,27 @@ final class LineFormatter {
         index?.enterSegment(base: base)
         var start = 0
         while start < bytes.count {
+            if let selection, !isInLine {
+                if selection.isFull { return }
+                start = selection.firstLine(in: bytes, from: start)
+                if start == bytes.count { return }
+            }
             let found = lineFeed(in: bytes, from: start)
             let end = found.map { $0 + 1 } ?? bytes.count
             let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-            let holds = style.holdsLines && (!held.isEmpty || found == nil)
+            let holds = (style.holdsLines || selection != nil) && (!held.isEmpty || found == nil)
             if !isInLine {
                 if let index { setTime(index.knownTime(at: position + start, in: folder)) }
                 if holds { try append(head, to: &held) } else { try append(head, to: &output.waiting) }
+                heldHead = held.count
             }
             if holds { try held.append(piece) } else { try output.waiting.append(piece) }
             isInLine = found == nil
-            if holds, !isInLine || held.count > LineFormatter.longest { try release(to: output) }
+            if holds, !isInLine || held.count > LineFormatter.longest {
+                if selection == nil || !isInLine { try release(to: output) } else { try endLine(to: output) }
+            } else if !holds {
+                selection?.take()
+            }
             start = end
         }
     }
@@ -73,14 +88,24 @@ final class LineFormatter {
     func endLine(to output: FollowedOutput) throws(SystemError) {
         hasGap = false
         if !isInLine { return }
-        try release(to: output)
-        try append([10], to: &output.waiting)
         isInLine = false
+        let isWanted = try release(to: output)
+        // Bytes as they are, but fewer.
+        if style.isPlain, selection?.isOfAny ?? false { return }
+        if isWanted { try append([10], to: &output.waiting) }
     }
 
-    private func release(to output: FollowedOutput) throws(SystemError) {
+    /// - Returns: whether the line is one that is wanted.
+    @discardableResult
+    private func release(to output: FollowedOutput) throws(SystemError) -> Bool {
+        defer { held.removeFirst(held.count) }
+        if let selection {
+            let line = UnsafeRawBufferPointer(rebasing: held.bytes[heldHead...])
+            if selection.isFull || !selection.matches(line) { return false }
+            selection.take()
+        }
         try output.waiting.append(held.bytes)
-        held.removeFirst(held.count)
+        return true
     }
 
     private func append(_ bytes: [UInt8], to buffer: inout PageBuffer) throws(SystemError) {

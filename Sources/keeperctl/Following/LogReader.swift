@@ -8,6 +8,7 @@ final class LogReader: SessionReader {
     init(_ copier: OutputCopier) { self.copier = copier }
 
     var isThrough: Bool { copier.isDone }
+    var ordersEvents: Bool { false }
 
     func receive(_ event: Bytes) { states.take(event) }
 

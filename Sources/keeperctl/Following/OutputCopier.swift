@@ -9,6 +9,7 @@ final class OutputCopier {
     /// For each reader where its bytes go, and what is done to them on the way.
     let outputs: [FollowedOutput]
     private let formatters: [LineFormatter]
+    private let selection: LineSelection?
     private let gap: (StreamName, JournalGap) -> Void
     /// What was read last, for the formatters.
     private var scratch = PageBuffer()
@@ -21,15 +22,20 @@ final class OutputCopier {
     private static let chunksPerTurn = 16
 
     /// - Parameter streams: one, or both with stdout first.
+    /// - Parameter selection: which lines are copied; nil for all.
     /// - Parameter follows: whether to go on with what comes; otherwise what is there now is copied.
     /// - Parameter gap: told of bytes that the journal no longer holds.
     init(
-        _ streams: [FollowedStream], style: LineStyle = LineStyle(), follows: Bool,
+        _ streams: [FollowedStream], style: LineStyle = LineStyle(), _ selection: LineSelection? = nil,
+        follows: Bool,
         in folder: borrowing FileDescriptor, gap: @escaping (StreamName, JournalGap) -> Void
     ) throws(SystemError) {
         merge = try FollowedStream.merge(streams, follows: follows, in: folder)
         outputs = streams.map { $0.output }
-        formatters = style.isPlain ? [] : streams.map { LineFormatter(style, $0.name) }
+        self.selection = selection
+        formatters =
+            style.isPlain && selection == nil
+            ? [] : streams.map { LineFormatter(style, $0.name, selection) }
         if formatters.isEmpty {
             self.gap = gap
         } else {
@@ -62,9 +68,11 @@ final class OutputCopier {
     func copy(isOver: Bool, in folder: borrowing FileDescriptor) throws(FollowFailure) {
         for _ in 0..<OutputCopier.chunksPerTurn {
             if !(try flush()) { return }
-            if !(try readChunk(in: folder)) {
+            let isFull = selection?.isFull ?? false
+            let hasRead = isFull ? false : try readChunk(in: folder)
+            if !hasRead {
                 hasMore = false
-                if isOver {
+                if isOver || isFull {
                     try endLines()
                     isDone = try flush()
                 }
@@ -91,7 +99,8 @@ final class OutputCopier {
                 return true
             }
             let position = reader.position
-            try read(reader, min(next.count, OutputCopier.formattedChunk), into: &scratch)
+            let most = selection == nil ? OutputCopier.formattedChunk : OutputCopier.chunk
+            try read(reader, min(next.count, most), into: &scratch)
             try formatters[next.reader].add(
                 scratch.bytes, at: position, base: reader.base, in: folder, to: output)
             scratch.removeFirst(scratch.count)

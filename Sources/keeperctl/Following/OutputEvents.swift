@@ -9,22 +9,24 @@ final class OutputEvents {
     private let streams: [StreamLines]
     private let sink: StreamSink
     private let states: SessionStates
+    private let selection: LineSelection?
     /// Up to where everything has become events.
     private(set) var place: StreamEventLines.Place
     private let gaps = GapList()
     /// Kept, not made for each call: the reader's code would be there twice.
     private let noteGap: (StreamName, JournalGap) -> Void
 
-    private static let chunk = 64 << 10
-
     /// - Parameter starts: one stream, or both with stdout first.
     /// - Parameter place: where both streams are, read or not.
     /// - Parameter follows: whether to go on after what is there now.
+    /// - Parameter selection: of which lines events are made; nil for all.
     init(
         _ lines: StreamEventLines, _ starts: [FollowedStream], _ place: StreamEventLines.Place, follows: Bool,
-        _ states: SessionStates, _ sink: StreamSink, in folder: borrowing FileDescriptor
+        _ selection: LineSelection?, _ states: SessionStates, _ sink: StreamSink,
+        in folder: borrowing FileDescriptor
     ) throws(SystemError) {
         self.lines = lines
+        self.selection = selection
         self.states = states
         self.sink = sink
         self.place = place
@@ -33,6 +35,9 @@ final class OutputEvents {
         let gaps = gaps
         noteGap = { stream, gap in gaps.list.append((stream, gap)) }
     }
+
+    /// Whether all lines that are wanted have become events.
+    var isFull: Bool { selection?.isFull ?? false }
 
     /// When a part of a line becomes an event, on the monotonic clock.
     var deadline: Int64 {
@@ -58,6 +63,7 @@ final class OutputEvents {
     ///
     /// - Returns: false when the journals have no more for now.
     func copyChunk(in folder: borrowing FileDescriptor) throws(FollowFailure) -> Bool {
+        if isFull { return false }
         do throws(SystemError) {
             let next = try merge.next(in: folder, gap: noteGap)
             for (name, gap) in gaps.list { try tell(gap, of: name, in: folder) }
@@ -65,7 +71,7 @@ final class OutputEvents {
             guard let next else { return false }
             let reader = merge.readers[next.reader]
             let start = reader.position
-            let count = min(next.count, OutputEvents.chunk)
+            let count = min(next.count, sink.chunk)
             let space = try sink.scratch.room(for: count)
             let got = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]))
             let bytes = UnsafeRawBufferPointer(start: space.baseAddress, count: got)
@@ -83,6 +89,11 @@ final class OutputEvents {
         stream.index.enterSegment(base: base)
         var start = 0
         while start < bytes.count {
+            if let selection, stream.held.isEmpty {
+                start = selection.firstLine(in: bytes, from: start)
+                place.set(stream.name, position + start)
+                if start == bytes.count { return }
+            }
             guard let end = lineFeed(in: bytes, from: start) else {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
                 if try stream.hold(rest) { try release(stream, in: folder) }
@@ -97,12 +108,20 @@ final class OutputEvents {
                 stream.forget()
             }
             start = end + 1
+            if isFull { return }
         }
     }
 
     /// Makes events of parts of lines whose rest was waited for long enough.
     func release(until now: Int64, in folder: borrowing FileDescriptor) throws(FollowFailure) {
-        for stream in streams where stream.deadline <= now { try reading(try release(stream, in: folder)) }
+        for stream in streams where stream.deadline <= now {
+            // Its rest may make it a line that is wanted.
+            if let selection, !selection.matches(stream.held.bytes) {
+                stream.waitForEnd()
+            } else {
+                try reading(try release(stream, in: folder))
+            }
+        }
     }
 
     /// Makes events of all that is left when no more will come.
@@ -111,6 +130,7 @@ final class OutputEvents {
     func tellRest(
         _ ends: StreamEventLines.Place?, in folder: borrowing FileDescriptor
     ) throws(FollowFailure) {
+        if isFull { return }
         do throws(SystemError) {
             for stream in streams {
                 try release(stream, in: folder)
@@ -127,7 +147,7 @@ final class OutputEvents {
     }
 
     private func release(_ stream: StreamLines, in folder: borrowing FileDescriptor) throws(SystemError) {
-        if stream.held.isEmpty { return }
+        if stream.held.isEmpty || isFull { return }
         let end = place.position(of: stream.name) + stream.held.count
         try tell(stream.held.bytes, of: stream, isPartial: true, to: end, in: folder)
         stream.forget()
@@ -137,6 +157,10 @@ final class OutputEvents {
         _ content: UnsafeRawBufferPointer, of stream: StreamLines, isPartial: Bool, to end: Int,
         in folder: borrowing FileDescriptor
     ) throws(SystemError) {
+        if let selection {
+            if !selection.matches(content) { return place.set(stream.name, end) }
+            selection.take()
+        }
         let start = place.position(of: stream.name)
         let time = stream.index.knownTime(at: start, in: folder)
         while let change = states.next(until: time) { try append("status", change.time, change.data) }

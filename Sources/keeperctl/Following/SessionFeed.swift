@@ -13,6 +13,7 @@ final class SessionFeed: SessionReader {
     /// Whether the session began while it was followed: all of its states are told then.
     private let isFresh: Bool
     private let states = SessionStates()
+    private let selection: LineSelection?
     /// Nil before it is known that the session is wanted, at rest, and when all is told.
     private var output: OutputEvents?
     /// Where to go on at rest, and until when the end of a line is waited for.
@@ -27,6 +28,7 @@ final class SessionFeed: SessionReader {
         self.isFresh = isFresh
         self.request = request
         self.sink = sink
+        selection = request.selection()
     }
 
     var deadline: Int64 { isThrough ? Int64.max : output?.deadline ?? restedDeadline }
@@ -73,8 +75,10 @@ final class SessionFeed: SessionReader {
             guard let output else { return false }
             if try output.copyChunk(in: folder) {
                 try sink.flushIfFull()
+                if sink.isFull { return true }
                 continue
             }
+            let isAtEnd = isAtEnd || output.isFull
             try output.release(until: isDue ? Int64.max : monotonicNow(), in: folder)
             if isAtEnd { try output.tellRest(request.follows ? states.ends : nil, in: folder) }
             while let change = states.next(until: Int64.max) { try tell(change) }
@@ -146,7 +150,8 @@ final class SessionFeed: SessionReader {
         _ streams: [FollowedStream], _ place: StreamEventLines.Place, in folder: borrowing FileDescriptor
     ) throws(FollowFailure) {
         output = try reading(
-            try OutputEvents(lines, streams, place, follows: request.follows, states, sink, in: folder))
+            try OutputEvents(
+                lines, streams, place, follows: request.follows, selection, states, sink, in: folder))
     }
 
     private static func change(of status: SessionStatus) -> SessionStates.Change {

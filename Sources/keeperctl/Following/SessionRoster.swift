@@ -15,7 +15,9 @@ final class SessionRoster {
     /// What is said of such a session: `logs of`.
     private let what: String
     private let known: KnownSessions
-    private let changes = RosterChanges()
+    private let changes: RosterChanges
+    /// More may have changed than could be told.
+    var isBehind = false
     private let active = ActiveSessions()
     private var isStarting = true
     private var isWanted = true
@@ -23,11 +25,13 @@ final class SessionRoster {
 
     /// - Parameter what: what is done with each, for messages: `logs of`.
     /// - Parameter ids: those that are wanted; empty for all.
+    /// - Parameter changes: may be shared by rosters of one directory.
     init(
         _ what: String, _ directory: borrowing FileDescriptor, _ ids: [SessionID],
-        _ purpose: any FollowPurpose
+        _ purpose: any FollowPurpose, changes: RosterChanges = RosterChanges()
     ) throws(CommandFailure) {
         self.what = what
+        self.changes = changes
         self.directory = try attempt(what, try directory.duplicate())
         self.purpose = purpose
         known = KnownSessions(ids)
@@ -36,11 +40,11 @@ final class SessionRoster {
     // MARK: Beginning
 
     /// Watches sessions that are added, and nothing else.
-    func watchAdded() { changes.begin(in: directory) }
+    func watchAdded() { changes.join(self, directory) }
 
     /// Watches the directory too, and finds the sessions that are there.
     func watchAll() throws(SystemError) {
-        changes.begin(in: directory)
+        changes.join(self, directory)
         try findAll()
     }
 
@@ -59,7 +63,7 @@ final class SessionRoster {
         session.predecessor = predecessor ?? entry.sessions.last
         entry.sessions.append(session)
         known.count += 1
-        if !session.isOver { session.withFolder { changes.add($0, for: session) } }
+        if !session.isOver { session.withFolder { changes.add($0, for: session, of: self) } }
         wake(session)
         // There may be thousands.
         if active.isFull { session.rest() }
@@ -95,15 +99,20 @@ final class SessionRoster {
     }
 
     /// Gives up what followers have in the directory, however following ends.
-    deinit { changes.end(in: directory) }
+    deinit { changes.leave(self, directory) }
 
     /// Gives each session its turn.
     ///
     /// - Returns: whether there is more that can be read at once.
     @discardableResult
     func turn() throws(FollowFailure) -> Bool {
+        if isBehind {
+            isBehind = false
+            known.forEach { wake($0) }
+            try reading(try refresh())
+        }
         let now = monotonicNow()
-        let hasMore = try active.read(now, in: directory) { report($0.id, $1) }
+        let hasMore = try active.read(now, in: directory, while: { !purpose.isFull }) { report($0.id, $1) }
         active.settle(now) { session in
             // What is being removed may still be found under its new name.
             if finds && !(session.isOver && (!session.isLeaving || session.watch < 0)) { return false }
@@ -116,15 +125,21 @@ final class SessionRoster {
     }
 
     private func wait(_ set: PollSet) throws(SystemError) {
-        active.prepare(set)
+        if deadline != Int64.max { set.limit(deadline: deadline) }
         purpose.prepare(set)
-        changes.prepare(set, hasSessions: known.count > 0)
+        changes.prepare(set)
         try set.wait()
-        if changes.take(set, in: directory, self) {
-            known.forEach { wake($0) }
-            try refresh()
-        }
+        changes.take(set, in: directory)
     }
+
+    /// When ``turn()`` is due even if nothing changes, on the monotonic clock.
+    var deadline: Int64 { active.deadline }
+
+    /// Whether files of any session are open: it has changed a moment ago.
+    var hasOpen: Bool { active.hasOpen }
+
+    /// Whether a turn would find something to do.
+    var hasNews: Bool { isBehind || active.hasChanged }
 
     /// A session can't be looked at or read. The others go on.
     func report(_ id: SessionID, _ error: SystemError) {
@@ -147,7 +162,12 @@ final class SessionRoster {
     }
 
     /// Lets a session be read in the next turn.
-    func wake(_ session: FollowedSession) { active.wake(session) }
+    ///
+    /// - Parameter butEvents: it has no new events.
+    func wake(_ session: FollowedSession, butEvents: Bool = false) {
+        if !butEvents { session.hasEvents = true }
+        active.wake(session)
+    }
 
     // MARK: Looking
 

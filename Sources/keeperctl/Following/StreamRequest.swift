@@ -7,6 +7,8 @@ struct StreamRequest {
     /// Whether to go on with what comes.
     let follows: Bool
     let places: any StreamPlaces
+    /// Chooses lines of one session; nil for all.
+    var selection: () -> LineSelection? = { nil }
 }
 
 /// Which sessions are told of, and from where.

@@ -16,5 +16,8 @@ struct Cursor {
         self.stderr = stderr
     }
 
+    /// `INSTANCE:STDOUT:STDERR`
+    var text: [UInt8] { Array(concat(instance, ":", String(stdout), ":", String(stderr)).utf8) }
+
     func position(of stream: StreamName) -> Int { stream == .stdout ? stdout : stderr }
 }

@@ -15,6 +15,7 @@ final class LineFinder {
 
     /// More than ten lines mostly need, and little enough to read at once.
     private static let blockSize = 16 << 10
+    private static let searchSize = 128 << 10
 
     init(_ stream: StreamName, _ segments: [SegmentFile]) {
         self.stream = stream
@@ -61,6 +62,44 @@ final class LineFinder {
             start = blockStart + block.count
         }
         return start
+    }
+
+    /// Searches lines backward, as many at a time as are read at once.
+    ///
+    /// - Parameter lowest: a line's start: what lies before it is not searched.
+    /// - Returns: where the lines that were searched begin, and the starts of those that are wanted, in order.
+    func search(
+        _ selection: LineSelection, before position: Int, downTo lowest: Int,
+        in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> (start: Int, wanted: [Int]) {
+        guard let segment = segment(holding: position - 1) else { return (lowest, []) }
+        let end = min(position, segment.end)
+        let start = max(segment.base, lowest, end - LineFinder.searchSize)
+        if end <= start { return (lowest, []) }
+        if !(try load(segment, start, end - start, in: folder)) { return (lowest, []) }
+        let bytes = block.bytes
+        // The first line may have begun before.
+        let first = start == lowest ? 0 : lineFeed(in: bytes, from: 0).map { $0 + 1 } ?? bytes.count
+        if first < bytes.count {
+            return (start + first, selection.lines(in: bytes, from: first).map { start + $0 })
+        }
+        let lineStart = max(lowest, try lineStart(before: end, in: folder) ?? lowest)
+        return (lineStart, try holds(selection, lineStart, end, in: folder) ? [lineStart] : [])
+    }
+
+    /// Whether a line that need not fit into memory is wanted.
+    private func holds(
+        _ selection: LineSelection, _ start: Int, _ end: Int, in folder: borrowing FileDescriptor
+    ) throws(SystemError) -> Bool {
+        var search = LineSelection.Search()
+        var position = start
+        while position < end, let segment = segment(holding: position), position < segment.end {
+            let count = min(LineFinder.searchSize, min(end, segment.end) - position)
+            if !(try load(segment, position, count, in: folder)) { return false }
+            if selection.matches(next: block.bytes, &search) { return true }
+            position += count
+        }
+        return false
     }
 
     /// Whether at least this many lines end in a range of one segment.

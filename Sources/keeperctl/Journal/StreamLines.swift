@@ -31,6 +31,9 @@ final class StreamLines {
         return held.count >= StreamLines.longest
     }
 
+    /// What is held is nothing as long as it is not whole.
+    func waitForEnd() { deadline = Int64.max }
+
     func forget() {
         held.removeFirst(held.count)
         deadline = Int64.max

@@ -78,7 +78,7 @@ import Testing
         for manager in ["user", "system"] {
             let folder = "\(RenderedFiles.repository)/contrib/systemd/\(manager)"
             let names = directoryEntries(folder).filter { !$0.hasSuffix(".sysusers") }
-            #expect(names.count == 7)
+            #expect(names.count == 9)
             for name in names {
                 let path = "opt/a b/\(manager == "user" ? "share" : "lib")/systemd/\(manager)/\(name)"
                 #expect(units.contains(path))

@@ -1,4 +1,5 @@
 import KeeperShared
+import keeperctl
 
 /// Renders manual pages of section 1 as mdoc(7): of a program, and of each of its commands.
 struct ManPage {
@@ -54,6 +55,7 @@ struct ManPage {
         synopsis(of: command)
         page.macro("Sh", "DESCRIPTION")
         describe(command)
+        if command.name == "gateway" { interface() }
         page.macro("Pp")
         page.text("Options of every command are in")
         page.macro("Xr", program.name, "1", ".")
@@ -133,6 +135,27 @@ struct ManPage {
             if !option.excludes.isEmpty {
                 let others = option.excludes.map { "--" + $0 }.joined(separator: ", ")
                 page.text("Can't be given together with \(others).")
+            }
+        }
+    }
+
+    /// The gateway's routes.
+    private mutating func interface() {
+        page.macro("Ss", "Interface")
+        page.paragraphs(ManPageFacts.interface)
+        page.list(DocumentedRoute.all) { page, route in
+            page.macro("It", "Li", route.request)
+            page.text(route.summary + ".")
+            if let method = route.method {
+                page.text("Method")
+                page.macro("Cm", method, ".")
+            }
+            if !route.isForReading { page.text("Not with the token that is good for looking.") }
+            page.text("Status " + route.result + ".")
+            if route.fields.isEmpty { return }
+            page.list(route.fields) { page, field in
+                page.macro("It", "Cm", field.name)
+                page.text(field.help + (field.isRequired ? " (required)." : "."))
             }
         }
     }

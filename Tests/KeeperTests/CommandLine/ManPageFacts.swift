@@ -17,6 +17,17 @@ enum ManPageFacts {
             + "1024, such as 64K, 16M or 1G. A SIG is the name of a signal, with or without SIG, or its number.",
     ]
 
+    static let interface = [
+        "Here {id} is a session's ID. What a request takes are members of its body, a JSON object, with POST and PATCH, and "
+            + "names in the query with GET and DELETE. The same are methods of JSON-RPC 2.0 over a WebSocket at "
+            + "/api/v1/ws, with the ID as session. The document at /openapi.json says all this for programs.",
+        "Over TCP each request has the token: Authorization: Bearer TOKEN. An error is "
+            + "{\"error\":{\"code\":WORD,\"message\":TEXT}}. Its status stands for the command's exit status: 422 for 1, 400 for 2, "
+            + "404 for 3, 504 for 4, 409 for 5 and 502 for 6.",
+        "A POST with the field Idempotency-Key is carried out once: the same request with the same key gets the first answer "
+            + "again, and 409 while that one is under way.",
+    ]
+
     static let environment = [
         ("KEEPER_SESSIONS_DIR", "The sessions directory, unless --sessions-dir names another."),
         (

@@ -164,4 +164,31 @@ struct SystemUnitTests {
             is "$(property keeper-discover.service Result)" success
             """#)
     }
+
+    @Test(
+        "keeper-gateway serves the user keeper's sessions: at its socket to that user and root, at its port by token",
+        requires("curl"))
+    func gateway() throws {
+        try run(
+            #"""
+            must systemctl start keeper-gateway.socket
+            socket=/run/keeper-gateway.sock
+            is "$(stat -c '%U %a' "$socket")" 'keeper 600'
+            is "$(curl -sS --unix-socket "$socket" http://keeper/healthz | jq -r .status)" ok
+            is "$(as keeper curl -sS --unix-socket "$socket" http://keeper/healthz | jq -r .status)" ok
+            as nobody curl -sS --unix-socket "$socket" http://keeper/healthz 2>/dev/null && fail 'another user is served'
+            url=http://127.0.0.1:8377
+            is "$(curl -s -o /dev/null -w '%{http_code}' "$url/healthz")" 401
+            token=$(k gateway --show-token)
+            is "$(curl -sS -H "Authorization: Bearer $token" "$url/api/v1/sessions")" '[]'
+            must curl -sS --fail -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
+                -d '{"sessionId":"a","command":["cat"]}' "$url/api/v1/sessions"
+            pid=$(child a)
+            must systemctl stop keeper-gateway.service
+            is "$(property keeper-gateway.service Result)" success
+            must k write a hello
+            is "$(curl -sS --unix-socket "$socket" http://keeper/api/v1/sessions/a | jq .child.pid)" "$pid"
+            must k kill a
+            """#)
+    }
 }

@@ -32,8 +32,8 @@ struct UnitTests {
             is "$(systemd-analyze --user verify --man=no "$HOME/.local/share/systemd/user"/* 2>&1)" ''
             cd "$BOX/p/lib/systemd/system"
             is "$(systemd-analyze verify --man=no ./* 2>&1)" ''
-            must systemd-analyze security --offline=true --threshold=40 ./keeper@.service ./keeper-resilient@.service >"$BOX/security"
-            is "$(find . "$HOME/.local/share/systemd/user" -type f | wc -l)" 14
+            must systemd-analyze security --offline=true --threshold=40 ./keeper@.service ./keeper-resilient@.service ./keeper-gateway.service >"$BOX/security"
+            is "$(find . "$HOME/.local/share/systemd/user" -type f | wc -l)" 18
             must systemd-sysusers --dry-run "$BOX/p/lib/sysusers.d/keeper.conf"
             """#)
     }
@@ -151,6 +151,45 @@ struct UnitTests {
             # Until the watcher has begun to watch nothing comes of it.
             eventually eval '((round++ % 20 == 0)) && date >"$BOX/source/file"; [[ $(child_of api) != "$before" ]]'
             must systemctl --user stop keeper-watch@dev
+            """#)
+    }
+
+    @Test(
+        "keeper-gateway is started by its first client and ends when none is left; sessions outlive it",
+        requires("curl"))
+    func gateway() throws {
+        try run(
+            #"""
+            amend keeper-gateway.socket <<<$'[Socket]\nListenStream=\nListenStream=%t/keeper-gateway.sock'
+            ask() { curl -sS --fail --unix-socket "$XDG_RUNTIME_DIR/keeper-gateway.sock" "http://keeper$1" "${@:2}"; }
+            must systemctl --user start keeper-gateway.socket
+            is "$(property keeper-gateway.service ActiveState)" inactive
+            is "$(ask /healthz | jq -r .status)" ok
+            is "$(property keeper-gateway.service ActiveState)" active
+            is "$(property keeper-gateway.service MainPID)" "$(jq .pid "$KEEPER_SESSIONS_DIR/.gateway/gateway.json")"
+            is "$(jq -r .socket "$KEEPER_SESSIONS_DIR/.gateway/gateway.json")" "$XDG_RUNTIME_DIR/keeper-gateway.sock"
+            must ask /api/v1/sessions -H 'Content-Type: application/json' -d '{"sessionId":"a","command":["cat"]}'
+            is "$(unit_of a)" keeper-a.service
+            # What the manager said to the gateway is not for others.
+            lacks "$(tr '\0' '\n' <"/proc/$(child_of a)/environ")" LISTEN_
+            # One that a session stays in the unit of is left alone as well.
+            must ask /api/v1/sessions -H 'Content-Type: application/json' \
+                -d '{"sessionId":"b","command":["cat"],"isolate":"none"}'
+            lacks "$(tr '\0' '\n' <"/proc/$(keeper_of b)/environ")" LISTEN_
+            lacks "$(tr '\0' '\n' <"/proc/$(keeper_of b)/environ")" NOTIFY_SOCKET
+            first=$(property keeper-gateway.service MainPID)
+            must systemctl --user restart keeper-gateway.service
+            [[ $(property keeper-gateway.service MainPID) != "$first" ]] || fail 'it is the same'
+            is "$(property keeper-gateway.service Result)" success
+            must keeperctl write a hello
+            must keeperctl write b hello
+            must systemctl --user stop keeper-gateway.service
+            is "$(ask /healthz | jq -r .status)" ok
+            amend keeper-gateway.service <<<$'[Service]\nExecStart=\nExecStart=keeperctl gateway --idle-exit 100ms'
+            must systemctl --user restart keeper-gateway.service
+            eventually eval '[[ $(property keeper-gateway.service ActiveState) == inactive ]]'
+            is "$(property keeper-gateway.service Result)" success
+            is "$(ask /healthz | jq -r .status)" ok
             """#)
     }
 }

@@ -77,6 +77,14 @@ static const int csys_stream = SOCK_STREAM | SOCK_CLOEXEC;
 // Socket addresses are a union type that Swift can't pass. ENAMETOOLONG over 107 bytes.
 int csys_bind_unix(int fd, const char *path);
 int csys_connect_unix(int fd, const char *path);
+// A TCP socket that listens at a numeric address, IPv4 or IPv6.
+int csys_listen_tcp(const char *address, int port);
+// Where a socket listens: the port and the address in numbers, or 0 and the path of a Unix socket; -1 for others.
+int csys_own_address(int fd, char *text, size_t size);
+// For a TCP socket that listens: its connections have no delay for small packets, and end when the peer has vanished.
+void csys_serve_tcp(int fd);
+// The address at the other end of a TCP connection; -1 for other sockets.
+int csys_peer_address(int fd, char *text, size_t size);
 // A non-blocking datagram socket connected to one, in the abstract namespace when its name begins with @.
 int csys_connect_datagrams(const char *path);
 // One datagram, with a copy of a descriptor unless that is -1.
@@ -197,6 +205,14 @@ struct csys_spawn {
 pid_t csys_spawn(struct csys_spawn *spawn);
 // Waits for exec. With `error` set the process is gone and reaped.
 void csys_finish_spawn(struct csys_spawn *spawn);
+
+// A file of the dashboard, embedded by the compiler, which Swift has no way for; NULL after the last.
+struct csys_page_file {
+    const char *name, *type;
+    const unsigned char *bytes;
+    size_t size;
+};
+const struct csys_page_file *csys_page(int i);
 
 #ifndef KEEPER_MUSL
 // heap.c as debug builds hold it, for its test.

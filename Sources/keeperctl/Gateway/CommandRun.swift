@@ -306,7 +306,7 @@ final class CommandRun: ResponseStream, GatewayPart {
         switch line.output {
         case .events(let isEventStream):
             // A failure before the first event has a status of its own.
-            if out.isEmpty && outcome == nil && !hasStarted { return nil }
+            if (out.isEmpty || isRefused) && outcome == nil && !hasStarted { return nil }
             return HTTPResponse(type: isEventStream ? MediaType.events : MediaType.jsonLines)
         case .bytes:
             if out.isEmpty && outcome == nil && !hasStarted { return nil }
@@ -320,6 +320,12 @@ final class CommandRun: ResponseStream, GatewayPart {
 
     private var hasStarted = false
 
+    /// Whether an error is the first event: nothing has begun, and how the command ends is the answer.
+    private var isRefused: Bool {
+        let error = Array(#"{"type":"error""#.utf8)
+        return !hasStarted && isEvents && out.bytes.starts(with: error)
+    }
+
     var length: HTTPLength {
         if case .nothing = line.output { return .none }
         return .open
@@ -327,7 +333,10 @@ final class CommandRun: ResponseStream, GatewayPart {
 
     func fill(_ body: inout PageBuffer, limit: Int) throws(HTTPFailure) -> Bool {
         if isPassedOn {
-            if let outcome, outcome != .exited(0), !hasStarted, out.isEmpty { throw failure(outcome) }
+            if out.isEmpty || isRefused, !hasStarted, outcome != .exited(0) {
+                guard let outcome else { return false }
+                throw failure(outcome)
+            }
             if case .events(let isEventStream) = line.output {
                 try passOn(&body, limit: limit, isEventStream: isEventStream)
             } else if !out.isEmpty {

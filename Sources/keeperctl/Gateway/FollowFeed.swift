@@ -53,9 +53,8 @@ final class FollowFeed: HubFollower {
         while hasRoom: () -> Bool, _ pass: (UnsafeRawBufferPointer) -> Void
     ) throws(FollowFailure) -> Bool {
         isWoken = false
-        var hasMore = false
         if sink.output.isEmpty, roster.hasNews || roster.deadline <= monotonicNow() {
-            hasMore = try roster.turn()
+            try roster.turn()
         }
         thinner?.release(pass)
         while hasRoom(), let end = lineFeed(in: sink.output.waiting.bytes, from: 0) {
@@ -68,7 +67,8 @@ final class FollowFeed: HubFollower {
         hub.noteDeadline()
         // The roster comes to rest a moment after the last change, and with it the memory.
         if !roster.hasOpen { sink.giveBack() }
-        return hasMore || !sink.output.isEmpty
+        // A full window has stopped the roster in the middle.
+        return roster.hasNews || !sink.output.isEmpty
     }
 }
 

@@ -111,10 +111,13 @@ final class GatewayConnection: GatewayPart {
         if deadline <= monotonicNow() { timeIsUp() }
         if output.capacity == 0 { swap(&output, &loop.spareOutput) }
         var goesOn = isOpen
+        var waitsForRoom = false
         let end = monotonicNow() + GatewayConnection.turnTime
         while goesOn {
             send()
-            if !isOpen || body != nil || output.count >= GatewayConnection.outputLimit { break }
+            if !isOpen { break }
+            waitsForRoom = body != nil || output.count >= GatewayConnection.outputLimit
+            if waitsForRoom { break }
             goesOn = advance()
             // Others get their turn.
             if goesOn, monotonicNow() >= end {
@@ -123,6 +126,8 @@ final class GatewayConnection: GatewayPart {
             }
         }
         if isOpen { send() }
+        // The socket took all of it by now, and won't tell that it has room.
+        if isOpen, waitsForRoom, !hasOutput { loop.schedule(self) }
         if isOpen { settle() }
     }
 
@@ -244,11 +249,6 @@ final class GatewayConnection: GatewayPart {
 
     private var isAnsweredEndlessly: Bool {
         if case .answering(let stream, _) = phase { stream.isEndless } else { false }
-    }
-
-    private static func giveBack(_ buffer: inout PageBuffer, to spare: inout PageBuffer) {
-        if !buffer.isEmpty || buffer.capacity == 0 { return }
-        if buffer.isStandard, spare.capacity == 0 { swap(&buffer, &spare) } else { buffer = PageBuffer() }
     }
 
     // MARK: Time

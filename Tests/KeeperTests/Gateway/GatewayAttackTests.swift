@@ -29,7 +29,8 @@ struct GatewayAttackTests {
             #expect(none.fields["www-authenticate"] != nil)
             let wrong = try gateway.ask(request, "Authorization: Bearer \(gateway.token.dropLast())x\r\n")
             #expect([401, 429].contains(wrong.status), "\(request): \(wrong)")
-            let reading = try gateway.ask(request, "Authorization: Bearer \(gateway.readingToken)\r\n")
+            let reading = try gateway.ask(
+                request, "Authorization: Bearer \(gateway.readingToken)\r\n", isEndless: true)
             if route.right == .control {
                 #expect(reading.status == 403, "\(request): \(reading)")
             } else {
@@ -124,7 +125,9 @@ struct GatewayAttackTests {
         let client = try gateway.connectLocally()
         try client.upgrade("/api/v1/ws")
         try client.send(clientFrame(9, Array("are you there?".utf8)))
-        let pong = try client.readFrame()
+        var pong = try client.readFrame()
+        // The greeting comes first.
+        if pong.opcode == 1 { pong = try client.readFrame() }
         #expect(pong.opcode == 10 && pong.payload == Array("are you there?".utf8))
     }
 

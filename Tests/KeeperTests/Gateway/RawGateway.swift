@@ -35,14 +35,17 @@ final class RawGateway {
     func connectLocally() throws -> RawConnection { try RawConnection(path: socket) }
 
     /// One request on a connection of its own; what comes back.
+    ///
+    /// - Parameter isEndless: whether the body may have no end; it is not read.
     func ask(
-        _ request: String, _ fields: String = "", host: String? = nil, body: String = ""
+        _ request: String, _ fields: String = "", host: String? = nil, body: String = "",
+        isEndless: Bool = false
     ) throws -> RawAnswer {
         let client = try connect()
         try client.send(
             "\(request) HTTP/1.1\r\nHost: \(host ?? self.host)\r\n\(fields)Connection: close\r\n"
                 + (body.isEmpty ? "" : "Content-Length: \(body.utf8.count)\r\n") + "\r\n\(body)")
-        return try client.readAnswer(toHead: request.hasPrefix("HEAD"))
+        return try client.readAnswer(toHead: isEndless || request.hasPrefix("HEAD"))
     }
 }
 

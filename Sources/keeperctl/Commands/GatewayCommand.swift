@@ -27,9 +27,9 @@ let gatewayCommand = Command("gateway", run: runGateway) {
         ],
         examples: [
             ExampleSpec("keeperctl gateway", "Serves at http://127.0.0.1:8377/ and a Unix socket."),
+            ExampleSpec("keeperctl gateway --show-token", "Prints what goes after 'Authorization: Bearer'."),
             ExampleSpec(
-                "curl --unix-socket \"$KEEPER_SESSIONS_DIR\"/.gateway/http.sock http://keeper/api/v1/sessions",
-                "Lists sessions."),
+                "keeperctl gateway --listen unix:/run/user/1000/keeper.sock", "Serves at this socket alone."),
         ],
         exitStatuses: [
             ExitStatusSpec("0", "Ended by a signal, or idle."),

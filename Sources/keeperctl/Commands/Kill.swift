@@ -41,7 +41,7 @@ enum KillOptions {
         "signal", short: "s", .signal, "SIG", help: "Only send this signal, and don't wait",
         excludes: ["now", "grace", "timeout"])
     static let to: Option<SignalTarget> = Option(
-        "to", .choice, "WHOM", help: "With --signal: the command alone ('child'), or its process group",
+        "to", .choice, "child|group", help: "With --signal: the command alone, or its process group",
         describedDefault: "child", excludes: ["now", "grace", "timeout"])
 }
 

@@ -185,7 +185,8 @@ struct UnitTests {
             must keeperctl write b hello
             must systemctl --user stop keeper-gateway.service
             is "$(ask /healthz | jq -r .status)" ok
-            amend keeper-gateway.service <<<$'[Service]\nExecStart=\nExecStart=keeperctl gateway --idle-exit 100ms'
+            gateway=$(command -v keeperctl)
+            amend keeper-gateway.service <<<$'[Service]\nExecStart=\nExecStart='"$gateway gateway --idle-exit 100ms"
             must systemctl --user restart keeper-gateway.service
             eventually eval '[[ $(property keeper-gateway.service ActiveState) == inactive ]]'
             is "$(property keeper-gateway.service Result)" success

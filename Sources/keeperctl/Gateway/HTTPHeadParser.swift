@@ -81,7 +81,8 @@ enum HTTPHeadParser {
         if word.isEmpty || !word.allSatisfy(isTokenByte) { throw .malformed("the method is no token") }
         guard let method = methods.first(where: { word.elementsEqual($0.rawValue.utf8) }) else {
             throw HTTPFailure(
-                501, concat("the method ", quoted(Array(word)), " is unknown"), endsConnection: true)
+                405, concat("the method ", quoted(Array(word)), " is unknown"),
+                field: "Allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS", endsConnection: true)
         }
         var target = line[(first + 1)..<last]
         if !target.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) {

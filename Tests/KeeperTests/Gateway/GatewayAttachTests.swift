@@ -87,7 +87,7 @@ struct GatewayAttachTests {
         try gateway.running.wait()
         try writeFile(file, [])
         try eventually("the turn's end") { box.journalText("t2").contains("the end") }
-        #expect(box.state("t") == "running" && box.state("t2") == "running")
+        for id in ["t", "t2"] { try eventually("\(id) to run") { box.state(id) == "running" } }
         #expect(try ["t", "t2"].map { try box.keeperPID($0) } == keepers)
         // Its commands end by themselves; whoever comes next finds all as it was.
         let next = try RawGateway(box)

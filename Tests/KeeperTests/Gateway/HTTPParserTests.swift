@@ -72,7 +72,7 @@ struct HTTPParserTests {
             ("GET /\t HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET /\r\nHost: a\r\n\r\n", 400), ("\r\n\r\n", 400), ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
             ("GET / http/1.1\r\nHost: a\r\n\r\n", 400), ("G(T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-            ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501), ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 405), ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET /../x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET /%2e%2E/x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET /a%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),

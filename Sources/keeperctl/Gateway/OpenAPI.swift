@@ -60,7 +60,7 @@ struct OpenAPI {
         json.key(String(decoding: lowerCase(Array(route.method.rawValue.utf8)), as: UTF8.self))
         json.beginObject()
         json.member("operationId", text: route.name)
-        json.member("summary", text: route.summary)
+        json.member("summary", "\(route.summary)")
         json.member("x-right", text: route.right == .read ? "read" : "control")
         json.key("parameters")
         json.beginArray()
@@ -79,7 +79,7 @@ struct OpenAPI {
         json.beginObject()
         json.member("name", text: field.name)
         json.member("in", text: "query")
-        json.member("description", text: field.help)
+        json.member("description", "\(field.help)")
         json.member("required", field.isRequired)
         json.key("schema")
         schema(field, isDescribed: false)
@@ -143,7 +143,7 @@ struct OpenAPI {
     private mutating func response(_ status: Int, _ summary: StaticString, _ result: RouteResult) {
         json.key(String(status))
         json.beginObject()
-        json.member("description", text: summary)
+        json.member("description", "\(summary)")
         if let type = result.type {
             json.key("content")
             json.beginObject()
@@ -169,7 +169,7 @@ struct OpenAPI {
 
     private mutating func schema(_ field: RouteField, isDescribed: Bool) {
         json.beginObject()
-        if isDescribed { json.member("description", text: field.help) }
+        if isDescribed { json.member("description", "\(field.help)") }
         switch field.kind {
         case .text: text("^[^\\u0000]*$")
         case .pattern(let pattern, _): text(pattern)

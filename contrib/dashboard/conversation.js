@@ -224,11 +224,11 @@ export function Conversation(session, { status }) {
 }
 
 /** A field that is as high as what is in it. Enter sends, Shift Enter begins a line. */
-export function messageField(label, placeholder, send, more) {
+export function messageField(label, placeholder, send, ...more) {
 	const field = h("textarea", {
 		rows: "1", placeholder, "aria-label": label, enterkeyhint: "send", oninput: () => grow(field),
 		onkeydown: (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && send(event),
-	}, more);
+	}, ...more);
 	return field;
 }
 

@@ -8,8 +8,6 @@ import { contentOf, placeBefore, readHistory, readJournal } from "./journal.js";
 /** Lines that are fetched at once, and those that are in the page at most. */
 const portion = 300;
 const most = 1200;
-/** Lines that are shown of more than anyone reads: a high screen full. */
-const enough = 120;
 /** Characters of a line that are shown before one asks for the rest. */
 const longLine = 2000;
 /** How often new output is fetched, in milliseconds. */
@@ -196,7 +194,7 @@ export function Output(session) {
 				trimTop();
 				arrive();
 			} else {
-				await showNewest(enough);
+				await showNewest(Math.ceil(scroller.clientHeight / 20) + 10);
 			}
 			stick();
 		});

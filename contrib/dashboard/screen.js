@@ -257,7 +257,6 @@ export function Screen(columns, rows, answer) {
 		}
 		// Who shows them can't know which have moved.
 		for (let row = first; row <= bottom; row += 1) grid[row].isDirty = true;
-		if (screen.scrolled.length > 4000) screen.scrolled.splice(0, 2000);
 	}
 
 	// Short sequences and strings

@@ -58,7 +58,7 @@ export function SessionPage(session) {
 	const actions = h("div.actions");
 	const tabList = h("div.tabs", { role: "tablist", "aria-label": "Views", onkeydown: tabKey });
 	const panel = h("div.panel", { role: "tabpanel", id: "panel" });
-	const field = messageField(`Write a line to ${session.id}`, "Write a line", write, [verbatim, { class: "code", onkeydown: recall }]);
+	const field = messageField(`Write a line to ${session.id}`, "Write a line", write, verbatim, { class: "code", onkeydown: recall });
 	const written = h("span.action-result", { role: "status" });
 	const writer = canControl && h("form.writer.line-writer", { onsubmit: write },
 		h("span.prompt", { "aria-hidden": "true" }, "›"), field, written, h("button.primary", { type: "submit" }, "Send"));

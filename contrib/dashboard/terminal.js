@@ -30,6 +30,7 @@ export function Terminal(session) {
 	let isWorking = false;
 	let isShown = false;
 	let isFresh = false;
+	let drawnAt = 0;
 	let held = {};
 	let pressed = null;
 	let retry = 0;
@@ -58,10 +59,14 @@ export function Terminal(session) {
 	new ResizeObserver(oncePerFrame(() => isShown && measure())).observe(scroller);
 
 	const draw = oncePerFrame(() => {
+		drawnAt = performance.now();
 		const isAtEnd = scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 8;
-		const gone = screen.scrolled.splice(0).slice(-mostHistory);
-		history.append(...gone.map((row) => h("div.terminal-row", drawRow(row))));
-		while (history.childElementCount > mostHistory) history.firstChild.remove();
+		// A few at a time, as there may be thousands; none while there is more to work on.
+		if (!isWorking && screen.scrolled.length) {
+			history.append(...screen.scrolled.splice(0, 60).map((row) => h("div.terminal-row", drawRow(row))));
+			while (history.childElementCount > mostHistory) history.firstChild.remove();
+			draw();
+		}
 		while (rows.length > screen.rows) rows.pop().remove();
 		while (rows.length < screen.rows) grid.append(rows[rows.length] = h("div.terminal-row"));
 		screen.grid.forEach((row, index) => {
@@ -205,15 +210,21 @@ export function Terminal(session) {
 		const end = performance.now() + slice;
 		while (waiting.length && performance.now() < end) {
 			const bytes = waiting.shift();
-			screen.write(bytes.subarray(0, 4096));
-			if (bytes.length > 4096) waiting.unshift(bytes.subarray(4096));
+			screen.write(bytes.subarray(0, 2048));
+			if (bytes.length > 2048) waiting.unshift(bytes.subarray(2048));
 			// What the first picture pushes out was on no screen.
 			if (isFresh) screen.scrolled.length = 0;
 			isFresh = false;
+			const surplus = screen.scrolled.length - mostHistory;
+			if (surplus > 0) {
+				screen.scrolled.splice(0, surplus);
+				history.replaceChildren();
+			}
 		}
-		draw();
 		isWorking = waiting.length > 0;
 		if (isWorking) setTimeout(work);
+		// What nobody can read is not drawn sixty times in a second.
+		if (!isWorking || end > drawnAt + 100) draw();
 	}
 
 	function redraw() {

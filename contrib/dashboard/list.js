@@ -10,7 +10,7 @@ const groupHeight = 36;
 const margin = 6;
 /** The group of those that lack the label. */
 const others = "other";
-const compare = new Intl.Collator("en", { numeric: true }).compare;
+const { compare: compareNames } = new Intl.Collator("en", { numeric: true });
 
 const folded = new Set(memory.get("folded", ["ended"]));
 let label = memory.get("group", "app");
@@ -19,6 +19,7 @@ let items = [];
 let height = 0;
 let arranged = -1;
 let arrangedSize = 0;
+let numbered = 0;
 let isHeld = false;
 let selected = null;
 let visible = "";
@@ -114,10 +115,19 @@ function arrange() {
 		group.sessions.push({ session, rank: isEnded ? -session.startedAt : need ? 0 : 1 + session.activity(now) });
 	}
 	for (const group of groups.values()) {
-		group.sessions.sort((left, right) => left.rank - right.rank || compare(left.session.id, right.session.id));
+		group.sessions.sort((left, right) => left.rank - right.rank || compare(left.session, right.session));
 	}
 	return [...groups.values()].sort((left, right) => left.rank - right.rank
-		|| (left.name === others) - (right.name === others) || compare(left.name, right.name));
+		|| (left.name === others) - (right.name === others) || compareNames(left.name, right.name));
+}
+
+/** By name; quick, as there may be thousands: only when one comes they are counted through. */
+function compare(left, right) {
+	if (numbered !== sessions.size || left.number === undefined || right.number === undefined) {
+		numbered = sessions.size;
+		[...sessions.values()].sort((one, other) => compareNames(one.id, other.id)).forEach((session, index) => (session.number = index));
+	}
+	return left.number - right.number;
 }
 
 function matches(session, need, words) {

@@ -43,7 +43,7 @@ addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? begi
 addEventListener("keydown", takeKey);
 setInterval(() => page?.update(), 10_000);
 // What changes without an event, such as labels.
-setInterval(() => document.hidden || gateway.state !== "live" || loadSoon(), 15_000);
+setInterval(() => document.hidden || gateway.state !== "live" || loadSoon(), 20_000);
 on("tokenNeeded", askToken);
 on("output", (session) => session === page?.session && page.woken());
 on("status", (session) => session === page?.session && page.happened());

@@ -118,9 +118,16 @@ export function loadSoon() {
 
 function takeList(list) {
 	const gone = new Set(sessions.keys());
-	for (const { sessionId, state, labels = {}, exitCode, signal, ...entry } of list) {
-		gone.delete(sessionId);
+	let isOther = !known.isLoaded;
+	for (const entry of list) {
+		const { sessionId, state, labels = {}, exitCode, signal } = entry;
+		isOther = !gone.delete(sessionId) || isOther;
 		const session = sessionOf(sessionId);
+		// Most are as they were, and there may be thousands.
+		const text = JSON.stringify(entry);
+		if (session.entry === text && session.state === state) continue;
+		isOther = true;
+		session.entry = text;
 		const startedAt = Date.parse(entry.startedAt) || 0;
 		if (session.startedAt !== startedAt) {
 			// Another one under the same id.
@@ -131,7 +138,7 @@ function takeList(list) {
 	}
 	for (const id of gone) sessions.delete(id);
 	known.isLoaded = true;
-	changed();
+	if (isOther || gone.size) changed();
 }
 
 function sessionOf(id) {

@@ -45,7 +45,7 @@ export function Conversation(session, { status }) {
 	const whenBusy = select("When the agent is busy", [["", "if busy: refuse"], ["wait", "if busy: wait"]]);
 	const result = h("span.action-result", { role: "status" });
 	const form = gateway.canControl && h("form.writer", { onsubmit: submit }, field, h("div.writer-row",
-		protocol, until, whenBusy, result, h("span.space"), h("button.primary", { type: "submit" }, "Send")));
+		protocol, until, whenBusy, result, h("button.primary", { type: "submit" }, "Send")));
 
 	return {
 		element: h("section.conversation", scroller, form),

@@ -78,7 +78,7 @@ export function openMenu(button, entries) {
 			items.at((items.indexOf(document.activeElement) + step) % items.length).focus();
 		},
 	}, items);
-	document.body.append(menu);
+	button.after(menu);
 	menu.showPopover();
 	const { right, top, bottom } = button.getBoundingClientRect();
 	const { offsetWidth: width, offsetHeight: height } = menu;

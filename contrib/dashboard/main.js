@@ -28,16 +28,16 @@ const summary = h("div.summary");
 const host = h("span.host");
 const live = h("span.live", { role: "status" });
 const startButton = h("button.primary", { "aria-label": "Start", hidden: true, onclick: start }, icon("plus"), h("span", "Start"));
-const main = h("main.main");
+const main = h("section.main", { id: "content" });
 const notice = h("div.notice", { role: "status", hidden: true });
 replace(document.body,
-	h("a.skip", { href: "#panel", onclick(event) {
+	h("a.skip", { href: "#content", onclick(event) {
 		event.preventDefault();
 		main.querySelector("[tabindex='0']")?.focus();
 	} }, "To the content"),
-	h("header.top", h("a.brand", { href: "#/" }, "keeper"), summary, h("span.space"), host, live,
+	h("header.top", h("h1", h("a.brand", { href: "#/" }, "keeper")), summary, h("span.space"), host, live,
 		iconButton("search", "Commands", showPalette), startButton),
-	notice, h("div.body", listElement, main));
+	notice, h("main.body", listElement, main));
 
 addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? begin() : route()));
 addEventListener("keydown", takeKey);
@@ -121,7 +121,7 @@ function askToken() {
 	if (isLocked) return;
 	lock(true);
 	const field = h("input.code", { type: "password", id: "token", required: true, autocomplete: "off", placeholder: "Token" });
-	replace(main, h("div.token-form", h("h1", "keeper"), Form([
+	replace(main, h("div.token-form", Form([
 		h("label", { for: "token" }, "This page needs the gateway's token."), field,
 		h("p.quiet", "It is printed by ", h("code", "keeperctl gateway --show-token")),
 	], { verb: "Open" }, async () => {
@@ -170,6 +170,7 @@ function route() {
 	const [, id, tab] = location.hash.split("/").map(decodeURIComponent);
 	const session = sessions.get(id);
 	setClass(document.body, "at-session", id);
+	setClass(document.body, "is-empty", !welcomed);
 	if (page?.session !== session) {
 		leave();
 		page = session ? SessionPage(session) : null;

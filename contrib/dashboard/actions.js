@@ -9,7 +9,6 @@ const signals = ["INT", "TERM", "HUP", "USR1", "USR2", "QUIT", "KILL", "WINCH", 
 
 const post = ({ id }, name, body = {}) => request("POST", sessionPath(id, `/${name}`), { body });
 
-/** Says what it does, does it, and tells that it is done. */
 const simply = (name, doing, done) => async (session, { say }) => {
 	say(`${doing} …`);
 	await post(session, name);
@@ -17,7 +16,6 @@ const simply = (name, doing, done) => async (session, { say }) => {
 };
 const restart = simply("restart", "Restarting", "Restarted.");
 
-/** Asks before something ends. */
 const confirm = (session, title, verb, text, more, act) => ask({ title: `${title}?`, verb, isEnd: true }, [
 	h("p.quiet", text, session.startedAt > 0 && ` It has been there for ${age(Date.now() - session.startedAt)}.`), more,
 ], act);

@@ -1,13 +1,12 @@
 // What agents' command lines print, one JSON object on each line, as the events of a conversation: {type: "user"|"text"|
 // "toolUse"|"toolResult"|"request"|"result"|"error"|"compaction", …}, named as by "keeperctl turn --json".
 
-/** Whether a command looks like an agent that speaks this way. */
 export const isAgent = (command = [], labels = {}) =>
 	Boolean(labels.conversation || labels.agent || /stream-json|app-server/.test(command.join(" ")));
 
 export const protocolOf = (command = []) => (command.join(" ").includes("app-server") ? "codex" : "stream-json");
 
-/** Reads lines one after the other; some say twice what they say, first in pieces and then as a whole. */
+// Reads lines one after the other; some say twice what they say, first in pieces and then as a whole.
 export function AgentReader() {
 	const known = new Set();
 	let streamed = "";
@@ -27,7 +26,7 @@ export function AgentReader() {
 		return [{ type: "text", text }];
 	}
 
-	/** What of a whole text has not come in pieces. */
+	// What of a whole text has not come in pieces.
 	function whole(text = "") {
 		const printed = streamed;
 		streamed = "";
@@ -55,7 +54,6 @@ export function AgentReader() {
 		}];
 	}
 
-	/** What agents within an agent say is not shown. */
 	function blocks(content, isUser, isInner) {
 		return (typeof content === "string" ? [{ type: "text", text: content }] : content ?? []).flatMap((block) => {
 			const { type, text, id, name, input, tool_use_id: tool } = block;
@@ -92,7 +90,6 @@ export function AgentReader() {
 	}
 }
 
-/** A line of an agent as a few words for a list, and what it waits for; null for a line of anything else. */
 export function summary(line) {
 	if (line[0] !== "{" || line.length > 100_000) return null;
 	const event = AgentReader()(line).at(-1);

@@ -1,16 +1,16 @@
 // Text that was made for a terminal: colours and links become elements, all else is left out.
 import { h } from "./dom.js";
 
-/** Sequences that terminals obey: CSI, then OSC and its relatives up to their end, then the short ones. */
+// Sequences that terminals obey: CSI, then OSC and its relatives up to their end, then the short ones.
 const sequences =
 	/\x1b\[([0-?]*)([ -/]*)([@-~])|\x1b\]([^\x07\x1b]*)(?:\x07|\x1b\\|$)|\x1b[PX^_][^\x1b]*(?:\x1b\\|$)|\x1b[ -/]*[0-~]?|[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
 
-/** A progress bar draws its line again after each carriage return: the last drawing counts. Controls of direction could show a line as what it is not. */
+// A progress bar draws its line again after each carriage return: the last drawing counts. Controls of direction could show a line as what it is not.
 const lastDrawn = (line) => line.replace(/\r$/, "").replace(/^[^]*\r/, "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 
 export const plainText = (line) => lastDrawn(line).replace(sequences, "");
 
-/** How text looks: colours from 0 to 255 or as CSS, null for the usual ones, and attributes. Two with one key look alike. */
+// How text looks: colours from 0 to 255 or as CSS, null for the usual ones, and attributes. Two with one key look alike.
 const Style = (front, back, names) => ({ front, back, names, key: [front, back, ...names].join() });
 export const plain = Style(null, null, new Set());
 export const withBack = (back) => (back === null ? plain : Style(null, back, new Set()));
@@ -19,7 +19,6 @@ const attributes = {
 	1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 8: "hidden", 9: "strike", 21: "underline",
 };
 
-/** A style after what stands between "ESC [" and "m". */
 export function restyle({ front, back, names }, sequence) {
 	names = new Set(names);
 	const groups = sequence.split(";").map((group) => group.split(":").map(Number));
@@ -53,7 +52,7 @@ function colourOf([kind, ...parts]) {
 	return kind === 2 && parts.length > 2 ? `rgb(${parts.slice(-3).map((part) => part & 255).join(" ")})` : null;
 }
 
-/** The first 16 are the theme's, the others what xterm has. */
+// The first 16 are the theme's, the others what xterm has.
 function css(colour) {
 	if (typeof colour === "string") return colour;
 	if (colour < 16) return `var(--ansi-${colour})`;
@@ -63,7 +62,6 @@ function css(colour) {
 		: `rgb(${Array(3).fill(8 + (colour - 232) * 10).join(" ")})`;
 }
 
-/** An element that looks like a style. */
 export function styled(content, { front, back, names }, ...classes) {
 	const element = h(["span", ...names, ...classes].join("."), content);
 	if (names.has("inverse")) [front, back] = [back ?? "var(--terminal-back)", front ?? "var(--terminal-text)"];
@@ -72,16 +70,14 @@ export function styled(content, { front, back, names }, ...classes) {
 	return element;
 }
 
-/** Only http and https, and nothing of this page for the other side. */
+// Only http and https, and nothing of this page for the other side.
 export const link = (url, text) => (/^https?:/i.test(url) && URL.canParse(url)
 	? h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text) : text);
 
-/** A text with the addresses in it as links. */
 export const withLinks = (text) => (text.includes("://")
 	? text.split(/\b(https?:\/\/[^\s<>"'`\\]+[^\s<>"'`\\.,;:!?)\]}])/).map((part, index) => (index % 2 ? link(part, part) : part))
 	: [text]);
 
-/** A line of output as nodes. */
 export function renderLine(line) {
 	const text = lastDrawn(line);
 	if (!text.includes("\x1b")) return withLinks(text.replace(sequences, ""));

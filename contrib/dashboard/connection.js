@@ -2,7 +2,6 @@
 // connection comes or goes, "event" with what sessions do, and "tokenNeeded".
 import { emit } from "./dom.js";
 
-/** What did not work: `code` is for programs, the message for people. */
 class Refusal extends Error {
 	constructor(message, code = "", status = 0) {
 		super(message);
@@ -12,19 +11,18 @@ class Refusal extends Error {
 
 const shortestPause = 500;
 const longestPause = 15_000;
-/** A connection that says nothing for so long is asked whether it is there, and given up without an answer. */
+// A connection that says nothing for so long is asked whether it is there, and given up without an answer.
 const silence = 20_000;
 const patience = 10_000;
 
 export const gateway = {
-	/** "connecting", "live" or "offline", and since when it is not live. */
 	state: "connecting",
 	lostAt: null,
-	/** Whether the token allows more than looking; not known until the gateway has said so. */
+	// Whether the token allows more than looking; not known until the gateway has said so.
 	canControl: false,
 	host: "",
 	version: null,
-	/** Whether it was replaced by another version than the one that served this page. */
+	// Whether it was replaced by another version than the one that served this page.
 	isOtherVersion: false,
 };
 
@@ -37,18 +35,15 @@ let timer = 0;
 let heardAt = 0;
 let number = 0;
 
-// Requests
-
 export const sessionPath = (id, rest = "") => `sessions/${encodeURIComponent(id)}${rest}`;
 
-/** @returns the JSON of the answer, or its text if it is none. */
+// @returns the JSON of the answer, or its text if it is none.
 export async function request(method, path, options) {
 	const response = await ask(method, path, options);
 	const text = await response.text();
 	return response.headers.get("content-type")?.startsWith("application/json") ? JSON.parse(text) : text;
 }
 
-/** The answer's lines of JSON, as they come. */
 export async function* lines(method, path, options) {
 	const reader = (await ask(method, path, options)).body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = "";
@@ -77,7 +72,7 @@ async function ask(method, path, { query = {}, body, headers } = {}) {
 	throw new Refusal(error?.message ?? `the gateway answers ${response.status}`, error?.code, response.status);
 }
 
-/** Trades a token for a cookie that no script can read. */
+// Trades a token for a cookie that no script can read.
 export const login = (token) => request("POST", "login", { headers: { Authorization: `Bearer ${token}` } });
 
 export function socketURL(path) {
@@ -85,8 +80,6 @@ export function socketURL(path) {
 	url.protocol = url.protocol.replace("http", "ws");
 	return url;
 }
-
-// The WebSocket
 
 export function open() {
 	clearTimeout(timer);
@@ -127,7 +120,7 @@ function become(state) {
 	emit("state");
 }
 
-/** A WebSocket does not tell why it was refused; a request does. */
+// A WebSocket does not tell why it was refused; a request does.
 async function reopen() {
 	try {
 		await request("GET", "hello");
@@ -175,9 +168,7 @@ function take({ method, params, id, error, result }) {
 	else waiting?.resolve(result);
 }
 
-// What is followed
-
-/** Follows what `params` say, under a name, in place of what that name followed before; nothing without params. */
+// Follows what `params` say, under a name, in place of what that name followed before; nothing without params.
 export function follow(name, params) {
 	const old = follows.get(name);
 	if (JSON.stringify(old?.params) === JSON.stringify(params)) return;

@@ -6,13 +6,13 @@ import { clock, duration, plural } from "./format.js";
 import { contentOf, readJournal } from "./journal.js";
 import { markdown } from "./markdown.js";
 
-/** Lines of the journal that are read for what was said before, and parts that are shown. */
+// Lines of the journal that are read for what was said before, and parts that are shown.
 const past = 600;
 
 export function Conversation(session, { status }) {
 	const read = AgentReader();
 	const tools = new Map();
-	/** What was said from this page, which agents don't print; kept for a reload. */
+	// What was said from this page, which agents don't print; kept for a reload.
 	const ownTimes = [];
 	const saidName = `said.${session.id}`;
 	const said = () => memory.get(saidName, [], "sessionStorage");
@@ -21,7 +21,6 @@ export function Conversation(session, { status }) {
 	let isAsked = false;
 	let isShown = false;
 	let isOwnTurn = false;
-	/** Whether a turn has begun and not ended, someone else's as well. */
 	let isOpen = false;
 	let block = null;
 	let readUntil = 0;
@@ -62,7 +61,7 @@ export function Conversation(session, { status }) {
 		hide: () => (isShown = false),
 	};
 
-	/** There is something new. While a turn of this page is under way, its own events tell. */
+	// There is something new. While a turn of this page is under way, its own events tell.
 	function wake() {
 		if (!isShown || isOwnTurn || !cursor) return;
 		if (isReading) isAsked = true;
@@ -88,15 +87,12 @@ export function Conversation(session, { status }) {
 
 	function takeLine({ type, data, timestamp = 0 }) {
 		if (type !== "output" || data.stream !== "stdout" || data.partial) return;
-		// What was said until then, and is not shown yet.
 		for (const { time, text, instance } of said()) {
 			if (time > readUntil && time <= timestamp && instance === session.instance && !ownTimes.includes(time)) take({ type: "user", text }, time);
 		}
 		readUntil = Math.max(readUntil, timestamp);
 		for (const event of read(contentOf(data))) take(event, timestamp);
 	}
-
-	// A turn
 
 	async function submit(event) {
 		event.preventDefault();
@@ -137,8 +133,6 @@ export function Conversation(session, { status }) {
 	function setBusy(isBusy) {
 		busy.hidden = !isBusy;
 	}
-
-	// Showing
 
 	function take(event, time = Date.now()) {
 		const isAtEnd = isAtBottom();
@@ -223,7 +217,7 @@ export function Conversation(session, { status }) {
 	}
 }
 
-/** A field that is as high as what is in it. Enter sends, Shift Enter begins a line. */
+// A field that is as high as what is in it. Enter sends, Shift Enter begins a line.
 export function messageField(label, placeholder, send, ...more) {
 	const field = h("textarea", {
 		rows: "1", placeholder, "aria-label": label, enterkeyhint: "send", oninput: () => grow(field),

@@ -1,12 +1,11 @@
 // A curve of the last figures, as small as a word.
 import { h } from "./dom.js";
 
-/** How many figures it has. */
 export const curveLength = 40;
 const width = 48;
 const height = 14;
 
-/** @param least its top stands for at least this: rest looks like rest. */
+// @param least its top stands for at least this: rest looks like rest.
 export function Curve(least) {
 	const area = h("path.area");
 	const line = h("path");

@@ -1,7 +1,6 @@
 // Dialogs, their forms, and menus.
 import { h, iconButton } from "./dom.js";
 
-/** Shows a dialog. Its end removes it, and gives the focus back. */
 export function openDialog({ title, label = title, kind }, ...content) {
 	const before = document.activeElement;
 	const dialog = h(`dialog.${kind}`, {
@@ -18,7 +17,7 @@ export function openDialog({ title, label = title, kind }, ...content) {
 	return dialog;
 }
 
-/** A form whose fields go to `act`. It stays, with the reason, if that fails. */
+// A form whose fields go to `act`. It stays, with the reason, if that fails.
 export function Form(content, { verb, kind = "primary", cancel }, act) {
 	const trouble = h("p.trouble", { role: "alert" });
 	const button = h(`button.${kind}`, { type: "submit", autofocus: kind === "danger" }, verb);
@@ -54,7 +53,6 @@ export const ask = ({ title, verb, isEnd }, content, act) => new Promise((resolv
 	dialog.addEventListener("close", () => resolve(outcome));
 });
 
-/** Shows a menu below a button. Entries are {name, act, isEnd, key}. */
 export function openMenu(button, entries) {
 	const items = entries.map(({ name, act, isEnd, key }) => h(`button.${isEnd ? "ends" : ""}`, {
 		role: "menuitem",

@@ -33,29 +33,26 @@ export function replace(element, ...children) {
 	append(element, children);
 }
 
-/** Changes a text only where it differs: a screen reader hears of changes alone. */
 export function setText(element, text) {
 	if (element.textContent !== text) element.textContent = text;
 }
 
 export const setClass = (element, name, isOn) => element.classList.toggle(name, Boolean(isOn));
 
-/** For fields that hold names and code. */
 export const verbatim = { autocomplete: "off", autocapitalize: "off", spellcheck: "false" };
 
 export const iconButton = (name, label, onclick, more) =>
 	h("button.icon-button", { title: label, "aria-label": label, onclick }, more, icon(name));
 
-/** @param choices values with their texts, or values that are their own texts. */
+// @param choices values with their texts, or values that are their own texts.
 export const select = (label, choices, more) => h("select", { "aria-label": label }, choices.map((choice) => {
 	const [value, text] = [choice].flat();
 	return h("option", { value }, text ?? value);
 }), more);
 
-/** Whether keys are at hand: taking the focus on a phone would open its keyboard. */
+// Whether keys are at hand: taking the focus on a phone would open its keyboard.
 export const hasKeyboard = () => matchMedia("(pointer: fine)").matches;
 
-/** Line drawings of 16 by 16. */
 const drawings = {
 	back: "M10 3 5 8l5 5", close: "M4 4l8 8M12 4l-8 8", down: "M8 3v10M4 9l4 4 4-4", chevron: "M6 4l4 4-4 4",
 	more: "M3.5 8h.01M8 8h.01M12.5 8h.01", plus: "M8 3v10M3 8h10", up: "M8 13V3M4 7l4-4 4 4",
@@ -65,7 +62,7 @@ const drawings = {
 export const icon = (name) =>
 	h("svg.icon", { viewBox: "0 0 16 16", "aria-hidden": "true" }, h("path", { d: drawings[name] }));
 
-/** A state has a shape of its own, so that its colour is never the only sign: what is filled, and what is drawn. */
+// A state has a shape of its own, so that its colour is never the only sign: what is filled, and what is drawn.
 const shapes = {
 	running: ["M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3z"],
 	starting: ["M8 3a5 5 0 0 0 0 10z", "M8 3a5 5 0 0 1 0 10"],
@@ -85,7 +82,7 @@ export function stateIcon(state, word = state) {
 		filled && h("path.fill", { d: filled }), drawn && h("path", { d: drawn }));
 }
 
-/** Small things that the browser keeps: how someone likes the page. A forbidden storage forgets them. */
+// Small things that the browser keeps: how someone likes the page. A forbidden storage forgets them.
 export const memory = {
 	get(name, otherwise, storage = "localStorage") {
 		try {
@@ -101,7 +98,7 @@ export const memory = {
 	},
 };
 
-/** Runs a function once before the next picture, however often it is asked for. */
+// Runs a function once before the next picture, however often it is asked for.
 export function oncePerFrame(work) {
 	let isAsked = false;
 	return () => {
@@ -114,7 +111,6 @@ export function oncePerFrame(work) {
 	};
 }
 
-// What happens anywhere in the page, by name.
 const happenings = new EventTarget();
 export const on = (name, act) => happenings.addEventListener(name, ({ detail }) => act(detail));
 export const emit = (name, detail) => happenings.dispatchEvent(new CustomEvent(name, { detail }));

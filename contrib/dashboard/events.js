@@ -3,7 +3,7 @@ import { h, replace, setText } from "./dom.js";
 import { clock, count, day, duration, pairs, size } from "./format.js";
 import { readHistory } from "./journal.js";
 
-/** What each event says: its tone, a sentence, a detail; and whether it is a rule across the output. */
+// What each event says: its tone, a sentence, a detail; and whether it is a rule across the output.
 const sentences = {
 	started: ({ restarts, pid }) => ["good", restarts ? `Started again (restart ${restarts})` : "Started", `process ${pid}`, restarts > 0],
 	ready: () => ["good", "Ready"],

@@ -13,13 +13,11 @@ export const plural = (number, word) => `${count(number)} ${word}${number === 1 
 const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]];
 const unitOf = (milliseconds) => units.find(([, length]) => milliseconds >= length) ?? units[3];
 
-/** One unit, as in "3 h": what a glance needs. */
 export function age(milliseconds) {
 	const [unit, length] = unitOf(milliseconds);
 	return `${Math.max(0, Math.floor(milliseconds / length))} ${unit}`;
 }
 
-/** Two units, as in "3 h 20 min". */
 export function duration(milliseconds) {
 	if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
 	if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
@@ -30,7 +28,6 @@ export function duration(milliseconds) {
 export const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }).format;
 export const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format;
 
-/** A time as it is recorded, as people say it. */
 export function moment(text) {
 	const time = Date.parse(text);
 	return day(time) === day(Date.now()) ? clock(time) : `${day(time)}, ${clock(time)}`;
@@ -43,7 +40,6 @@ const words = {
 };
 export const stateWord = (state) => words[state] ?? state;
 
-/** How a command ended. */
 export function ending(exit) {
 	const code = exit?.code ?? exit?.exitCode;
 	return exit?.signal ? `ended by ${exit.signal}` : code == null ? "" : `exit ${code}`;
@@ -51,7 +47,6 @@ export function ending(exit) {
 
 export const pairs = (values, between) => Object.entries(values ?? {}).map((pair) => pair.join("=")).join(between);
 
-/** Values by name, from lines of NAME=VALUE. */
 export function fromPairs(text) {
 	return Object.fromEntries(filledLines(text).map((line) => {
 		const end = line.indexOf("=");
@@ -62,11 +57,10 @@ export function fromPairs(text) {
 
 export const filledLines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
-/** A command line that a shell would take for these words. */
 export const commandText = (words) =>
 	words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 
-/** The words of a command line, with quotes and backslashes as a shell has them, and nothing else of a shell. */
+// The words of a command line, with quotes and backslashes as a shell has them, and nothing else of a shell.
 export function commandWords(text) {
 	const pieces = /\s+|'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|[^\s'"\\]+|[^]/g;
 	const words = [];

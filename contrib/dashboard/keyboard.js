@@ -6,7 +6,7 @@ const numbers = {
 };
 const plain = { Enter: "\r", Tab: "\t", Escape: "\x1b", Backspace: "\x7f" };
 
-/** @returns the text to send, or null for a key that sends nothing. */
+// @returns the text to send, or null for a key that sends nothing.
 export function keyText({ key, ctrlKey, altKey, shiftKey }, isApplication) {
 	const modifiers = 1 + (shiftKey ? 1 : 0) + (altKey ? 2 : 0) + (ctrlKey ? 4 : 0);
 	const meta = altKey ? "\x1b" : "";

@@ -6,9 +6,7 @@ import { known, sessions } from "./store.js";
 
 const rowHeight = 52;
 const groupHeight = 36;
-/** Rows that are made ready above and below what is seen. */
 const margin = 6;
-/** The group of those that lack the label. */
 const others = "other";
 const { compare: compareNames } = new Intl.Collator("en", { numeric: true });
 
@@ -51,7 +49,6 @@ on("change", update);
 
 export const sessionHash = (id, tab) => `#/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`;
 
-/** Sessions in the order in which they are shown. */
 export const shownSessions = () => items.flatMap(({ session }) => session ?? []);
 
 export function setFilter(text) {
@@ -69,7 +66,6 @@ export function selectSession(id) {
 	else scroller.scrollTop = Math.max(scrollTop, item.top + rowHeight - clientHeight);
 }
 
-/** The session that comes so many places later in the list. */
 export function neighbour(step) {
 	const order = shownSessions();
 	const index = order.findIndex(({ id }) => id === selected);
@@ -90,15 +86,13 @@ function filterKey(event) {
 	filter.blur();
 }
 
-// Order
-
 function update() {
 	// While someone points at it only who is there changes.
 	if (arranged !== known.revision && !(isHeld && arrangedSize === sessions.size)) layOut();
 	else show();
 }
 
-/** Groups of {name, isEnded, rank, sessions}: those that need someone first, those that have ended at the end. */
+// Groups of {name, isEnded, rank, sessions}: those that need someone first, those that have ended at the end.
 function arrange() {
 	const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
 	const now = Date.now();
@@ -121,7 +115,7 @@ function arrange() {
 		|| (left.name === others) - (right.name === others) || compareNames(left.name, right.name));
 }
 
-/** By name; quick, as there may be thousands: only when one comes they are counted through. */
+// By name; quick, as there may be thousands: only when one comes they are counted through.
 function compare(left, right) {
 	if (numbered !== sessions.size || left.number === undefined || right.number === undefined) {
 		numbered = sessions.size;
@@ -175,8 +169,6 @@ function fold(name) {
 	layOut();
 }
 
-// What is seen
-
 function show() {
 	const { scrollTop, clientHeight } = scroller;
 	const first = Math.max(0, indexAt(scrollTop) - margin);
@@ -206,7 +198,6 @@ function show() {
 	emit("visible", seen);
 }
 
-/** How many items begin above a place. */
 function indexAt(top) {
 	let low = 0;
 	for (let high = items.length; low < high;) {

@@ -78,8 +78,6 @@ async function enter() {
 	route();
 }
 
-// The connection
-
 on("state", () => {
 	const { state, lostAt, canControl, isOtherVersion, version } = gateway;
 	setText(host, gateway.host);
@@ -97,7 +95,6 @@ on("state", () => {
 	if (isOtherVersion) tell(`The gateway is now version ${version}.`, h("button", { onclick: () => location.reload() }, "Reload"));
 });
 
-/** Figures are only taken for what is seen. */
 function followFigures() {
 	clearTimeout(followTimer);
 	followTimer = setTimeout(() => {
@@ -116,7 +113,7 @@ function lock(isOn) {
 	setClass(document.body, "locked", isOn);
 }
 
-/** Without a token there is nothing to see but the question for it. */
+// Without a token there is nothing to see but the question for it.
 function askToken() {
 	if (isLocked) return;
 	lock(true);
@@ -133,8 +130,6 @@ function askToken() {
 	field.focus();
 }
 
-// What is shown
-
 on("change", () => {
 	if (counted !== known.revision) showCounts();
 	if (page && sessions.get(page.session.id) !== page.session) route();
@@ -143,7 +138,7 @@ on("change", () => {
 	if (!page && known.isLoaded && sessions.size !== welcomed) route();
 });
 
-/** Says how many there are; only when that may have changed, as there may be thousands. */
+// Says how many there are; only when that may have changed, as there may be thousands.
 function showCounts() {
 	counted = known.revision;
 	const numbers = [0, 0, 0];
@@ -193,8 +188,6 @@ const welcome = () => h("div.welcome", sessions.size ? [
 	h("pre", "keeperctl spawn calc -- bc -q"),
 	gateway.canControl && h("button.primary", { onclick: start }, "Start a session"),
 ]);
-
-// Actions and keys
 
 function start() {
 	if (gateway.canControl) openStart();

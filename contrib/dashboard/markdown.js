@@ -17,12 +17,11 @@ function inline(text) {
 
 const preformatted = (label, text) => h("pre", { tabindex: "0", "aria-label": label }, text);
 
-/** A text as blocks. One that is still being written may end in the middle of any of them. */
+// A text as blocks. One that is still being written may end in the middle of any of them.
 export function markdown(text) {
 	const blocks = [];
 	let kind = "";
 	let block = null;
-	/** The block that goes on, or a new one. */
 	const open = (name, make) => {
 		if (kind !== name) blocks.push(block = make());
 		else if (name === "p" || name === "blockquote") block.append("\n");

@@ -5,17 +5,15 @@ import { happening } from "./events.js";
 import { clock, count, day, plural } from "./format.js";
 import { contentOf, placeBefore, readHistory, readJournal } from "./journal.js";
 
-/** Lines that are fetched at once, and those that are in the page at most. */
 const portion = 300;
 const most = 1200;
-/** Characters of a line that are shown before one asks for the rest. */
+// Characters of a line that are shown before one asks for the rest.
 const longLine = 2000;
-/** How often new output is fetched, in milliseconds. */
 const interval = 120;
 
 export function Output(session) {
 	let lines = [];
-	/** Whether the first and the last line of the journal are in the window. */
+	// Whether the first and the last line of the journal are in the window.
 	let hasOldest = false;
 	let hasNewest = false;
 	let isFollowing = true;
@@ -26,7 +24,6 @@ export function Output(session) {
 	let lastTop = 0;
 	let history = [];
 	let missed = 0;
-	/** The time of the last rule across. */
 	let ruledUntil = 0;
 	let query = "";
 	let match = null;
@@ -75,7 +72,6 @@ export function Output(session) {
 			isShown = false;
 			CSS.highlights?.delete("search");
 		},
-		/** The state has changed: that belongs between the lines. */
 		async happened() {
 			await loadHistory();
 			wake();
@@ -101,7 +97,7 @@ export function Output(session) {
 		}, text);
 	}
 
-	/** What is shown of each line. The one that is read stays where it is. */
+	// What is shown of each line. The one that is read stays where it is.
 	function applyView() {
 		keep(() => {
 			list.className = `lines only-${stream.value}`;
@@ -110,7 +106,6 @@ export function Output(session) {
 		});
 	}
 
-	/** There is something new. */
 	function wake(number = 0) {
 		if (!isShown) return;
 		missed += number;
@@ -122,8 +117,6 @@ export function Output(session) {
 			showMissed();
 		}
 	}
-
-	// Fetching
 
 	async function exclusively(work) {
 		if (isBusy) return;
@@ -155,7 +148,6 @@ export function Output(session) {
 		arrive();
 	}
 
-	/** The newest line is there. */
 	function arrive() {
 		hasNewest = true;
 		missed = 0;
@@ -178,7 +170,7 @@ export function Output(session) {
 		history = (await readHistory(session.id).catch(() => [])).map(happening).filter((entry) => entry.isRule);
 	}
 
-	/** Fetches what has come. If that is more than anyone reads, only the end of it. */
+	// Fetches what has come. If that is more than anyone reads, only the end of it.
 	function catchUp() {
 		if (isBusy || !isShown) return;
 		const wait = fetchedAt + interval - performance.now();
@@ -232,8 +224,6 @@ export function Output(session) {
 		});
 	}
 
-	// Lines
-
 	function show(events) {
 		clear();
 		events.forEach(append);
@@ -258,7 +248,7 @@ export function Output(session) {
 		empty.hidden = true;
 	}
 
-	/** Whether it is the rest of a line whose beginning is there; a line of the other stream may be in between. */
+	// Whether it is the rest of a line whose beginning is there; a line of the other stream may be in between.
 	function continues(event) {
 		const line = lines.slice(-3).findLast((one) => one.event.data.stream === event.data.stream);
 		if (!line?.event.data.partial || line.event.next !== event.seq) return false;
@@ -268,7 +258,6 @@ export function Output(session) {
 		return true;
 	}
 
-	/** Rules for what happened between the last line and a time. */
 	function appendRules(time) {
 		const before = lines.at(-1);
 		const from = Math.max(ruledUntil, before?.event.timestamp ?? 0);
@@ -289,9 +278,7 @@ export function Output(session) {
 		for (const line of lines.splice(0, lines.length - most)) line.remove();
 	}
 
-	// Scrolling
-
-	/** Changes the lines; the first one that is seen stays where it is. */
+	// Changes the lines; the first one that is seen stays where it is.
 	function keep(change) {
 		const top = scroller.getBoundingClientRect().top;
 		const line = !isFollowing && lines.find((one) => one.element.getBoundingClientRect().bottom > top);
@@ -345,7 +332,6 @@ export function Output(session) {
 		});
 	}
 
-	/** Shows a line in the middle of its neighbours. */
 	async function jump(event) {
 		const place = placeBefore(event);
 		const isIt = (line) => line.event.seq === event.seq && line.event.data.stream === event.data.stream;
@@ -379,7 +365,7 @@ export function Output(session) {
 		mark();
 	}
 
-	/** Marks what is searched for, without touching the lines. */
+	// Marks what is searched for, without touching the lines.
 	function mark() {
 		if (!CSS.highlights) return;
 		const ranges = [];
@@ -396,7 +382,6 @@ export function Output(session) {
 	}
 }
 
-/** A line in the page, with the rules that follow it. */
 function Line(event) {
 	const { stream } = event.data;
 	const text = h("span.line-text");

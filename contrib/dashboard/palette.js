@@ -4,7 +4,7 @@ import { h, icon, replace, stateIcon, verbatim } from "./dom.js";
 
 const most = 50;
 
-/** How well letters fit a text, in their order; 0 for not at all. */
+// How well letters fit a text, in their order; 0 for not at all.
 function score(letters, text) {
 	const place = text.indexOf(letters);
 	if (place >= 0) return 1000 - place - text.length / 100 + (/^$|\W$/.test(text.slice(0, place)) ? 500 : 0);
@@ -13,7 +13,6 @@ function score(letters, text) {
 	return Math.max(1, 200 - index);
 }
 
-/** Entries are {name, detail, key, session, act}, the more likely ones first. */
 export function openPalette(entries) {
 	let shown = [];
 	let chosen = 0;

@@ -2,43 +2,38 @@
 // needs besides: modes of keys and mouse, the cursor's shape, the title, answers to questions.
 import { plain, restyle, withBack } from "./ansi.js";
 
-/** DEC's characters for drawing, from "_" to "~". */
 const drawn = " ◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·";
 
-/** CSI with control characters in it, which count; strings up to their end; the short ones. */
+// CSI with control characters in it, which count; strings up to their end; the short ones.
 const sequences =
 	/\x1b(?:\[([0-?\0-\x17\x19\x1c-\x1f]*)([ -/]*)([@-~])|([\]P_^Xk][^\x07\x18\x1a\x1b]*)(?:[\x07\x18\x1a]|\x1b[^])|([ -/]+[0-~]|[0-OQ-WYZ\\`-jl-~]))/y;
-/** The beginning of one, which may go on in what comes next. */
+// The beginning of one, which may go on in what comes next.
 const beginning = /\x1b(?:\[[\0-\x17\x19\x1c-?]{0,300}|[\]P_^Xk][^\x07\x18\x1a\x1b]{0,1000000}\x1b?|[ -/]*)$/y;
-/** One that was broken off. */
 const broken = /\x1b(?:\[[0-?\0-\x17\x19\x1c-\x1f]*[ -/]*[\x18\x1a]?)?/y;
 
 const combining = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff\ud7b0-\ud7fb]/u;
-/** Wide and full-width blocks of East Asia; the browser knows emoji. Letters that stand for flags are wide in pairs only. */
+// Wide and full-width blocks of East Asia; the browser knows emoji. Letters that stand for flags are wide in pairs only.
 const wide = /[\u1100-\u115f\u2329\u232a\u2e80-\u3029\u302e-\u303e\u3041-\u3098\u309b-\u3247\u3250-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{16fe3}\u{16ff0}-\u{18d08}\u{1aff0}-\u{1b2fb}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]|(?![\u{1f1e6}-\u{1f1ff}])\p{Emoji_Presentation}/u;
 const widths = new Map();
 
-/** How many columns a character takes: 0 for one that goes onto the character before it. */
+// How many columns a character takes: 0 for one that goes onto the character before it.
 function widthOf(character) {
 	if (!widths.has(character)) widths.set(character, combining.test(character) ? 0 : wide.test(character) ? 2 : 1);
 	return widths.get(character);
 }
 
 const blank = (style) => ({ text: " ", style });
-/** The right half of a wide character. */
 const rest = { text: "", style: plain };
 
 class Row {
-	/** Whether the text goes on in the next row. */
 	isWrapped = false;
-	/** Whether it looks otherwise than it was last drawn. */
 	isDirty = true;
 
 	constructor(columns, style = plain) {
 		this.cells = new Array(columns).fill(blank(style));
 	}
 
-	/** A change begins at this column: half a wide character is none. */
+	// A change begins at this column: half a wide character is none.
 	split(column) {
 		if (this.cells[column] === rest) this.cells.fill(blank(this.cells[column - 1].style), column - 1, column + 1);
 		this.isDirty = true;
@@ -58,7 +53,7 @@ class Row {
 		if (to === this.cells.length) this.isWrapped = false;
 	}
 
-	/** Moves what is right of a column by a count to the right, or to the left where it is less than 0. */
+	// Moves what is right of a column by a count to the right, or to the left where it is less than 0.
 	shift(column, count, style) {
 		const { cells } = this;
 		const size = Math.min(Math.abs(count), cells.length - column);
@@ -77,28 +72,28 @@ class Row {
 }
 
 const atStart = { x: 0, y: 0, style: plain, sets: [false, false], set: 0, isOrigin: false };
-/** Modes that are only on or off. */
+// Modes that are only on or off.
 const switches = { 1: "hasApplicationKeys", 5: "isReversed", 7: "wraps", 25: "isCursorShown", 1004: "hasFocus", 2004: "hasPaste" };
 
-/** @param answer takes what the terminal says to the program by itself. */
+// @param answer takes what the terminal says to the program by itself.
 export function Screen(columns, rows, answer) {
 	const decoder = new TextDecoder();
 	let unread = "";
-	/** The cursor; x is the number of columns where the next character goes into the next row. */
+	// The cursor; x is the number of columns where the next character goes into the next row.
 	let x, y, style, set, isOrigin;
-	/** Which of two sets are lines and corners. */
+	// Which of two sets are lines and corners.
 	let sets;
 	let grid, hidden, hiddenPlace, saved, top, bottom, last, tabs;
 	const screen = {
 		title: "", write, reset, resize,
-		/** Rows that have gone out at the top, not yet taken by who shows them. */
+		// Rows that have gone out at the top, not yet taken by who shows them.
 		scrolled: [],
 		get columns() { return columns; },
 		get rows() { return rows; },
 		get grid() { return grid; },
 		get x() { return Math.min(x, columns - 1); },
 		get y() { return y; },
-		/** Whether the program has a screen of its own; the lines are there again when it leaves it. */
+		// Whether the program has a screen of its own; the lines are there again when it leaves it.
 		get isOther() { return hidden !== null; },
 	};
 	reset();
@@ -115,7 +110,7 @@ export function Screen(columns, rows, answer) {
 		Object.assign(screen, {
 			wraps: true, inserts: false, isCursorShown: true, cursorShape: 0, hasApplicationKeys: false, hasPaste: false,
 			hasFocus: false, isReversed: false,
-			/** 0, or 9, 1000, 1002, 1003: what of the mouse is reported, and how. */
+			// 0, or 9, 1000, 1002, 1003: what of the mouse is reported, and how.
 			mouse: 0, mouseForm: 0,
 		});
 	}
@@ -181,8 +176,6 @@ export function Screen(columns, rows, answer) {
 		}
 	}
 
-	// Text
-
 	function put(character, code) {
 		let text = character;
 		if (code >= 0x5f && code < 0x7f && sets[set]) text = drawn[code - 0x5f];
@@ -201,7 +194,6 @@ export function Screen(columns, rows, answer) {
 		last = text;
 	}
 
-	/** Puts a mark onto the character before. */
 	function combine(mark) {
 		const row = grid[y];
 		const column = x - (row.cells[x - 1] === rest ? 2 : 1);
@@ -237,7 +229,6 @@ export function Screen(columns, rows, answer) {
 		do x = Math.max(0, x + step); while (x > 0 && x < columns - 1 && !tabs.has(x));
 	}
 
-	/** What erasing leaves. */
 	function background() {
 		return withBack(style.back);
 	}
@@ -247,7 +238,7 @@ export function Screen(columns, rows, answer) {
 		else if (y < rows - 1) y += 1;
 	}
 
-	/** Moves the rows from one to the bottom of the region up, or down where the count is less than 0. */
+	// Moves the rows from one to the bottom of the region up, or down where the count is less than 0.
 	function scroll(first, count) {
 		const back = background();
 		for (let left = Math.min(Math.abs(count), bottom - first + 1); left > 0; left -= 1) {
@@ -258,8 +249,6 @@ export function Screen(columns, rows, answer) {
 		// Who shows them can't know which have moved.
 		for (let row = first; row <= bottom; row += 1) grid[row].isDirty = true;
 	}
-
-	// Short sequences and strings
 
 	function escape(short) {
 		switch (short) {
@@ -301,7 +290,6 @@ export function Screen(columns, rows, answer) {
 		y = isOrigin ? first : 0;
 	}
 
-	/** Titles, and questions for colours. */
 	function takeString(string) {
 		const [, kind, text] = /^\](\d+);([^]*)$/.exec(string) ?? [];
 		if (kind === "0" || kind === "2") screen.title = text.slice(0, 200);
@@ -310,8 +298,6 @@ export function Screen(columns, rows, answer) {
 			if (parts) answer(`\x1b]${kind};rgb:${parts.join("/")}\x1b\\`);
 		}
 	}
-
-	// Control sequences
 
 	function sequence(mark, text, between, final) {
 		const numbers = text.split(/[;:]/).map((part) => Number(part) || 0);
@@ -383,7 +369,7 @@ export function Screen(columns, rows, answer) {
 		y = isOrigin ? Math.min(top + number - 1, bottom) : Math.min(number, rows) - 1;
 	}
 
-	/** 0 is from the cursor on, 1 up to it, 2 all. */
+	// 0 is from the cursor on, 1 up to it, 2 all.
 	function eraseLine(which) {
 		const from = which ? 0 : x;
 		const to = which === 1 ? Math.min(x + 1, columns) : columns;
@@ -396,8 +382,6 @@ export function Screen(columns, rows, answer) {
 		const rowsOf = which === 0 ? grid.slice(y + 1) : which === 1 ? grid.slice(0, y) : grid;
 		for (const row of rowsOf) row.erase(0, columns, background());
 	}
-
-	// Modes
 
 	function switchMode(mode, isOn) {
 		if (switches[mode]) screen[switches[mode]] = isOn;
@@ -419,7 +403,6 @@ export function Screen(columns, rows, answer) {
 		Object.assign(screen, { inserts: false, isCursorShown: true, hasApplicationKeys: false });
 	}
 
-	/** Shows the screen that programs have for themselves, or the lines again. */
 	function showOther(isOther, keepsPlace) {
 		if (isOther) {
 			if (hidden) return;

@@ -18,7 +18,6 @@ const makers = { output: Output, terminal: Terminal, conversation: Conversation,
 
 export function SessionPage(session) {
 	const { canControl } = gateway;
-	/** What views and actions may use of the page. */
 	const page = {
 		session, canControl, tab: null, status: null, loadStatus, say, open, perform, key, update, happened,
 		get tabs() {
@@ -30,7 +29,7 @@ export function SessionPage(session) {
 			view()?.wake?.(session.newLines);
 			session.newLines = 0;
 		},
-		/** The connection is back: what was missed is fetched from where each view was. */
+		// The connection is back: what was missed is fetched from where each view was.
 		resumed() {
 			happened();
 			view()?.wake?.();
@@ -69,7 +68,6 @@ export function SessionPage(session) {
 	update();
 	return page;
 
-	/** @param tab the one that was asked for; the one that fits the session without. */
 	async function open(tab) {
 		if (!page.status) await loadStatus().catch((error) => say(error.message, true));
 		update();
@@ -78,7 +76,6 @@ export function SessionPage(session) {
 		select([tab, best, "output"].find((name) => tabs.includes(name)));
 	}
 
-	/** All that the session's keeper knows; asked for once at a time. */
 	async function loadStatus() {
 		loading ??= request("GET", sessionPath(session.id));
 		try {
@@ -118,8 +115,6 @@ export function SessionPage(session) {
 		writer.hidden = page.tab !== "output" || !isLive;
 	}
 
-	// Tabs
-
 	function updateTabs() {
 		if (tabNames === (tabNames = `${page.tab} ${page.tabs}`)) return;
 		const focused = tabList.contains(document.activeElement);
@@ -151,7 +146,6 @@ export function SessionPage(session) {
 		view().show();
 	}
 
-	/** @returns whether a key meant something here. */
 	function key(name) {
 		const tab = page.tabs[name - 1];
 		if (tab) return location.hash = sessionHash(session.id, tab);
@@ -164,8 +158,6 @@ export function SessionPage(session) {
 		if (action) perform(action);
 		return action || view()?.key?.(name);
 	}
-
-	// Actions
 
 	function updateActions() {
 		const all = applicable(session).map((action) => ({ ...action, act: () => perform(action) }));
@@ -196,7 +188,7 @@ export function SessionPage(session) {
 		isBusy = false;
 	}
 
-	/** Says how an action went, beside the actions; what went well goes away by itself. */
+	// Says how an action went, beside the actions; what went well goes away by itself.
 	function say(text, isBad = false) {
 		clearTimeout(timer);
 		setText(result, text);
@@ -204,9 +196,7 @@ export function SessionPage(session) {
 		if (!isBad && !text.endsWith("…")) timer = setTimeout(() => setText(result, ""), 5000);
 	}
 
-	// Writing
-
-	/** The arrows bring back what was sent before. */
+	// The arrows bring back what was sent before.
 	function recall(event) {
 		const { key } = event;
 		if (key === "Escape") field.blur();

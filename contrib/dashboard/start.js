@@ -4,7 +4,7 @@ import { Form, openDialog } from "./dialog.js";
 import { emit, h, replace, select, setClass, setText, verbatim } from "./dom.js";
 import { commandText, commandWords, filledLines, fromPairs, pairs } from "./format.js";
 
-/** In which order options are shown; what they are is told by the gateway. */
+// In which order options are shown; what they are is told by the gateway.
 const groups = {
 	Supervision: ["restart", "restartLimit", "ready", "startTimeout", "watchdog"],
 	Limits: ["maxRuntime", "idleTimeout", "silenceTimeout", "memoryMax", "memoryWarn", "cpuWarn", "limit"],
@@ -14,7 +14,6 @@ const groups = {
 	"Service manager": ["isolate", "cpuQuota", "tasksMax", "property"],
 };
 
-/** What only a shell understands. */
 const needsShell = /[|&;<>()$`*?~]|^\s*\w+=/;
 
 let schema = null;
@@ -38,14 +37,13 @@ function option(name, { type, enum: choices, description }) {
 		`${description}${isLong ? "; one on each line" : ""}`);
 }
 
-/** @returns the value as the gateway takes it. */
 function valueOf(text, { type }) {
 	if (type === "boolean") return true;
 	if (type === "integer") return Number(text);
 	return type === "object" ? fromPairs(text) : type === "array" ? filledLines(text) : text;
 }
 
-/** @param known what is filled in: {sessionId, command, cwd, labels, tty}. Emits "started" with the id of the session. */
+// @param known what is filled in: {sessionId, command, cwd, labels, tty}. Emits "started" with the id of the session.
 export function openStart(known = {}) {
 	const [first, second, script] = known.command ?? [];
 	const isShell = first === "sh" && second === "-c";

@@ -8,16 +8,15 @@ import { emit, memory, on, oncePerFrame } from "./dom.js";
 import { ending, isLive, stateWord } from "./format.js";
 import { readJournal } from "./journal.js";
 
-/** A prompt that wants an answer, rather than one that is only there. */
+// A prompt that wants an answer, rather than one that is only there.
 const question = /(\?|\[y(es)?\/n(o)?\]|\(y(es)?\/n(o)?\)|pass(word|phrase)[^:]*:)\s*$/i;
-/** What someone has looked at needs nobody any more. */
+// What someone has looked at needs nobody any more.
 const seen = memory.get("seen", {});
 
 class Session {
 	state = "starting";
 	labels = {};
 	startedAt = 0;
-	/** The newest line as plain text, and when it came. */
 	line = "";
 	lineAt = 0;
 	cpu = [];
@@ -32,13 +31,13 @@ class Session {
 		return isLive(this.state);
 	}
 
-	/** How it came to a bad end, in words; null if it did not. */
+	// How it came to a bad end, in words; null if it did not.
 	get trouble() {
 		if (this.state === "failed" || this.state === "lost") return this.state;
 		return this.state === "exited" && this.exit?.code > 0 ? ending(this.exit) : null;
 	}
 
-	/** What someone should come for, in words; null for nothing. */
+	// What someone should come for, in words; null for nothing.
 	get need() {
 		if (this.state === "stuck") return "stuck";
 		if (this.isLive && this.isPrompt && question.test(this.line)) return "asks you";
@@ -54,7 +53,6 @@ class Session {
 		return `${this.instance ?? this.startedAt} ${this.#reason} ${this.isLive ? this.cursor : ""}`;
 	}
 
-	/** Someone has looked at it. */
 	markSeen() {
 		const what = this.#reason;
 		if (!what || what === "asks you" || seen[this.id] === this.#mark) return false;
@@ -65,19 +63,18 @@ class Session {
 		return true;
 	}
 
-	/** The shape that stands for it: its state, or that it needs someone, or that it came to a bad end. */
+	// The shape that stands for it: its state, or that it needs someone, or that it came to a bad end.
 	get shape() {
 		if (!this.isLive) return this.trouble && this.state === "exited" ? "failed" : this.state;
 		return this.need && this.state !== "stuck" ? "attention" : this.state;
 	}
 
-	/** What its row says below its name. */
 	get hint() {
 		if (!this.isLive) return ending(this.exit) || stateWord(this.state);
 		return this.state === "running" ? this.agent?.text ?? this.line : stateWord(this.state);
 	}
 
-	/** How long ago it did something, in coarse steps: a list that is sorted by it keeps still. */
+	// How long ago it did something, in coarse steps: a list that is sorted by it keeps still.
 	activity(now) {
 		const quiet = now - Math.max(this.lineAt, this.startedAt);
 		return [60_000, 3_600_000, 86_400_000, Infinity].findIndex((step) => quiet < step);
@@ -85,7 +82,7 @@ class Session {
 }
 
 export const sessions = new Map();
-/** Whether the list has come at least once; the revision counts changes to who is there and in what order. */
+// Whether the list has come at least once; the revision counts changes to who is there and in what order.
 export const known = { isLoaded: false, revision: 0 };
 
 const tellChange = oncePerFrame(() => emit("change"));
@@ -108,7 +105,6 @@ export async function load() {
 	}
 }
 
-/** Asks once for all that happens until then. */
 export function loadSoon() {
 	timer ||= setTimeout(() => {
 		timer = 0;
@@ -177,7 +173,7 @@ function push(curve, value) {
 	if (value != null && curve.push(value) > curveLength) curve.shift();
 }
 
-/** Fetches the newest lines of sessions that were silent since this page is here: one at a time, those that are seen. */
+// Fetches the newest lines of sessions that were silent since this page is here: one at a time, those that are seen.
 on("visible", async (ids) => {
 	wanted = ids.map((id) => sessions.get(id)).filter((session) => session && !session.line && !session.isAsked);
 	if (isLoadingLines) return;

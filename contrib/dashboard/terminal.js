@@ -5,15 +5,15 @@ import { h, hasKeyboard, memory, oncePerFrame, replace, setClass, setText } from
 import { keyText, mouseText } from "./keyboard.js";
 import { Screen } from "./screen.js";
 
-/** Rows that have gone out at the top and can be scrolled back to. */
+// Rows that have gone out at the top and can be scrolled back to.
 const mostHistory = 2000;
-/** How long output is worked on at once, in milliseconds: the page stays quick however much comes. */
+// How long output is worked on at once, in milliseconds: the page stays quick however much comes.
 const slice = 8;
-/** More waiting bytes than this are thrown away: a new connection shows what is on the screen. */
+// More waiting bytes than this are thrown away: a new connection shows what is on the screen.
 const mostWaiting = 4 << 20;
 const encoder = new TextEncoder();
 
-/** Keys that a phone's keyboard lacks; Ctrl and Alt hold for the next one. */
+// Keys that a phone's keyboard lacks; Ctrl and Alt hold for the next one.
 const touchKeys = [
 	["Esc", { key: "Escape" }], ["Tab", { key: "Tab" }], ["Ctrl", "ctrlKey"], ["Alt", "altKey"],
 	["←", { key: "ArrowLeft" }, "Left"], ["↓", { key: "ArrowDown" }, "Down"], ["↑", { key: "ArrowUp" }, "Up"],
@@ -91,7 +91,6 @@ export function Terminal(session) {
 			clearTimeout(retry);
 			disconnect();
 		},
-		/** A session that was started again has a terminal again. */
 		happened: () => isShown && session.isLive && !socket && connect(),
 		focus,
 		element: h("section.terminal", h("div.bar", note, h("span.space"), canControl && [
@@ -121,7 +120,6 @@ export function Terminal(session) {
 		own.onmessage = ({ data }) => {
 			if (own !== socket) return;
 			if (typeof data !== "string") return receive(new Uint8Array(data));
-			// Someone else has changed its size.
 			const { resize } = JSON.parse(data);
 			if (resize && !fits) setSize(resize.cols, resize.rows);
 		};
@@ -144,8 +142,6 @@ export function Terminal(session) {
 	function say(text = `${screen.columns} × ${screen.rows}${screen.title && ` · ${screen.title}`}`) {
 		setText(note, text);
 	}
-
-	// Size
 
 	function measureCell() {
 		const { width, height } = ruler.getBoundingClientRect();
@@ -176,7 +172,6 @@ export function Terminal(session) {
 	}
 
 	async function askSize() {
-		// The usual size without an answer.
 		const { terminal } = await request("GET", sessionPath(session.id)).catch(() => ({}));
 		if (terminal) setSize(terminal.cols, terminal.rows);
 	}
@@ -194,8 +189,6 @@ export function Terminal(session) {
 		fit.setAttribute("aria-pressed", String(fits));
 		measure(true);
 	}
-
-	// Output
 
 	function receive(bytes) {
 		waiting.push(bytes);
@@ -241,8 +234,6 @@ export function Terminal(session) {
 		cursor.style.transform = input.style.transform = `translate(${x * cell.width}px, ${y * cell.height}px)`;
 	}
 
-	// Input
-
 	function send(text) {
 		sendRaw(encoder.encode(text));
 	}
@@ -270,7 +261,7 @@ export function Terminal(session) {
 		scroller.scrollTop = scroller.scrollHeight;
 	}
 
-	/** What a keyboard that has no keys has written: that of a phone, or of another script. */
+	// What a keyboard that has no keys has written: that of a phone, or of another script.
 	function typed(event) {
 		const { value } = input;
 		if (!value || event.isComposing) return;
@@ -313,8 +304,6 @@ export function Terminal(session) {
 		for (const button of keys.querySelectorAll("[aria-pressed=true]")) button.setAttribute("aria-pressed", "false");
 	}
 
-	// Mouse
-
 	function listenToMouse() {
 		const isWanted = (event) => screen.mouse && !event.shiftKey && canControl;
 		scroller.addEventListener("mousedown", (event) => {
@@ -352,10 +341,10 @@ export function Terminal(session) {
 	}
 }
 
-/** Characters that every monospaced typeface has in the same width. */
+// Characters that every monospaced typeface has in the same width.
 const even = /^[\x20-\x7e\u00a0-\u017f\u2500-\u257f]$/;
 
-/** A row as pieces of text that look alike. What may be of another width than its columns stands in a box of them. */
+// A row as pieces of text that look alike. What may be of another width than its columns stands in a box of them.
 function drawRow({ cells }) {
 	const nodes = [];
 	let text = "";

@@ -1,159 +1,91 @@
 // What can be done to a session. Each action is a word; what ends something asks once, and names it.
-import { confirmEnding, openDialog } from "./dialog.js";
+import { request, sessionPath } from "./connection.js";
+import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { age } from "./format.js";
+import { age, fromPairs, pairs } from "./format.js";
+import { openStart } from "./start.js";
 
 const signals = ["INT", "TERM", "HUP", "USR1", "USR2", "QUIT", "KILL", "WINCH", "STOP", "CONT"];
 
-const path = (session, rest = "") => `sessions/${encodeURIComponent(session.id)}${rest}`;
+const post = ({ id }, name, body = {}) => request("POST", sessionPath(id, `/${name}`), { body });
 
-const post = (name, doing, done) => async ({ connection, session, say }) => {
+const simply = (name, doing, done) => async (session, { say }) => {
 	say(`${doing} …`);
-	await connection.request("POST", path(session, `/${name}`), { body: {} });
+	await post(session, name);
 	return done;
 };
+const restart = simply("restart", "Restarting", "Restarted.");
 
-function since(session) {
-	return session.startedAt ? ` It has been there for ${age(Date.now() - session.startedAt)}.` : "";
-}
+const confirm = (session, title, verb, text, more, act) => ask({ title: `${title}?`, verb, isEnd: true }, [
+	h("p.quiet", text, session.startedAt > 0 && ` It has been there for ${age(Date.now() - session.startedAt)}.`), more,
+], act);
 
 /**
- * Actions as {name, key, isMain, isDanger, applies(session), run(context)}. The context is {connection, session, status,
- * say(text), start(options)}; run gives what to say about its success, or null when it was not confirmed.
+ * Actions as {name, key, isMain, isEnd, applies(session), run(session, page)}: run gives what to say about its success, or
+ * null when it was not confirmed.
  */
-export const actions = [
+const actions = [
 	{
-		name: "Pause", key: "p", isMain: true,
-		applies: (session) => session.state === "running",
-		run: post("pause", "Pausing", "Paused."),
+		name: "Pause", key: "p", isMain: true, applies: ({ state }) => state === "running", run: simply("pause", "Pausing", "Paused."),
 	},
 	{
-		name: "Resume", key: "p", isMain: true,
-		applies: (session) => session.state === "paused",
-		run: post("resume", "Resuming", "Resumed."),
+		name: "Resume", key: "p", isMain: true, applies: ({ state }) => state === "paused", run: simply("resume", "Resuming", "Resumed."),
 	},
 	{
-		name: "Restart", key: "r", isMain: true, isDanger: true,
-		applies: (session) => session.isLive && session.state !== "stuck",
-		async run(context) {
-			const { session } = context;
-			const answer = await confirmEnding({
-				title: `Restart ${session.id}?`, verb: `Restart ${session.id}`,
-				text: `Its command is ended by its stop steps and started again.${since(session)}`,
-			});
-			return answer && post("restart", "Restarting", "Restarted.")(context);
-		},
+		name: "Restart", key: "r", isMain: true, isEnd: true, applies: ({ isLive, state }) => isLive && state !== "stuck",
+		run: (session, page) => confirm(session, `Restart ${session.id}`, `Restart ${session.id}`,
+			"Its command is ended by its stop steps and started again.", null, () => restart(session, page)),
 	},
 	{
-		name: "Stop", key: "x", isMain: true, isDanger: true,
-		applies: (session) => session.isLive,
-		async run({ connection, session, say }) {
-			const now = h("label.check", h("input", { type: "checkbox", name: "now" }),
-				h("span", "At once", h("small", "Kill it without giving it time to end by itself")));
-			const answer = await confirmEnding({
-				title: `Stop ${session.id}?`, verb: `Stop ${session.id}`, fields: [now],
-				text: `Its command is ended by its stop steps, and no other follows. Its output stays.${since(session)}`,
-			});
-			if (!answer) return null;
-			say("Stopping …");
-			await connection.request("DELETE", path(session), { query: { now: answer.now && "true" } });
-			return "Stopped.";
-		},
+		name: "Stop", key: "x", isMain: true, isEnd: true, applies: ({ isLive }) => isLive,
+		run: (session, { say }) => confirm(session, `Stop ${session.id}`, `Stop ${session.id}`,
+			"Its command is ended by its stop steps, and no other follows. Its output stays.",
+			h("label.check", h("input", { type: "checkbox", name: "now" }),
+				h("span", "At once", h("small", "Kill it without giving it time to end by itself"))),
+			async (data) => {
+				say("Stopping …");
+				await request("DELETE", sessionPath(session.id), { query: { now: data.has("now") || null } });
+				return "Stopped.";
+			}),
 	},
 	{
-		name: "Start again", key: "r", isMain: true,
-		applies: (session) => !session.isLive,
-		async run({ session, status, start }) {
-			start({
-				sessionId: session.id, command: status?.command, cwd: status?.cwd, labels: session.labels, tty: status?.tty,
-			});
-			return null;
-		},
+		name: "Start again", key: "r", isMain: true, applies: ({ isLive }) => !isLive,
+		run: (session, { status }) => openStart({ ...status, sessionId: session.id, labels: session.labels }),
 	},
+	{ name: "Send a signal …", applies: ({ isLive }) => isLive, run: sendSignal },
 	{
-		name: "Send a signal …", applies: (session) => session.isLive, run: (context) => chooseSignal(context),
+		name: "End its input", applies: ({ isLive }) => isLive,
+		run: (session) => confirm(session, `End the input of ${session.id}`, "End its input",
+			"Its command reads an end of file after all lines so far. Many commands end then.", null, async () => {
+				await post(session, "eof");
+				return "Its input has ended.";
+			}),
 	},
-	{
-		name: "End its input", applies: (session) => session.isLive,
-		async run({ connection, session }) {
-			const answer = await confirmEnding({
-				title: `End the input of ${session.id}?`, verb: "End its input",
-				text: "Its command reads an end of file after all lines so far. Many commands end then.",
-			});
-			if (!answer) return null;
-			await connection.request("POST", path(session, "/eof"), { body: {} });
-			return "Its input has ended.";
-		},
-	},
-	{
-		name: "Labels …", key: "l", applies: (session) => session.isLive, run: (context) => editLabels(context),
-	},
+	{ name: "Labels …", key: "l", applies: ({ isLive }) => isLive, run: editLabels },
 	{
 		name: "Start another like it …", applies: () => true,
-		async run({ session, status, start }) {
-			start({ command: status?.command, cwd: status?.cwd, labels: session.labels, tty: status?.tty });
-			return null;
-		},
+		run: (session, { status }) => openStart({ ...status, sessionId: "", labels: session.labels }),
 	},
 ];
 
 export const applicable = (session) => actions.filter((action) => action.applies(session));
 
-/** Runs a dialog with a form. The dialog stays, with the reason, if what it does fails. */
-function ask(title, content, verb, act) {
-	return new Promise((resolve) => {
-		let outcome = null;
-		const trouble = h("p.trouble", { role: "alert" });
-		const form = h("form.plain-form", content, trouble,
-			h("footer", h("button", { onclick: () => dialog.close() }, "Cancel"),
-				h("button", { type: "submit", class: "primary" }, verb)));
-		form.addEventListener("submit", async (event) => {
-			event.preventDefault();
-			try {
-				outcome = await act(new FormData(form));
-				dialog.close();
-			} catch (error) {
-				trouble.textContent = error.message;
-			}
-		});
-		const dialog = openDialog({ title, className: "small" }, form);
-		dialog.addEventListener("close", () => resolve(outcome));
-	});
-}
-
-function chooseSignal({ connection, session }) {
-	const field = h("label.field", h("span", "Signal"),
-		h("select", { name: "name" }, signals.map((name) => h("option", { value: name }, name))),
-		h("small", "Its whole process group gets it. TERM and KILL end most commands."));
-	return ask(`Send a signal to ${session.id}`, field, "Send", async (data) => {
+function sendSignal(session) {
+	return ask({ title: `Send a signal to ${session.id}`, verb: "Send" }, h("label.field", h("span", "Signal"),
+		h("select", { name: "name" }, signals.map((name) => h("option", name))),
+		h("small", "Its whole process group gets it. TERM and KILL end most commands.")), async (data) => {
 		const name = data.get("name");
-		await connection.request("POST", path(session, "/signal"), { body: { name } });
+		await post(session, "signal", { name });
 		return `Sent ${name}.`;
 	});
 }
 
-function editLabels({ connection, session }) {
-	const before = Object.entries(session.labels).map(([name, value]) => `${name}=${value}`).join("\n");
-	const field = h("label.field", h("span", "One label on each line, NAME=VALUE"),
-		h("textarea", { name: "labels", rows: "5", class: "code", spellcheck: "false", value: before }));
-	return ask(`Labels of ${session.id}`, field, "Save", async (data) => {
-		const labels = labelsFrom(data.get("labels"));
-		const changes = { ...labels };
-		for (const name of Object.keys(session.labels)) if (!(name in labels)) changes[name] = null;
-		for (const [name, value] of Object.entries(labels)) if (session.labels[name] === value) delete changes[name];
-		if (!Object.keys(changes).length) return null;
-		await connection.request("PATCH", path(session), { body: { labels: changes } });
+function editLabels({ id, labels: before }) {
+	return ask({ title: `Labels of ${id}`, verb: "Save" }, h("label.field", h("span", "One label on each line, NAME=VALUE"),
+		h("textarea.code", { name: "labels", rows: "5", spellcheck: "false", value: pairs(before, "\n") })), async (data) => {
+		const labels = fromPairs(data.get("labels"));
+		for (const name in before) labels[name] = labels[name] === before[name] ? undefined : labels[name] ?? null;
+		if (pairs(JSON.parse(JSON.stringify(labels)))) await request("PATCH", sessionPath(id), { body: { labels } });
 		return "Labels changed.";
 	});
-}
-
-/** Labels from lines or words of NAME=VALUE. */
-export function labelsFrom(text) {
-	const labels = {};
-	for (const line of text.split("\n").map((part) => part.trim()).filter(Boolean)) {
-		const end = line.indexOf("=");
-		if (end < 1) throw new Error(`“${line}” is no label: NAME=VALUE`);
-		labels[line.slice(0, end)] = line.slice(end + 1);
-	}
-	return labels;
 }

@@ -1,169 +1,104 @@
-// What agents' command lines print, one JSON object on each line, as the events of a conversation:
-// {type: "user"|"text"|"toolUse"|"toolResult"|"request"|"result"|"error"|"compaction", …}, with the names that
-// "keeperctl turn --json" has. Lines that are none of that give nothing.
+// What agents' command lines print, one JSON object on each line, as the events of a conversation: {type: "user"|"text"|
+// "toolUse"|"toolResult"|"request"|"result"|"error"|"compaction", …}, named as by "keeperctl turn --json".
 
-/** Whether a command looks like an agent that speaks this way. */
-export function isAgent(command, labels) {
-	if (labels?.conversation || labels?.agent) return true;
-	const text = (command ?? []).join(" ");
-	return /stream-json|app-server/.test(text);
-}
+export const isAgent = (command = [], labels = {}) =>
+	Boolean(labels.conversation || labels.agent || /stream-json|app-server/.test(command.join(" ")));
 
-export function protocolOf(command) {
-	return (command ?? []).join(" ").includes("app-server") ? "codex" : "stream-json";
-}
+export const protocolOf = (command = []) => (command.join(" ").includes("app-server") ? "codex" : "stream-json");
 
-/** Reads lines one after the other; some say twice what they say, first in pieces and then as a whole. */
-export class AgentReader {
-	#streamed = "";
-	#known = new Set();
+// Reads lines one after the other; some say twice what they say, first in pieces and then as a whole.
+export function AgentReader() {
+	const known = new Set();
+	let streamed = "";
+	const isNew = (key) => !known.has(key) && Boolean(known.add(key));
 
-	read(line) {
-		if (line[0] !== "{") return [];
-		let message;
+	return (line) => {
 		try {
-			message = JSON.parse(line);
+			const message = line[0] === "{" ? JSON.parse(line) : {};
+			return message.method ? codex(message) : streamJSON(message);
 		} catch {
 			return [];
 		}
-		return message.method ? this.#codex(message) : this.#streamJSON(message);
-	}
+	};
 
-	#isNew(key) {
-		if (this.#known.has(key)) return false;
-		this.#known.add(key);
-		return true;
-	}
-
-	#piece(text) {
-		this.#streamed += text;
+	function piece(text = "") {
+		streamed += text;
 		return [{ type: "text", text }];
 	}
 
-	/** What of a whole text has not come in pieces. */
-	#rest(text) {
-		const printed = this.#streamed;
-		this.#streamed = "";
+	// What of a whole text has not come in pieces.
+	function whole(text = "") {
+		const printed = streamed;
+		streamed = "";
 		if (!printed) return text ? [{ type: "text", text, isWhole: true }] : [];
-		const rest = text.startsWith(printed) ? text.slice(printed.length) : "";
-		return [{ type: "text", text: rest, isEnd: true }];
+		return [{ type: "text", text: text.startsWith(printed) ? text.slice(printed.length) : "", isEnd: true }];
 	}
 
-	#streamJSON(message) {
-		const parent = message.parent_tool_use_id ?? undefined;
-		switch (message.type) {
-			case "assistant":
-			case "user":
-				if (message.uuid && !this.#isNew(message.uuid)) return [];
-				return this.#blocks(message.message?.content, message.type, parent);
-			case "stream_event": {
-				if (parent) return [];
-				const delta = message.event?.delta;
-				if (message.event?.type === "message_start") this.#streamed = "";
-				return delta?.type === "text_delta" ? this.#piece(String(delta.text)) : [];
-			}
-			case "system":
-				return message.subtype === "compact_boundary" ? [{ type: "compaction" }] : [];
-			case "control_request":
-				return [{ type: "request", request: message }];
-			case "error":
-				return [{ type: "error", message: message.error?.message ?? String(message.error ?? "an error") }];
-			case "result":
-				return [{
-					type: "result", isError: Boolean(message.is_error), costUSD: message.total_cost_usd,
-					durationMs: message.duration_ms, usage: message.usage,
-					message: message.is_error ? message.result || message.errors?.[0] || message.subtype : undefined,
-				}];
-			default:
-				return [];
+	function streamJSON(message) {
+		const { type, subtype, event, error } = message;
+		const isInner = Boolean(message.parent_tool_use_id);
+		if (type === "assistant" || type === "user") {
+			return message.uuid && !isNew(message.uuid) ? [] : blocks(message.message?.content, type === "user", isInner);
 		}
+		if (type === "stream_event" && !isInner) {
+			if (event?.type === "message_start") streamed = "";
+			return event?.delta?.type === "text_delta" ? piece(event.delta.text) : [];
+		}
+		if (type === "system" && subtype === "compact_boundary") return [{ type: "compaction" }];
+		if (type === "control_request") return [{ type: "request" }];
+		if (type === "error") return [{ type, message: error?.message ?? String(error ?? "an error") }];
+		if (type !== "result") return [];
+		return [{
+			type, isError: message.is_error, costUSD: message.total_cost_usd, durationMs: message.duration_ms, usage: message.usage,
+			message: message.is_error && (message.result || message.errors?.[0] || subtype),
+		}];
 	}
 
-	#blocks(content, speaker, parent) {
-		const blocks = typeof content === "string" ? [{ type: "text", text: content }] : content;
-		if (!Array.isArray(blocks)) return [];
-		return blocks.flatMap((block) => {
-			const type = block?.type ?? "";
-			if (type === "text") {
-				const text = String(block.text ?? "");
-				if (speaker === "user") return parent ? [] : [{ type: "user", text }];
-				return parent ? [{ type: "text", text, parent }] : this.#rest(text);
-			}
-			if (type.endsWith("tool_use")) {
-				return this.#isNew(`u${block.id}`)
-					? [{ type: "toolUse", id: block.id, name: block.name, input: block.input, parent }] : [];
-			}
-			if (type.endsWith("tool_result")) {
-				return this.#isNew(`r${block.tool_use_id}`)
-					? [{ type: "toolResult", id: block.tool_use_id, isError: Boolean(block.is_error), content: block.content }]
-					: [];
-			}
-			return [];
+	function blocks(content, isUser, isInner) {
+		return (typeof content === "string" ? [{ type: "text", text: content }] : content ?? []).flatMap((block) => {
+			const { type, text, id, name, input, tool_use_id: tool } = block;
+			if (type === "text") return isInner ? [] : isUser ? [{ type: "user", text }] : whole(text);
+			if (type.endsWith("tool_use")) return isNew(`u${id}`) ? [{ type: "toolUse", id, name, input }] : [];
+			if (!type.endsWith("tool_result") || !isNew(`r${tool}`)) return [];
+			return [{ type: "toolResult", id: tool, isError: block.is_error, content: block.content }];
 		});
 	}
 
-	#codex({ method, params = {} }) {
-		switch (method) {
-			case "item/agentMessage/delta":
-				return this.#piece(String(params.delta ?? ""));
-			case "item/started":
-			case "item/completed":
-				return this.#item(params.item ?? {}, method === "item/completed");
-			case "thread/compacted":
-				return [{ type: "compaction" }];
-			case "error":
-				return params.willRetry ? [] : [{ type: "error", message: params.error?.message ?? "an error" }];
-			case "turn/completed":
-				return [{
-					type: "result", isError: params.turn?.status === "failed", message: params.turn?.error?.message,
-					usage: params.usage ?? params.turn?.usage,
-				}];
-			default:
-				return /requestApproval|Approval$/.test(method) ? [{ type: "request", request: params }] : [];
+	function codex({ method, params = {} }) {
+		const { item = {}, turn, error } = params;
+		if (method === "item/agentMessage/delta") return piece(params.delta);
+		if (method === "item/started" || method === "item/completed") return codexItem(item, method === "item/completed");
+		if (method === "thread/compacted") return [{ type: "compaction" }];
+		if (method === "error") return params.willRetry ? [] : [{ type: "error", message: error?.message ?? "an error" }];
+		if (method === "turn/completed") {
+			return [{ type: "result", isError: turn?.status === "failed", message: turn?.error?.message, usage: params.usage ?? turn?.usage }];
 		}
+		return /requestApproval|Approval$/.test(method) ? [{ type: "request" }] : [];
 	}
 
-	#item(item, isDone) {
-		switch (item.type) {
-			case "agentMessage":
-				return isDone ? this.#rest(String(item.text ?? "")) : [];
-			case "userMessage":
-				return isDone ? this.#blocks(item.content, "user") : [];
-			case "reasoning":
-			case "plan":
-			case undefined:
-				return [];
-			default: {
-				const name = item.tool ?? item.type;
-				const events = this.#isNew(`u${item.id}`) ? [{ type: "toolUse", id: item.id, name, input: item.command ?? item }] : [];
-				if (isDone && this.#isNew(`r${item.id}`)) {
-					const isError = item.status === "failed" || item.status === "declined";
-					events.push({ type: "toolResult", id: item.id, isError, content: item.aggregatedOutput ?? item });
-				}
-				return events;
-			}
+	function codexItem(item, isDone) {
+		const { type, id, status } = item;
+		if (type === "agentMessage") return isDone ? whole(item.text) : [];
+		if (type === "userMessage") return isDone ? blocks(item.content, true) : [];
+		if (!type || type === "reasoning" || type === "plan") return [];
+		const events = isNew(`u${id}`) ? [{ type: "toolUse", id, name: item.tool ?? type, input: item.command ?? item }] : [];
+		if (isDone && isNew(`r${id}`)) {
+			const isError = status === "failed" || status === "declined";
+			events.push({ type: "toolResult", id, isError, content: item.aggregatedOutput ?? item });
 		}
+		return events;
 	}
 }
 
-/** A line of an agent as a few words for a list, and whether it waits; null for a line of anything else. */
 export function summary(line) {
 	if (line[0] !== "{" || line.length > 100_000) return null;
-	const event = new AgentReader().read(line).at(-1);
-	if (!event) return /^\{"(type|method|jsonrpc|id)":/.test(line) ? { text: "working", waits: null } : null;
-	switch (event.type) {
-		case "result":
-			return { text: event.isError ? "the turn failed" : "turn ended", waits: "turn ended" };
-		case "request":
-			return { text: "asks for permission", waits: "asks you" };
-		case "error":
-			return { text: event.message, waits: "error" };
-		case "toolUse":
-			return { text: `uses ${event.name}`, waits: null };
-		case "text":
-		case "user":
-			return { text: event.text.trim().split("\n")[0], waits: null };
-		default:
-			return { text: "working", waits: null };
+	const event = AgentReader()(line).at(-1);
+	switch (event?.type) {
+		case undefined: return /^\{"(type|method|jsonrpc|id)":/.test(line) ? { text: "working" } : null;
+		case "result": return { text: event.isError ? "the turn failed" : "turn ended", waits: "turn ended" };
+		case "request": return { text: "asks for permission", waits: "asks you" };
+		case "error": return { text: event.message, waits: "error" };
+		case "toolUse": return { text: `uses ${event.name}` };
+		default: return { text: event.text?.trim().split("\n")[0] ?? "working" };
 	}
 }

@@ -1,246 +1,193 @@
-// The way to the gateway: requests over HTTP, and one WebSocket for all that comes by itself.
+// The way to the gateway: requests over HTTP, and one WebSocket for all that comes by itself. Emits "state" when the
+// connection comes or goes, "event" with what sessions do, and "tokenNeeded".
+import { emit } from "./dom.js";
 
-/** What the gateway answers when it refuses. `code` is for programs, the message for people. */
-export class Refusal extends Error {
-	constructor(message, code, status) {
+class Refusal extends Error {
+	constructor(message, code = "", status = 0) {
 		super(message);
-		this.code = code;
-		this.status = status;
+		Object.assign(this, { code, status });
 	}
 }
 
 const shortestPause = 500;
 const longestPause = 15_000;
-/** A connection that says nothing for so long is asked whether it is there, and given up without an answer. */
+// A connection that says nothing for so long is asked whether it is there, and given up without an answer.
 const silence = 20_000;
 const patience = 10_000;
 
-/**
- * Events: "state" when the connection comes or goes, "event" with what sessions do, "tokenNeeded".
- */
-export class Connection extends EventTarget {
-	/** "connecting", "live" or "offline". */
-	state = "connecting";
-	/** Since when nothing is live, as a time. */
-	lostAt = null;
-	/** "control" or "read"; null until the gateway has said so. */
-	right = null;
-	version = null;
-	host = "";
-	/** Whether the gateway was replaced by another version than the one that served this page. */
-	isOtherVersion = false;
+export const gateway = {
+	state: "connecting",
+	lostAt: null,
+	// Whether the token allows more than looking; not known until the gateway has said so.
+	canControl: false,
+	host: "",
+	version: null,
+	// Whether it was replaced by another version than the one that served this page.
+	isOtherVersion: false,
+};
 
-	#base = new URL("api/v1/", document.baseURI);
-	#socket = null;
-	#pause = shortestPause;
-	#timer = 0;
-	#heardAt = 0;
-	#number = 0;
-	#waiting = new Map();
-	#follows = new Map();
+const base = new URL("api/v1/", document.baseURI);
+const calls = new Map();
+const follows = new Map();
+let socket = null;
+let pause = shortestPause;
+let timer = 0;
+let heardAt = 0;
+let number = 0;
 
-	constructor() {
-		super();
-		addEventListener("online", () => this.#retry());
-		document.addEventListener("visibilitychange", () => document.hidden || this.#retry());
-		setInterval(() => this.#checkSilence(), 5000);
+export const sessionPath = (id, rest = "") => `sessions/${encodeURIComponent(id)}${rest}`;
+
+// @returns the JSON of the answer, or its text if it is none.
+export async function request(method, path, options) {
+	const response = await ask(method, path, options);
+	const text = await response.text();
+	return response.headers.get("content-type")?.startsWith("application/json") ? JSON.parse(text) : text;
+}
+
+export async function* lines(method, path, options) {
+	const reader = (await ask(method, path, options)).body.pipeThrough(new TextDecoderStream()).getReader();
+	let rest = "";
+	for (let part; !(part = await reader.read()).done;) {
+		const texts = (rest + part.value).split("\n");
+		rest = texts.pop();
+		for (const text of texts) if (text) yield JSON.parse(text);
 	}
+	if (rest) yield JSON.parse(rest);
+}
 
-	// Requests
-
-	/** @returns the JSON of the answer, its text if it is none, or null without a body. */
-	async request(method, path, { query, body, signal, headers = {} } = {}) {
-		const response = await this.#fetch(method, path, { query, body, signal, headers });
-		if (response.status === 204) return null;
-		const text = await response.text();
-		return response.headers.get("content-type")?.startsWith("application/json") ? JSON.parse(text) : text;
-	}
-
-	/** The answer's lines of JSON, as they come. */
-	async *lines(method, path, options = {}) {
-		const response = await this.#fetch(method, path, options);
-		const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-		let rest = "";
-		for (;;) {
-			const { value, done } = await reader.read();
-			if (done) break;
-			const parts = (rest + value).split("\n");
-			rest = parts.pop();
-			for (const part of parts) if (part) yield JSON.parse(part);
-		}
-		if (rest) yield JSON.parse(rest);
-	}
-
-	async #fetch(method, path, { query, body, signal, headers = {} }) {
-		const url = new URL(path, this.#base);
-		for (const [name, value] of Object.entries(query ?? {})) {
-			for (const one of [value].flat()) if (one !== undefined && one !== null) url.searchParams.append(name, one);
-		}
-		let response;
-		try {
-			response = await fetch(url, {
-				method,
-				signal,
-				headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
-				body: body === undefined ? undefined : JSON.stringify(body),
-			});
-		} catch (error) {
-			if (error.name === "AbortError") throw error;
-			throw new Refusal("the gateway can't be reached", "offline", 0);
-		}
-		if (response.ok) return response;
-		if (response.status === 401) this.dispatchEvent(new Event("tokenNeeded"));
-		const answer = await response.json().catch(() => null);
-		throw new Refusal(
-			answer?.error?.message ?? `the gateway answers ${response.status}`, answer?.error?.code ?? "", response.status);
-	}
-
-	/** Trades a token for a cookie that no script can read. */
-	async login(token) {
-		await this.request("POST", "login", { headers: { Authorization: `Bearer ${token}` } });
-	}
-
-	/** Where the terminal of a session is served. */
-	attachURL(id) {
-		return this.#socketURL(`sessions/${encodeURIComponent(id)}/attach`);
-	}
-
-	#socketURL(path) {
-		const url = new URL(path, this.#base);
-		url.protocol = url.protocol.replace("http", "ws");
-		return url;
-	}
-
-	// The WebSocket
-
-	open() {
-		clearTimeout(this.#timer);
-		if (this.#socket) return;
-		const socket = new WebSocket(this.#socketURL("ws"));
-		this.#socket = socket;
-		this.#heardAt = Date.now();
-		socket.onopen = () => this.#greet();
-		socket.onmessage = (message) => this.#take(message.data);
-		socket.onclose = () => this.#lose(socket);
-	}
-
-	async #greet() {
-		try {
-			const { right, version, host } = await this.#call("hello", {});
-			this.isOtherVersion = this.version !== null && this.version !== version;
-			Object.assign(this, { right, version, host: host ?? "" });
-			this.#pause = shortestPause;
-			for (const follow of this.#follows.values()) this.#subscribe(follow);
-			this.#become("live");
-		} catch {
-			this.#socket?.close();
-		}
-	}
-
-	#lose(socket) {
-		if (socket !== this.#socket) return;
-		this.#socket = null;
-		for (const { reject } of this.#waiting.values()) reject(new Refusal("the connection was lost", "offline", 0));
-		this.#waiting.clear();
-		for (const follow of this.#follows.values()) follow.subscription = null;
-		this.lostAt ??= Date.now();
-		this.#become("offline");
-		this.#timer = setTimeout(() => this.#reopen(), this.#pause * (0.8 + Math.random() * 0.4));
-		this.#pause = Math.min(this.#pause * 2, longestPause);
-	}
-
-	/** A WebSocket does not tell why it was refused; a request does. */
-	async #reopen() {
-		try {
-			await this.request("GET", "hello");
-		} catch (error) {
-			if (error.status === 401) return;
-		}
-		if (!this.#socket) this.open();
-	}
-
-	#retry() {
-		if (this.state === "offline" && !this.#socket) {
-			this.#pause = shortestPause;
-			clearTimeout(this.#timer);
-			this.#reopen();
-		}
-	}
-
-	#checkSilence() {
-		const quiet = Date.now() - this.#heardAt;
-		if (!this.#socket || this.state !== "live" || quiet < silence) return;
-		if (quiet > silence + patience) {
-			const socket = this.#socket;
-			socket.onclose = null;
-			socket.close();
-			this.#lose(socket);
-		} else {
-			this.#call("hello", {}).catch(() => {});
-		}
-	}
-
-	#become(state) {
-		if (state === "live") this.lostAt = null;
-		this.state = state;
-		this.dispatchEvent(new Event("state"));
-	}
-
-	#call(method, params) {
-		return new Promise((resolve, reject) => {
-			if (this.#socket?.readyState !== WebSocket.OPEN) return reject(new Refusal("not connected", "offline", 0));
-			const id = (this.#number += 1);
-			this.#waiting.set(id, { resolve, reject });
-			this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+async function ask(method, path, { query = {}, body, headers } = {}) {
+	const url = new URL(path, base);
+	for (const name in query) if (query[name] != null) url.searchParams.append(name, query[name]);
+	let response;
+	try {
+		response = await fetch(url, {
+			method, headers: { ...(body && { "Content-Type": "application/json" }), ...headers }, body: body && JSON.stringify(body),
 		});
+	} catch {
+		throw new Refusal("the gateway can't be reached", "offline");
 	}
+	if (response.ok) return response;
+	if (response.status === 401) emit("tokenNeeded");
+	const { error } = await response.json().catch(() => ({}));
+	throw new Refusal(error?.message ?? `the gateway answers ${response.status}`, error?.code, response.status);
+}
 
-	#take(text) {
-		this.#heardAt = Date.now();
-		const message = JSON.parse(text);
-		if (message.method === "follow") {
-			const { subscription, event } = message.params;
-			const follow = [...this.#follows.values()].find((candidate) => candidate.subscription === subscription);
-			// Who follows for figures has the rest from elsewhere.
-			if (!follow?.params.metrics || event.type === "metrics") this.dispatchEvent(new CustomEvent("event", { detail: event }));
-			return;
-		}
-		const waiting = this.#waiting.get(message.id);
-		if (!waiting) return;
-		this.#waiting.delete(message.id);
-		const { error } = message;
-		if (error) waiting.reject(new Refusal(error.message, error.data?.code ?? "", error.data?.status ?? 0));
-		else waiting.resolve(message.result);
+// Trades a token for a cookie that no script can read.
+export const login = (token) => request("POST", "login", { headers: { Authorization: `Bearer ${token}` } });
+
+export function socketURL(path) {
+	const url = new URL(path, base);
+	url.protocol = url.protocol.replace("http", "ws");
+	return url;
+}
+
+export function open() {
+	clearTimeout(timer);
+	if (socket) return;
+	const own = socket = new WebSocket(socketURL("ws"));
+	heardAt = Date.now();
+	own.onopen = greet;
+	own.onmessage = (message) => take(JSON.parse(message.data));
+	own.onclose = () => own === socket && lose();
+}
+
+async function greet() {
+	try {
+		const { right, version, host = "" } = await call("hello");
+		gateway.isOtherVersion = gateway.version !== null && gateway.version !== version;
+		Object.assign(gateway, { version, host, canControl: right === "control", lostAt: null });
+		pause = shortestPause;
+		for (const follow of follows.values()) subscribe(follow);
+		become("live");
+	} catch {
+		socket?.close();
 	}
+}
 
-	// What is followed
+function lose() {
+	socket = null;
+	for (const { reject } of calls.values()) reject(new Refusal("the connection was lost", "offline"));
+	calls.clear();
+	for (const follow of follows.values()) follow.subscription = null;
+	gateway.lostAt ??= Date.now();
+	become("offline");
+	timer = setTimeout(reopen, pause * (0.8 + Math.random() * 0.4));
+	pause = Math.min(pause * 2, longestPause);
+}
 
-	/** Follows what `params` say, under a name, in place of what that name followed before; nothing without params. */
-	follow(name, params) {
-		const old = this.#follows.get(name);
-		if (old && JSON.stringify(old.params) === JSON.stringify(params)) return;
-		if (old) {
-			this.#follows.delete(name);
-			this.#unsubscribe(old);
-		}
-		if (!params) return;
-		const follow = { params, subscription: null };
-		this.#follows.set(name, follow);
-		if (this.state === "live") this.#subscribe(follow);
+function become(state) {
+	gateway.state = state;
+	emit("state");
+}
+
+// A WebSocket does not tell why it was refused; a request does.
+async function reopen() {
+	try {
+		await request("GET", "hello");
+	} catch (error) {
+		if (error.status === 401) return;
 	}
+	open();
+}
 
-	async #subscribe(follow) {
-		try {
-			const { subscription } = await this.#call("follow", follow.params);
-			follow.subscription = subscription;
-			// It was given up while the answer was on its way.
-			if (![...this.#follows.values()].includes(follow)) this.#unsubscribe(follow);
-		} catch {
-			// Lost with the connection, and asked for again with the next; or a session that is gone.
-		}
-	}
+function retry() {
+	if (gateway.state !== "offline" || socket || document.hidden) return;
+	pause = shortestPause;
+	clearTimeout(timer);
+	reopen();
+}
 
-	#unsubscribe({ subscription }) {
-		if (subscription !== null) this.#call("unfollow", { subscription }).catch(() => {});
+addEventListener("online", retry);
+document.addEventListener("visibilitychange", retry);
+setInterval(() => {
+	const quiet = Date.now() - heardAt;
+	if (!socket || gateway.state !== "live" || quiet < silence) return;
+	if (quiet < silence + patience) return void call("hello").catch(() => {});
+	socket.close();
+	lose();
+}, 5000);
+
+function call(method, params = {}) {
+	return new Promise((resolve, reject) => {
+		if (socket?.readyState !== WebSocket.OPEN) return reject(new Refusal("not connected", "offline"));
+		calls.set(++number, { resolve, reject });
+		socket.send(JSON.stringify({ jsonrpc: "2.0", id: number, method, params }));
+	});
+}
+
+function take({ method, params, id, error, result }) {
+	heardAt = Date.now();
+	if (method === "follow") {
+		// Who follows for figures has the rest from elsewhere.
+		if (follows.get("figures")?.subscription !== params.subscription || params.event.type === "metrics") emit("event", params.event);
+		return;
 	}
+	const waiting = calls.get(id);
+	calls.delete(id);
+	if (error) waiting?.reject(new Refusal(error.message, error.data?.code, error.data?.status));
+	else waiting?.resolve(result);
+}
+
+// Follows what `params` say, under a name, in place of what that name followed before; nothing without params.
+export function follow(name, params) {
+	const old = follows.get(name);
+	if (JSON.stringify(old?.params) === JSON.stringify(params)) return;
+	follows.delete(name);
+	if (old) unsubscribe(old);
+	if (!params) return;
+	const next = { name, params, subscription: null };
+	follows.set(name, next);
+	if (gateway.state === "live") subscribe(next);
+}
+
+async function subscribe(follow) {
+	try {
+		follow.subscription = (await call("follow", follow.params)).subscription;
+		// It was given up while the answer was on its way.
+		if (follows.get(follow.name) !== follow) unsubscribe(follow);
+	} catch { /* Lost with the connection, and asked for again with the next; or a session that is gone. */ }
+}
+
+function unsubscribe({ subscription }) {
+	if (subscription !== null) call("unfollow", { subscription }).catch(() => {});
 }

@@ -1,32 +1,28 @@
 // A curve of the last figures, as small as a word.
-import { svg } from "./dom.js";
+import { h } from "./dom.js";
 
+export const curveLength = 40;
 const width = 48;
 const height = 14;
 
-export class Curve {
-	#area = svg("path", { class: "area" });
-	#line = svg("path", { class: "line" });
-	#drawn = "";
-
-	/** @param least the curve's top stands for at least this: rest looks like rest. */
-	constructor(least) {
-		this.least = least;
-		this.element = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "curve", "aria-hidden": "true" }, this.#area, this.#line);
-	}
-
-	update(values) {
-		const top = Math.max(this.least, ...values);
-		const step = width / 39;
-		const start = width - (values.length - 1) * step;
-		const points = values.map((value, index) => {
-			const y = height - 1 - (Math.max(0, value) / top) * (height - 2);
-			return `${(start + index * step).toFixed(1)} ${y.toFixed(1)}`;
-		});
-		const path = points.length > 1 ? `M${points.join("L")}` : "";
-		if (path === this.#drawn) return;
-		this.#drawn = path;
-		this.#line.setAttribute("d", path);
-		this.#area.setAttribute("d", path && `${path}L${width} ${height}L${start.toFixed(1)} ${height}z`);
-	}
+// @param least its top stands for at least this: rest looks like rest.
+export function Curve(least) {
+	const area = h("path.area");
+	const line = h("path");
+	let drawn = "";
+	return {
+		element: h("svg.icon.curve", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, area, line),
+		update(values) {
+			const top = Math.max(least, ...values);
+			const step = width / (curveLength - 1);
+			const start = width - (values.length - 1) * step;
+			const points = values.map((value, index) =>
+				`${(start + index * step).toFixed(1)} ${(height - 1 - (value / top) * (height - 2)).toFixed(1)}`);
+			const path = points.length > 1 ? `M${points.join("L")}` : "";
+			if (path === drawn) return;
+			drawn = path;
+			line.setAttribute("d", path);
+			area.setAttribute("d", path && `${path}V${height}H${start.toFixed(1)}z`);
+		},
+	};
 }

@@ -1,70 +1,86 @@
-// Dialogs and menus.
-import { append, h, icon } from "./dom.js";
+// Dialogs, their forms, and menus.
+import { h, iconButton } from "./dom.js";
 
-/** Shows a dialog. Its end removes it, and gives the focus back. */
-export function openDialog({ title, label, className = "" }, ...content) {
+export function openDialog({ title, label = title, kind }, ...content) {
 	const before = document.activeElement;
-	const heading = title && h("header.dialog-head", h("h2", title),
-		h("button.icon-button", { "aria-label": "Close", onclick: () => dialog.close() }, icon("close")));
-	const dialog = h("dialog", { class: className, "aria-label": label ?? title }, heading, content);
-	dialog.addEventListener("close", () => {
-		dialog.remove();
-		before?.focus?.({ preventScroll: true });
-	});
-	// A click beside it is a click on its backdrop.
-	dialog.addEventListener("mousedown", (event) => event.target === dialog && dialog.close());
+	const dialog = h(`dialog.${kind}`, {
+		"aria-label": label,
+		onclose() {
+			dialog.remove();
+			before?.focus({ preventScroll: true });
+		},
+		// A click beside it is a click on its backdrop.
+		onmousedown: ({ target }) => target === dialog && dialog.close(),
+	}, title && h("header.dialog-head", h("h2", title), iconButton("close", "Close", () => dialog.close())), content);
 	document.body.append(dialog);
 	dialog.showModal();
 	return dialog;
 }
 
-/**
- * Asks before something ends.
- *
- * @returns {Promise<object|null>} what was chosen in the fields; null if it was not confirmed.
- */
-export function confirmEnding({ title, text, verb, fields = [] }) {
-	return new Promise((resolve) => {
-		let answer = null;
-		const form = h("form", { method: "dialog", class: "confirmation" },
-			h("h2", title), h("p", text), fields,
-			h("footer", h("button", { onclick: () => dialog.close() }, "Cancel"),
-				h("button", { type: "submit", class: "danger", autofocus: true }, verb)));
-		form.addEventListener("submit", () => (answer = Object.fromEntries(new FormData(form))));
-		const dialog = openDialog({ label: title, className: "small" }, form);
-		dialog.addEventListener("close", () => resolve(answer));
-	});
+// A form whose fields go to `act`. It stays, with the reason, if that fails.
+export function Form(content, { verb, kind = "primary", cancel }, act) {
+	const trouble = h("p.trouble", { role: "alert" });
+	const button = h(`button.${kind}`, { type: "submit", autofocus: kind === "danger" }, verb);
+	return h("form", {
+		async onsubmit(event) {
+			event.preventDefault();
+			trouble.textContent = "";
+			button.disabled = true;
+			try {
+				await act(new FormData(event.target));
+			} catch (error) {
+				trouble.textContent = error.message;
+			}
+			button.disabled = false;
+		},
+	}, content, trouble, h("footer", cancel && h("button", { onclick: cancel }, "Cancel"), button));
 }
 
-/** Shows a menu below a button. Entries are {name, act, isDanger, hint}, or null for a line between them. */
+/**
+ * Asks with a form, and runs `act` with what was filled in. What ends something is named, and asked for once.
+ *
+ * @returns what `act` does; null if it was not confirmed.
+ */
+export const ask = ({ title, verb, isEnd }, content, act) => new Promise((resolve) => {
+	let outcome = null;
+	const form = Form(content, { verb, kind: isEnd ? "danger" : "primary", cancel: () => dialog.close() }, async (data) => {
+		outcome = act(data);
+		// How something ends is told by the page.
+		if (!isEnd) await outcome;
+		dialog.close();
+	});
+	const dialog = openDialog({ title, kind: "small" }, form);
+	dialog.addEventListener("close", () => resolve(outcome));
+});
+
 export function openMenu(button, entries) {
-	const menu = h("div.menu", { role: "menu", popover: "auto", "aria-label": button.textContent });
-	append(menu, entries.map((entry) => entry === null ? h("hr") : h("button", {
-		type: "button", role: "menuitem", class: entry.isDanger && "ends", onclick: () => {
+	const items = entries.map(({ name, act, isEnd, key }) => h(`button.${isEnd ? "ends" : ""}`, {
+		role: "menuitem",
+		onclick() {
 			menu.hidePopover();
-			entry.act();
+			act();
 		},
-	}, h("span", entry.name), entry.hint && h("kbd", entry.hint))));
-	document.body.append(menu);
-	menu.addEventListener("toggle", (event) => {
-		button.setAttribute("aria-expanded", String(event.newState === "open"));
-		if (event.newState !== "closed") return;
-		const wasInside = menu.contains(document.activeElement);
-		menu.remove();
-		if (wasInside) button.focus();
-	});
-	menu.addEventListener("keydown", (event) => {
-		const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-		if (!step) return;
-		event.preventDefault();
-		const items = [...menu.querySelectorAll("button")];
-		items.at((items.indexOf(document.activeElement) + step) % items.length).focus();
-	});
+	}, h("span", name), key && h("kbd", key)));
+	const menu = h("div.menu", {
+		role: "menu", popover: "auto", "aria-label": button.ariaLabel,
+		ontoggle({ newState }) {
+			button.setAttribute("aria-expanded", newState === "open");
+			if (newState !== "closed") return;
+			if (menu.contains(document.activeElement)) button.focus();
+			menu.remove();
+		},
+		onkeydown(event) {
+			const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+			if (!step) return;
+			event.preventDefault();
+			items.at((items.indexOf(document.activeElement) + step) % items.length).focus();
+		},
+	}, items);
+	button.after(menu);
 	menu.showPopover();
-	const box = button.getBoundingClientRect();
-	const { offsetWidth, offsetHeight } = menu;
-	menu.style.left = `${Math.max(8, Math.min(box.right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-	const below = box.bottom + 4;
-	menu.style.top = `${below + offsetHeight > innerHeight - 8 ? Math.max(8, box.top - offsetHeight - 4) : below}px`;
-	menu.querySelector("button")?.focus();
+	const { right, top, bottom } = button.getBoundingClientRect();
+	const { offsetWidth: width, offsetHeight: height } = menu;
+	menu.style.left = `${Math.max(8, right - width)}px`;
+	menu.style.top = `${bottom + height > innerHeight - 12 ? Math.max(8, top - height - 4) : bottom + 4}px`;
+	items[0].focus();
 }

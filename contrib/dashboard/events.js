@@ -1,84 +1,56 @@
 // What happened to a session, as its keeper has recorded it: as sentences, and as a timeline.
 import { h, replace, setText } from "./dom.js";
-import { clock, count, day, duration, size } from "./format.js";
-import { Journal } from "./journal.js";
+import { clock, count, day, duration, pairs, size } from "./format.js";
+import { readHistory } from "./journal.js";
 
-/** What each event says: a sentence, a tone, and whether it is a rule across the output. */
+// What each event says: its tone, a sentence, a detail; and whether it is a rule across the output.
 const sentences = {
-	started: (event) => event.restarts
-		? { text: `Started again (restart ${event.restarts})`, detail: `process ${event.pid}`, tone: "good", isRule: true }
-		: { text: "Started", detail: `process ${event.pid}`, tone: "good" },
-	ready: () => ({ text: "Ready", tone: "good" }),
-	stopping: (event) => ({ text: "Told to end", detail: event.reason, tone: "warn" }),
-	signalled: (event) => ({ text: `Was sent ${event.signal}`, tone: "warn" }),
-	exited: (event) => ({
-		text: event.unknown ? "Ended, how is unknown" : event.signal ? `Ended by ${event.signal}` : `Ended, exit ${event.exitCode}`,
-		detail: [event.reason, event.stdout !== undefined && `${size(event.stdout)} of stdout, ${size(event.stderr)} of stderr`]
-			.filter(Boolean).join(" · "),
-		tone: event.exitCode === 0 ? "rest" : "bad", isRule: true,
-	}),
-	restarting: (event) => ({ text: event.delayMs ? `Starts again in ${duration(event.delayMs)}` : "Starts again at once", detail: event.message, tone: "warn" }),
-	paused: () => ({ text: "Paused", tone: "warn", isRule: true }),
-	resumed: () => ({ text: "Resumed", tone: "good", isRule: true }),
-	stuck: (event) => ({ text: "Stuck: processes survive SIGKILL", detail: (event.survivors ?? []).join(", "), tone: "bad" }),
-	lost: () => ({ text: "Lost: its keeper died", tone: "bad", isRule: true }),
-	recovered: () => ({ text: "Another keeper goes on with it", tone: "warn", isRule: true }),
-	upgraded: (event) => ({ text: `Its keeper is now version ${event.version}`, detail: `before: ${event.previousVersion}`, tone: "rest" }),
-	label: (event) => ({
-		text: "Labels changed", tone: "rest",
-		detail: Object.entries(event.labels ?? {}).map(([name, value]) => `${name}=${value}`).join(" ") || "none",
-	}),
-	dropped: (event) => ({ text: `${count(event.bytes)} bytes of input were dropped`, detail: event.why ?? "their writer left in the middle of a line", tone: "warn" }),
-	health: (event) => ({
-		text: `${event.kind === "memory" ? "Memory" : "CPU"} is ${event.level}`,
-		detail: event.kind === "memory" ? `${size(event.value)}, threshold ${size(event.threshold)}` : `${event.value} %, threshold ${event.threshold} %`,
-		tone: event.level === "high" ? "bad" : "good",
-	}),
-	journalFull: (event) => ({ text: `The journal of ${event.stream} can't be written`, detail: event.message, tone: "bad", isRule: true }),
-	journalResumed: (event) => ({ text: `The journal of ${event.stream} is written again`, tone: "good", isRule: true }),
-	outputAbandoned: (event) => ({ text: `${event.stream} is not read any more`, detail: "the command has ended, and others still hold it", tone: "warn" }),
+	started: ({ restarts, pid }) => ["good", restarts ? `Started again (restart ${restarts})` : "Started", `process ${pid}`, restarts > 0],
+	ready: () => ["good", "Ready"],
+	stopping: ({ reason }) => ["warn", "Told to end", reason],
+	signalled: ({ signal }) => ["warn", `Was sent ${signal}`],
+	exited: ({ unknown, signal, exitCode, reason, stdout, stderr }) => [exitCode === 0 ? "rest" : "bad",
+		unknown ? "Ended, how is unknown" : signal ? `Ended by ${signal}` : `Ended, exit ${exitCode}`,
+		[reason, stdout !== undefined && `${size(stdout)} of stdout, ${size(stderr)} of stderr`].filter(Boolean).join(" · "), true],
+	restarting: ({ delayMs, message }) => ["warn", delayMs ? `Starts again in ${duration(delayMs)}` : "Starts again at once", message],
+	paused: () => ["warn", "Paused", "", true],
+	resumed: () => ["good", "Resumed", "", true],
+	stuck: ({ survivors = [] }) => ["bad", "Stuck: processes survive SIGKILL", survivors.join(", ")],
+	lost: () => ["bad", "Lost: its keeper died", "", true],
+	recovered: () => ["warn", "Another keeper goes on with it", "", true],
+	upgraded: ({ version, previousVersion }) => ["rest", `Its keeper is now version ${version}`, `before: ${previousVersion}`],
+	label: ({ labels }) => ["rest", "Labels changed", pairs(labels, " ") || "none"],
+	dropped: ({ bytes, why }) => ["warn", `${count(bytes)} bytes of input were dropped`, why ?? "their writer left in the middle of a line"],
+	health({ kind, level, value, threshold }) {
+		const say = kind === "memory" ? size : (number) => `${number} %`;
+		return [level === "high" ? "bad" : "good", `${kind === "memory" ? "Memory" : "CPU"} is ${level}`, `${say(value)}, threshold ${say(threshold)}`];
+	},
+	journalFull: ({ stream, message }) => ["bad", `The journal of ${stream} can't be written`, message, true],
+	journalResumed: ({ stream }) => ["good", `The journal of ${stream} is written again`, "", true],
+	outputAbandoned: ({ stream }) => ["warn", `${stream} is not read any more`, "the command has ended, and others still hold it"],
 };
 
-/** An event as {time, text, detail, tone, isRule}. */
 export function happening(event) {
-	const said = sentences[event.event]?.(event) ?? { text: event.event, tone: "rest" };
-	return { time: Date.parse(event.time), ...said };
+	const [tone, text, detail, isRule] = sentences[event.event]?.(event) ?? ["rest", event.event];
+	return { time: Date.parse(event.time), tone, text, detail, isRule };
 }
 
-export class Timeline {
-	#journal;
-
-	constructor({ connection, session }) {
-		this.#journal = new Journal(connection, session.id);
-		this.list = h("ol.timeline");
-		this.message = h("p.quiet-note", { role: "status" });
-		this.element = h("section.scroll-page", { tabindex: "0", "aria-label": "Events" }, this.message, this.list);
-	}
-
-	show() {
-		return this.happened();
-	}
-
-	hide() {}
-	end() {}
-	wake() {}
-
-	async happened() {
-		let entries;
+export function Timeline(session) {
+	const list = h("ol.timeline");
+	const message = h("p.quiet-note", { role: "status" });
+	const update = async () => {
 		try {
-			entries = (await this.#journal.history()).map(happening).reverse();
-			setText(this.message, entries.length ? "" : "Nothing has happened yet.");
+			const entries = (await readHistory(session.id)).map(happening).reverse();
+			setText(message, entries.length ? "" : "Nothing has happened yet.");
+			replace(list, entries.map(({ time, tone, text, detail }, index) => [
+				day(time) !== (index && day(entries[index - 1].time)) && h("li.timeline-day", day(time)),
+				h(`li.happening.${tone}`, h("time", clock(time)), h("span.dot"), h("div", h("span", text), detail && h("small", detail))),
+			]));
 		} catch (error) {
-			return setText(this.message, error.message);
+			setText(message, error.message);
 		}
-		let lastDay = "";
-		return replace(this.list, entries.map((entry) => {
-			const today = day(entry.time);
-			const heading = today !== lastDay && h("li.timeline-day", today);
-			lastDay = today;
-			return [heading, h("li", { class: ["happening", entry.tone] }, h("time", clock(entry.time)),
-				h("span.dot", { "aria-hidden": "true" }),
-				h("div", h("span", entry.text), entry.detail && h("small", entry.detail)))];
-		}));
-	}
+	};
+	return {
+		element: h("section.scroll-page", { tabindex: "0", "aria-label": "Events" }, message, list), show: update, happened: update,
+	};
 }

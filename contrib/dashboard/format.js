@@ -1,99 +1,78 @@
 // Numbers, times and states in words.
 
-const units = ["B", "K", "M", "G", "T"];
-
 export function size(bytes) {
-	if (bytes === null || bytes === undefined) return "–";
-	let value = bytes;
+	if (bytes == null) return "–";
 	let unit = 0;
-	while (value >= 1000 && unit < units.length - 1) {
-		value /= 1024;
-		unit += 1;
-	}
-	return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+	for (; bytes >= 1000 && unit < 4; unit += 1) bytes /= 1024;
+	return `${bytes < 10 && unit ? bytes.toFixed(1) : Math.round(bytes)} ${"BKMGT"[unit]}`;
 }
 
 export const count = (number) => number.toLocaleString("en");
+export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
-export function plural(number, word) {
-	return `${count(number)} ${word}${number === 1 ? "" : "s"}`;
-}
+const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]];
+const unitOf = (milliseconds) => units.find(([, length]) => milliseconds >= length) ?? units[3];
 
-/** One unit, as in "3 h": what a glance needs. */
 export function age(milliseconds) {
-	const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-	if (seconds < 60) return `${seconds} s`;
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-	if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
-	return `${Math.floor(seconds / 86_400)} d`;
+	const [unit, length] = unitOf(milliseconds);
+	return `${Math.max(0, Math.floor(milliseconds / length))} ${unit}`;
 }
 
 export function duration(milliseconds) {
 	if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-	const seconds = milliseconds / 1000;
-	if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
-	return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+	if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+	const rest = milliseconds % unitOf(milliseconds)[1];
+	return age(milliseconds) + (rest >= 1000 ? ` ${age(rest)}` : "");
 }
 
-const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+export const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" }).format;
+export const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format;
 
-export const clock = (time) => clockFormat.format(time);
-export const day = (time) => dayFormat.format(time);
-
-export function moment(time) {
-	const date = new Date(time);
-	return date.toDateString() === new Date().toDateString() ? clock(date) : `${day(date)}, ${clock(date)}`;
+export function moment(text) {
+	const time = Date.parse(text);
+	return day(time) === day(Date.now()) ? clock(time) : `${day(time)}, ${clock(time)}`;
 }
 
-const live = new Set(["starting", "running", "paused", "backoff", "stopping", "stuck"]);
-export const isLive = (state) => live.has(state);
+export const isLive = (state) => ["starting", "running", "paused", "backoff", "stopping", "stuck"].includes(state);
 
 const words = {
-	backoff: "will start again",
-	lost: "lost: its keeper died",
-	stuck: "stuck: something survives SIGKILL",
+	backoff: "will start again", lost: "lost: its keeper died", stuck: "stuck: something survives SIGKILL",
 };
 export const stateWord = (state) => words[state] ?? state;
 
-/** How a command ended. */
 export function ending(exit) {
-	if (!exit) return "";
-	if (exit.signal) return `ended by ${exit.signal}`;
-	const code = exit.code ?? exit.exitCode;
-	return code === null || code === undefined ? "" : `exit ${code}`;
+	const code = exit?.code ?? exit?.exitCode;
+	return exit?.signal ? `ended by ${exit.signal}` : code == null ? "" : `exit ${code}`;
 }
 
-/** A command line that a shell would take for these words. */
-export function commandText(words) {
-	return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+export const pairs = (values, between) => Object.entries(values ?? {}).map((pair) => pair.join("=")).join(between);
+
+export function fromPairs(text) {
+	return Object.fromEntries(filledLines(text).map((line) => {
+		const end = line.indexOf("=");
+		if (end < 1) throw new Error(`“${line}” lacks a name or a value: NAME=VALUE`);
+		return [line.slice(0, end), line.slice(end + 1)];
+	}));
 }
 
-/** The words of a command line, with quotes and backslashes as a shell has them, and nothing else of a shell. */
+export const filledLines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+
+export const commandText = (words) =>
+	words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+
+// The words of a command line, with quotes and backslashes as a shell has them, and nothing else of a shell.
 export function commandWords(text) {
+	const pieces = /\s+|'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|[^\s'"\\]+|[^]/g;
 	const words = [];
 	let word = null;
-	let quote = "";
-	for (let index = 0; index < text.length; index += 1) {
-		const character = text[index];
-		if (quote) {
-			if (character === quote) quote = "";
-			else if (character === "\\" && quote === '"' && '"\\$`'.includes(text[index + 1])) word += text[(index += 1)];
-			else word += character;
-		} else if (character === "'" || character === '"') {
-			quote = character;
-			word ??= "";
-		} else if (character === "\\" && index + 1 < text.length) {
-			word = (word ?? "") + text[(index += 1)];
-		} else if (/\s/.test(character)) {
+	for (const [piece, single, double, escaped] of `${text} `.matchAll(pieces)) {
+		if (piece === "'" || piece === '"') throw new Error(`a ${piece} is not closed`);
+		if (/^\s/.test(piece)) {
 			if (word !== null) words.push(word);
 			word = null;
 		} else {
-			word = (word ?? "") + character;
+			word = (word ?? "") + (single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? piece);
 		}
 	}
-	if (quote) throw new Error(`a ${quote} is not closed`);
-	if (word !== null) words.push(word);
 	return words;
 }

@@ -1,279 +1,242 @@
 // The page: who may use it, what is shown where, and the keys.
 import { applicable } from "./actions.js";
-import { Connection } from "./connection.js";
-import { openDialog } from "./dialog.js";
-import { h, icon, replace, setClass, setText } from "./dom.js";
-import { clock, plural } from "./format.js";
-import { List, sessionHash } from "./list.js";
+import { follow, gateway, login, open } from "./connection.js";
+import { Form, openDialog } from "./dialog.js";
+import { h, icon, iconButton, on, replace, setClass, setText } from "./dom.js";
+import { clock, count } from "./format.js";
+import { filter, listElement, neighbour, selectSession, sessionHash, setFilter, shownSessions } from "./list.js";
 import { openPalette } from "./palette.js";
 import { SessionPage } from "./session.js";
 import { openStart } from "./start.js";
-import { Store } from "./store.js";
+import { changed, known, load, loadSoon, sessions } from "./store.js";
 
-const keys = [
-	["Everywhere", [["Ctrl K", "Commands and sessions"], ["/", "Filter the list"], ["j k", "The next session, the one before"], ["n", "Start a session"], ["?", "These keys"]]],
-	["In a session", [["1 … 5", "Its tabs"], ["w", "Write to it"], ["p", "Pause, resume"], ["r", "Restart, start again"], ["x", "Stop"], ["l", "Labels"]]],
-	["In its output", [["g G", "The oldest line, the newest"], ["t", "Times"], ["z", "Wrap long lines"], ["s", "Search"]]],
-	["In a terminal", [["Shift Esc", "Leave it"], ["Shift drag", "Select although a program has the mouse"]]],
-];
+const keys = {
+	Everywhere: { "Ctrl K": "Commands and sessions", "/": "Filter the list", "j k": "The next session, the one before", n: "Start a session", "?": "These keys" },
+	"In a session": { "1 … 5": "Its tabs", w: "Write to it", p: "Pause, resume", r: "Restart, start again", x: "Stop", l: "Labels" },
+	"In its output": { "g G": "The oldest line, the newest", t: "Times", z: "Wrap long lines", s: "Search" },
+	"In a terminal": { "Shift Esc": "Leave it", "Shift drag": "Select although a program has the mouse" },
+};
 
-class Dashboard {
-	connection = new Connection();
-	store = new Store(this.connection);
-	page = null;
+let page = null;
+let visible = [];
+let followTimer = 0;
+let welcomed = -1;
+let counted = -1;
+let isLocked = false;
 
-	constructor() {
-		this.summary = h("div.summary");
-		this.host = h("span.host");
-		this.live = h("span.live", { role: "status" });
-		this.add = h("button.primary", { "aria-label": "Start", hidden: true, onclick: () => this.start() }, icon("plus"), h("span", "Start"));
-		this.list = new List(this.store);
-		this.main = h("main.main");
-		this.notice = h("div.notice", { role: "status", hidden: true });
-		replace(document.body,
-			h("a.skip", { href: "#panel", onclick: (event) => (event.preventDefault(), this.main.querySelector("[tabindex='0']")?.focus()) }, "To the content"),
-			h("header.top", h("a.brand", { href: "#/" }, "keeper"), this.summary, h("span.space"), this.host, this.live,
-				h("button.icon-button", { title: "Commands (Ctrl K)", "aria-label": "Commands", onclick: () => this.palette() }, icon("search")),
-				this.add),
-			this.notice, h("div.body", this.list.element, this.main));
-		this.#listen();
-	}
+const summary = h("div.summary");
+const host = h("span.host");
+const live = h("span.live", { role: "status" });
+const startButton = h("button.primary", { "aria-label": "Start", hidden: true, onclick: start }, icon("plus"), h("span", "Start"));
+const main = h("section.main", { id: "content" });
+const notice = h("div.notice", { role: "status", hidden: true });
+replace(document.body,
+	h("a.skip", { href: "#content", onclick(event) {
+		event.preventDefault();
+		main.querySelector("[tabindex='0']")?.focus();
+	} }, "To the content"),
+	h("header.top", h("h1", h("a.brand", { href: "#/" }, "keeper")), summary, h("span.space"), host, live,
+		iconButton("search", "Commands", showPalette), startButton),
+	notice, h("main.body", listElement, main));
 
-	#listen() {
-		const { connection, store, list } = this;
-		connection.addEventListener("state", () => this.#stateChanged());
-		connection.addEventListener("tokenNeeded", () => this.askToken());
-		store.addEventListener("change", () => this.#changed());
-		store.addEventListener("output", ({ detail }) => detail === this.page?.session && this.page.woken());
-		store.addEventListener("status", ({ detail }) => detail === this.page?.session && this.page.happened());
-		list.addEventListener("visible", ({ detail }) => {
-			this.#follow(detail);
-			store.loadLines(detail);
-		});
-		addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? this.begin() : this.#route()));
-		addEventListener("keydown", (event) => this.#key(event));
-		setInterval(() => this.page?.update(), 10_000);
-		// What changes without an event, such as labels.
-		setInterval(() => document.hidden || connection.state !== "live" || store.loadSoon(), 15_000);
-	}
+addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? begin() : route()));
+addEventListener("keydown", takeKey);
+setInterval(() => page?.update(), 10_000);
+// What changes without an event, such as labels.
+setInterval(() => document.hidden || gateway.state !== "live" || loadSoon(), 20_000);
+on("tokenNeeded", askToken);
+on("output", (session) => session === page?.session && page.woken());
+on("status", (session) => session === page?.session && page.happened());
+on("visible", (ids) => {
+	visible = ids;
+	followFigures();
+});
+on("started", async (id) => {
+	await load().catch(() => {});
+	setFilter("");
+	if (location.hash === sessionHash(id)) route();
+	else location.hash = sessionHash(id);
+});
+begin();
 
-	async begin() {
-		const token = /^#token=(.+)$/.exec(location.hash)?.[1];
-		// Never in the history, nor in a picture of the screen.
-		if (token) history.replaceState(null, "", location.pathname);
-		try {
-			if (token) await this.connection.login(decodeURIComponent(token));
-			await this.load();
-		} catch (error) {
-			if (error.status !== 401) this.#tell(error.message);
-		}
-	}
-
-	async load() {
-		document.body.classList.remove("locked");
-		this.connection.open();
-		await this.store.load();
-		this.#route();
-	}
-
-	// The connection
-
-	#stateChanged() {
-		const { connection } = this;
-		setText(this.host, connection.host);
-		this.add.hidden = connection.right !== "control";
-		this.#showLive();
-		if (connection.state !== "live") return;
-		connection.follow("all", { all: true, from: "now", output: "last" });
-		this.store.load().catch(() => {});
-		this.page?.resumed();
-		// What may be pressed depends on the right, which is known only now.
-		if (this.page && this.page.context.canControl !== (connection.right === "control")) {
-			this.page.close();
-			this.page = null;
-		}
-		this.#route();
-		if (connection.isOtherVersion) {
-			this.#tell(`The gateway is now version ${connection.version}.`, h("button", { onclick: () => location.reload() }, "Reload"));
-		}
-	}
-
-	#showLive() {
-		const { state, lostAt } = this.connection;
-		const text = { live: "live", connecting: "connecting", offline: `not live since ${lostAt ? clock(lostAt) : ""}` }[state];
-		this.live.className = `live ${state}`;
-		setText(this.live, text);
-		setClass(document.body, "offline", state === "offline");
-	}
-
-	/** Figures are only taken for what is seen. */
-	#follow(ids) {
-		const wanted = [...new Set([...ids, ...(this.page?.session.isLive ? [this.page.session.id] : [])])].sort();
-		clearTimeout(this.followTimer);
-		this.followTimer = setTimeout(() => {
-			this.connection.follow("figures", wanted.length ? { sessions: wanted, from: "now", metrics: "2s", output: "last" } : null);
-		}, 200);
-	}
-
-	#tell(...content) {
-		this.notice.hidden = content.length === 0;
-		replace(this.notice, content);
-	}
-
-	/** Without a token there is nothing to see but the question for it. */
-	askToken() {
-		const field = h("input", { type: "password", id: "token", required: true, autocomplete: "off", class: "code", placeholder: "Token" });
-		const trouble = h("p.trouble", { role: "alert" });
-		const form = h("form.token-form", h("h1", "keeper"), h("label", { for: "token" }, "This page needs the gateway's token."),
-			field, trouble, h("p.quiet", "It is printed by ", h("code", "keeperctl gateway --show-token")),
-			h("button", { type: "submit", class: "primary" }, "Open"));
-		form.addEventListener("submit", async (event) => {
-			event.preventDefault();
-			try {
-				await this.connection.login(field.value.trim());
-				await this.load();
-			} catch (error) {
-				trouble.textContent = error.status === 401 ? "That is not the token." : error.message;
-			}
-		});
-		if (document.body.classList.contains("locked")) return;
-		document.body.classList.add("locked");
-		replace(this.main, form);
-		field.focus();
-	}
-
-	// What is shown
-
-	#changed() {
-		if (this.counted !== this.store.revision) this.#count();
-		const { page } = this;
-		if (page && this.store.get(page.session.id) !== page.session) this.#route();
-		else page?.update();
-		if (page && !document.hidden && page.session.markSeen()) this.store.changed();
-		if (!page && this.store.isLoaded && this.store.sessions.size !== this.welcomed) this.#route();
-	}
-
-	/** Says how many there are; only when that may have changed, as there may be thousands. */
-	#count() {
-		this.counted = this.store.revision;
-		const count = { running: 0, failed: 0, waiting: 0 };
-		for (const session of this.store.sessions.values()) {
-			if (session.isLive) count.running += 1;
-			if (session.trouble) count.failed += 1;
-			if (session.need) count.waiting += 1;
-		}
-		const parts = [[count.running, "running", "running", ""], [count.failed, "failed", "failed", "failed"], [count.waiting, "waiting for you", "attention", "needs you"]];
-		const text = parts.map(([number]) => number).join();
-		if (text !== this.counts) {
-			this.counts = text;
-			document.title = count.waiting ? `(${count.waiting}) keeper` : "keeper";
-			replace(this.summary, parts.filter(([number], index) => number || !index).map(([number, words, tone, filter]) =>
-				h("button", { class: `count ${tone}`, onclick: () => this.list.setFilter(filter) }, h("b", String(number)), words.split(" ")[0], h("span.desktop", words.split(" ").slice(1).join(" ")))));
-		}
-	}
-
-	#route() {
-		if (document.body.classList.contains("locked") || !this.store.isLoaded) return;
-		this.welcomed = this.store.sessions.size;
-		const [, id, tab] = location.hash.split("/").map(decodeURIComponent);
-		const session = id && this.store.get(id);
-		setClass(document.body, "at-session", id);
-		if (session && this.page?.session === session) {
-			this.page.open(tab);
-		} else {
-			this.page?.close();
-			this.page = null;
-			if (session) {
-				this.page = new SessionPage({
-					connection: this.connection, store: this.store, session, canControl: this.connection.right === "control", start: (known) => this.start(known),
-				});
-				replace(this.main, this.page.element);
-				this.page.open(tab);
-			} else {
-				replace(this.main, id ? this.#missing(id) : this.#welcome());
-			}
-		}
-		this.list.select(session ? id : null);
-		this.#follow(this.list.visible);
-	}
-
-	#missing(id) {
-		return h("div.welcome", h("h1", `There is no session ${id}`), h("p", "It has removed its files, or was never here."),
-			h("a.button", { href: "#/" }, "All sessions"));
-	}
-
-	#welcome() {
-		const canControl = this.connection.right === "control";
-		if (this.store.sessions.size) {
-			return h("div.welcome", h("p", "Choose a session, or press ", h("kbd", "j"), "."),
-				h("p.quiet", h("kbd", "?"), " shows all keys."));
-		}
-		return h("div.welcome", h("h1", "Nothing runs yet"),
-			h("p", "A session is a command that goes on when you leave. Start the first one here, or on a command line:"),
-			h("pre", "keeperctl spawn calc -- bc -q"),
-			canControl && h("button.primary", { onclick: () => this.start() }, "Start a session"));
-	}
-
-	// Actions
-
-	start(known = {}) {
-		if (this.connection.right !== "control") return;
-		openStart(this.connection, known, async (id) => {
-			await this.store.load().catch(() => {});
-			this.list.setFilter("");
-			if (location.hash === sessionHash(id)) this.#route();
-			else location.hash = sessionHash(id);
-		});
-	}
-
-	palette() {
-		const { page } = this;
-		const canControl = this.connection.right === "control";
-		const entries = [
-			...(page && canControl ? applicable(page.session).map((action) => ({ name: `${action.name} ${page.session.id}`.replace(" …", ""), key: action.key, act: () => page.perform(action) })) : []),
-			...(page ? page.available.map((tab, index) => ({ name: `Show ${tab}`, detail: page.session.id, key: String(index + 1), act: () => (location.hash = sessionHash(page.session.id, tab)) })) : []),
-			...(canControl ? [{ name: "Start a session", key: "n", act: () => this.start() }] : []),
-			{ name: "Show keys", key: "?", act: () => this.help() },
-			...this.list.order.map((session) => ({ name: session.id, detail: session.need ?? session.hint, session, act: () => (location.hash = sessionHash(session.id)) })),
-		];
-		openPalette(entries);
-	}
-
-	help() {
-		openDialog({ title: "Keys", className: "wide" }, h("div.keys", keys.map(([title, list]) =>
-			h("section", h("h3", title), h("dl", list.map(([key, text]) =>
-				h("div", h("dt", key.split(" ").map((part) => (part === "…" ? part : h("kbd", part)))), h("dd", text))))))));
-	}
-
-	#key(event) {
-		if (event.defaultPrevented || event.isComposing) return;
-		if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
-			event.preventDefault();
-			if (!document.querySelector("dialog")) this.palette();
-			return;
-		}
-		if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog, .locked, [popover]")) return;
-		if (event.target.closest?.("input, textarea, select")) return;
-		if (event.key === "Enter" && event.target.closest?.("a, button, summary")) return;
-		const neighbour = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
-		if (neighbour && (event.key.length === 1 || this.list.element.contains(event.target) || !this.page)) {
-			event.preventDefault();
-			const session = this.list.neighbour(neighbour);
-			if (session) location.hash = sessionHash(session.id);
-		} else if (event.key === "/") {
-			event.preventDefault();
-			this.list.filter.focus();
-		} else if (event.key === "n" && this.connection.right === "control") {
-			event.preventDefault();
-			this.start();
-		} else if (event.key === "?") {
-			this.help();
-		} else if (event.key === "Escape" && this.page) {
-			location.hash = "#/";
-		} else if (this.page?.key(event.key, event)) {
-			event.preventDefault();
-		}
+async function begin() {
+	const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+	// Never in the history, nor in a picture of the screen.
+	if (token) history.replaceState(null, "", location.pathname);
+	try {
+		if (token) await login(decodeURIComponent(token));
+		await enter();
+	} catch (error) {
+		if (error.status !== 401) tell(error.message);
 	}
 }
 
-new Dashboard().begin();
+async function enter() {
+	lock(false);
+	open();
+	await load();
+	route();
+}
+
+on("state", () => {
+	const { state, lostAt, canControl, isOtherVersion, version } = gateway;
+	setText(host, gateway.host);
+	startButton.hidden = !canControl;
+	live.className = `live ${state}`;
+	setText(live, state === "offline" ? `not live since ${clock(lostAt)}` : state);
+	setClass(document.body, "offline", state === "offline");
+	if (state !== "live") return;
+	follow("all", { all: true, from: "now", output: "last" });
+	load().catch(() => {});
+	page?.resumed();
+	// What may be pressed is known only now.
+	if (page && page.canControl !== canControl) leave();
+	route();
+	if (isOtherVersion) tell(`The gateway is now version ${version}.`, h("button", { onclick: () => location.reload() }, "Reload"));
+});
+
+function followFigures() {
+	clearTimeout(followTimer);
+	followTimer = setTimeout(() => {
+		const ids = [...new Set([...visible, ...(page?.session.isLive ? [page.session.id] : [])])].sort();
+		follow("figures", ids.length ? { sessions: ids, from: "now", metrics: "2s", output: "last" } : null);
+	}, 200);
+}
+
+function tell(...content) {
+	notice.hidden = false;
+	replace(notice, content);
+}
+
+function lock(isOn) {
+	isLocked = isOn;
+	setClass(document.body, "locked", isOn);
+}
+
+// Without a token there is nothing to see but the question for it.
+function askToken() {
+	if (isLocked) return;
+	lock(true);
+	const field = h("input.code", { type: "password", id: "token", required: true, autocomplete: "off", placeholder: "Token" });
+	replace(main, h("div.token-form", Form([
+		h("label", { for: "token" }, "This page needs the gateway's token."), field,
+		h("p.quiet", "It is printed by ", h("code", "keeperctl gateway --show-token")),
+	], { verb: "Open" }, async () => {
+		await login(field.value.trim()).catch((error) => {
+			throw error.status === 401 ? new Error("That is not the token.") : error;
+		});
+		await enter();
+	})));
+	field.focus();
+}
+
+on("change", () => {
+	if (counted !== known.revision) showCounts();
+	if (page && sessions.get(page.session.id) !== page.session) route();
+	else page?.update();
+	if (page && !document.hidden && page.session.markSeen()) changed();
+	if (!page && known.isLoaded && sessions.size !== welcomed) route();
+});
+
+// Says how many there are; only when that may have changed, as there may be thousands.
+function showCounts() {
+	counted = known.revision;
+	const numbers = [0, 0, 0];
+	for (const { isLive, trouble, need } of sessions.values()) {
+		if (isLive) numbers[0] += 1;
+		if (trouble) numbers[1] += 1;
+		if (need) numbers[2] += 1;
+	}
+	if (summary.title === (summary.title = `${numbers.join()}`)) return;
+	document.title = numbers[2] ? `(${numbers[2]}) keeper` : "keeper";
+	replace(summary, [["running", "", "", ""], ["failed", "", "failed", "failed"], ["waiting", "for you", "attention", "needs you"]]
+		.map(([word, more, tone, text], index) => (numbers[index] || !index) && h(`button.count.${tone}`, { onclick: () => setFilter(text) },
+			h("b", count(numbers[index])), word, h("span.desktop", more))));
+}
+
+function leave() {
+	page?.close();
+	page = null;
+}
+
+function route() {
+	if (isLocked || !known.isLoaded) return;
+	welcomed = sessions.size;
+	const [, id, tab] = location.hash.split("/").map(decodeURIComponent);
+	const session = sessions.get(id);
+	setClass(document.body, "at-session", id);
+	setClass(document.body, "is-empty", !welcomed);
+	if (page?.session !== session) {
+		leave();
+		page = session ? SessionPage(session) : null;
+		if (page) replace(main, page.element);
+	}
+	if (page) page.open(tab);
+	else replace(main, id ? missing(id) : welcome());
+	selectSession(session ? id : null);
+	followFigures();
+}
+
+const missing = (id) => h("div.welcome", h("h1", `There is no session ${id}`),
+	h("p", "It has removed its files, or was never here."), h("a.button", { href: "#/" }, "All sessions"));
+
+const welcome = () => h("div.welcome", sessions.size ? [
+	h("p", "Choose a session, or press ", h("kbd", "j"), "."), h("p", h("kbd", "?"), " shows all keys."),
+] : [
+	h("h1", "Nothing runs yet"),
+	h("p", "A session is a command that goes on when you leave. Start the first one here, or on a command line:"),
+	h("pre", "keeperctl spawn calc -- bc -q"),
+	gateway.canControl && h("button.primary", { onclick: start }, "Start a session"),
+]);
+
+function start() {
+	if (gateway.canControl) openStart();
+}
+
+function showPalette() {
+	const go = (id, tab) => () => (location.hash = sessionHash(id, tab));
+	const id = page?.session.id;
+	openPalette([
+		...(page?.canControl ? applicable(page.session) : []).map((action) =>
+			({ name: `${action.name} ${id}`.replace(" …", ""), key: action.key, act: () => page.perform(action) })),
+		...(page?.tabs ?? []).map((tab, index) => ({ name: `Show ${tab}`, detail: id, key: index + 1, act: go(id, tab) })),
+		...(gateway.canControl ? [{ name: "Start a session", key: "n", act: start }] : []),
+		{ name: "Show keys", key: "?", act: showKeys },
+		...shownSessions().map((session) => ({ name: session.id, detail: session.need ?? session.hint, session, act: go(session.id) })),
+	]);
+}
+
+function showKeys() {
+	openDialog({ title: "Keys", kind: "wide" }, h("div.keys", Object.entries(keys).map(([title, list]) =>
+		h("section", h("h3", title), h("dl", Object.entries(list).map(([key, text]) =>
+			h("div", h("dt", key.split(" ").map((part) => (part === "…" ? part : h("kbd", part)))), h("dd", text))))))));
+}
+
+function takeKey(event) {
+	const { key, target } = event;
+	const isChord = event.ctrlKey || event.metaKey;
+	const within = (selector) => target.closest?.(selector);
+	if (event.defaultPrevented || event.isComposing || event.altKey || isLocked || document.querySelector("dialog, [popover]")) return;
+	if (isChord && key.toLowerCase() === "k") {
+		event.preventDefault();
+		return showPalette();
+	}
+	if (isChord || within("input, textarea, select") || (key === "Enter" && within("a, button, summary"))) return;
+	const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[key];
+	let isTaken = true;
+	if (step && (key.length === 1 || listElement.contains(target) || !page)) {
+		const session = neighbour(step);
+		if (session) location.hash = sessionHash(session.id);
+	} else if (key === "/") {
+		filter.focus();
+	} else if (key === "n") {
+		start();
+	} else if (key === "?") {
+		showKeys();
+	} else if (key === "Escape" && page) {
+		location.hash = "#/";
+	} else {
+		isTaken = page?.key(key);
+	}
+	if (isTaken) event.preventDefault();
+}

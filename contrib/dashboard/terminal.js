@@ -1,18 +1,19 @@
 // A session's terminal: its screen drawn as text, and keys, paste and mouse sent back.
-import { dress } from "./ansi.js";
-import { h, memory, oncePerFrame, replace, setClass, setText } from "./dom.js";
+import { plain, styled } from "./ansi.js";
+import { gateway, request, sessionPath, socketURL } from "./connection.js";
+import { h, hasKeyboard, memory, oncePerFrame, replace, setClass, setText } from "./dom.js";
 import { keyText, mouseText } from "./keyboard.js";
 import { Screen } from "./screen.js";
 
-/** Rows that have gone out at the top and can be scrolled back to. */
+// Rows that have gone out at the top and can be scrolled back to.
 const mostHistory = 2000;
-/** How long output is worked on at once, in milliseconds: the page stays quick however much comes. */
+// How long output is worked on at once, in milliseconds: the page stays quick however much comes.
 const slice = 8;
-/** More waiting output than this is thrown away: a new connection shows what is on the screen. */
+// More waiting bytes than this are thrown away: a new connection shows what is on the screen.
 const mostWaiting = 4 << 20;
 const encoder = new TextEncoder();
 
-/** Keys that a phone's keyboard lacks. */
+// Keys that a phone's keyboard lacks; Ctrl and Alt hold for the next one.
 const touchKeys = [
 	["Esc", { key: "Escape" }], ["Tab", { key: "Tab" }], ["Ctrl", "ctrlKey"], ["Alt", "altKey"],
 	["←", { key: "ArrowLeft" }, "Left"], ["↓", { key: "ArrowDown" }, "Down"], ["↑", { key: "ArrowUp" }, "Up"],
@@ -20,428 +21,346 @@ const touchKeys = [
 	["PgUp", { key: "PageUp" }], ["PgDn", { key: "PageDown" }], ["^C", { key: "c", ctrlKey: true }, "Ctrl C"],
 ];
 
-export class Terminal {
-	#connection;
-	#session;
-	#socket = null;
-	#screen = new Screen(80, 24, (text) => this.#send(text));
-	#waiting = [];
-	#waitingBytes = 0;
-	#isWorking = false;
-	#isShown = false;
-	#isFresh = false;
-	#rows = [];
-	#held = { ctrlKey: false, altKey: false };
-	#pressed = null;
-	#retry = 0;
-	#pause = 500;
-	#cell = { width: 8, height: 17 };
-	#fits = memory.get("terminalFits", innerWidth >= 720);
+export function Terminal(session) {
+	const { canControl } = gateway;
+	const screen = Screen(80, 24, send);
+	const rows = [];
+	let socket = null;
+	let waiting = [];
+	let isWorking = false;
+	let isShown = false;
+	let isFresh = false;
+	let drawnAt = 0;
+	let held = {};
+	let pressed = null;
+	let retry = 0;
+	let pause = 500;
+	let cell = { width: 8, height: 17 };
+	let fits = canControl && memory.get("terminalFits", innerWidth >= 720);
 
-	constructor({ connection, session, canControl }) {
-		this.#connection = connection;
-		this.#session = session;
-		this.canControl = canControl;
-		this.history = h("div.terminal-history", { "aria-hidden": "true" });
-		this.grid = h("div.terminal-grid");
-		this.cursor = h("div.terminal-cursor", { "aria-hidden": "true" });
-		this.ruler = h("span.terminal-ruler", { "aria-hidden": "true" }, "0".repeat(50));
-		this.input = h("textarea.terminal-input", {
-			"aria-label": `Keys for ${session.id}; Shift Escape leaves the terminal`, autocapitalize: "off",
-			autocomplete: "off", autocorrect: "off", spellcheck: "false", rows: "1", readonly: !canControl,
-			onkeydown: (event) => this.#keyDown(event), oninput: (event) => this.#typed(event), onpaste: (event) => this.#paste(event),
-			onfocus: () => this.#focus(true), onblur: () => this.#focus(false), oncompositionend: (event) => this.#typed(event),
-		});
-		this.screenElement = h("div.terminal-screen", this.grid, this.cursor, this.input);
-		this.scroller = h("div.terminal-scroll", this.history, this.screenElement, this.ruler);
-		this.note = h("span.found", { role: "status" });
-		this.fit = h("button.toggle", {
-			"aria-pressed": String(this.#fits), title: "Whether the terminal takes the size of this window",
-			onclick: () => this.#toggleFit(),
-		}, "Fit to window");
-		this.keys = canControl && h("div.touch-keys", { role: "toolbar", "aria-label": "Keys" }, touchKeys.map((key) => this.#touchKey(...key)));
-		this.element = h("section.terminal",
-			h("div.bar", this.note, h("span.space"),
-				canControl && h("span.quiet.desktop", h("kbd", "Shift"), " ", h("kbd", "Esc"), " leaves the terminal"),
-				canControl && this.fit),
-			this.scroller, this.keys);
-		this.#screen.colour = (isText) => this.#themeColour(isText);
-		this.#listenToMouse();
-		new ResizeObserver(oncePerFrame(() => this.#isShown && this.#measure())).observe(this.scroller);
-	}
+	const history = h("div.terminal-history", { "aria-hidden": "true" });
+	const grid = h("div.terminal-grid");
+	const cursor = h("div.terminal-cursor", { "aria-hidden": "true" });
+	const ruler = h("span.terminal-ruler", { "aria-hidden": "true" }, "0".repeat(50));
+	const input = h("textarea.terminal-input", {
+		"aria-label": `Keys for ${session.id}; Shift Escape leaves the terminal`, autocapitalize: "off", autocomplete: "off",
+		autocorrect: "off", spellcheck: "false", rows: "1", readonly: !canControl, onkeydown: keyDown, oninput: typed,
+		oncompositionend: typed, onpaste: paste, onfocus: () => setFocus(true), onblur: () => setFocus(false),
+	});
+	const box = h("div.terminal-screen", grid, cursor, input);
+	const scroller = h("div.terminal-scroll", history, box, ruler);
+	const note = h("span.found", { role: "status" });
+	const fit = h("button.toggle", {
+		"aria-pressed": String(fits), title: "Whether the terminal takes the size of this window", onclick: toggleFit,
+	}, "Fit to window");
+	const keys = canControl && h("div.touch-keys", { role: "toolbar", "aria-label": "Keys" }, touchKeys.map(touchKey));
+	listenToMouse();
+	screen.colour = (isText) => getComputedStyle(scroller)[isText ? "color" : "backgroundColor"].match(/\d+/g).map(Number);
+	new ResizeObserver(oncePerFrame(() => isShown && measure())).observe(scroller);
 
-	// Coming and going
-
-	show() {
-		this.#isShown = true;
-		this.#connect();
-		if (this.canControl && matchMedia("(pointer: fine)").matches) this.input.focus({ preventScroll: true });
-	}
-
-	hide() {
-		this.#isShown = false;
-		clearTimeout(this.#retry);
-		this.#disconnect();
-	}
-
-	end() {
-		this.hide();
-	}
-
-	wake() {}
-
-	/** The state has changed: a session that was started again has a terminal again. */
-	happened() {
-		if (this.#isShown && this.#session.isLive && !this.#socket) this.#connect();
-	}
-
-	focus() {
-		this.input.focus({ preventScroll: true });
-	}
-
-	async #connect() {
-		clearTimeout(this.#retry);
-		if (!this.#fits || !this.canControl) await this.#askSize();
-		if (this.#socket || !this.#isShown) return;
-		this.#measure();
-		const { columns, rows } = this.#screen;
-		const size = this.#fits && this.canControl ? `?cols=${columns}&rows=${rows}` : "";
-		const socket = new WebSocket(`${this.#connection.attachURL(this.#session.id)}${size}`);
-		socket.binaryType = "arraybuffer";
-		this.#socket = socket;
-		socket.onopen = () => {
-			this.#pause = 500;
-			this.#screen.reset();
-			this.#redraw();
-			this.#isFresh = true;
-			this.#say("");
-		};
-		socket.onmessage = (message) => {
-			if (typeof message.data === "string") this.#told(message.data);
-			else this.#receive(new Uint8Array(message.data));
-		};
-		socket.onclose = (event) => this.#lost(socket, event);
-	}
-
-	#disconnect() {
-		const socket = this.#socket;
-		this.#socket = null;
-		if (!socket) return;
-		socket.onclose = socket.onmessage = null;
-		socket.close();
-		this.#waiting = [];
-		this.#waitingBytes = 0;
-	}
-
-	#lost(socket, event) {
-		if (socket !== this.#socket) return;
-		this.#socket = null;
-		if (!this.#session.isLive) return this.#say("This session has ended.");
-		this.#say(event.reason || "The terminal is not connected; trying again …");
-		this.#retry = setTimeout(() => this.#connect(), this.#pause);
-		this.#pause = Math.min(this.#pause * 2, 10_000);
-	}
-
-	/** What the gateway says about the terminal: its size, if someone else has changed it. */
-	#told(text) {
-		const { resize } = JSON.parse(text);
-		if (resize && !this.#fits) this.#setSize(resize.cols, resize.rows);
-	}
-
-	#say(text) {
-		setText(this.note, text || `${this.#screen.columns} × ${this.#screen.rows}${this.#screen.title ? ` · ${this.#screen.title}` : ""}`);
-	}
-
-	// Size
-
-	#measure(isNew = false) {
-		this.scroller.style.removeProperty("--terminal-size");
-		const { width, height } = this.ruler.getBoundingClientRect();
-		if (!width) return;
-		const style = getComputedStyle(this.scroller);
-		const room = {
-			width: this.scroller.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
-			height: this.scroller.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
-		};
-		this.#cell = { width: width / 50, height };
-		if (this.#fits && this.canControl) {
-			const columns = Math.max(20, Math.min(400, Math.floor(room.width / this.#cell.width)));
-			const rows = Math.max(5, Math.min(200, Math.floor(room.height / this.#cell.height)));
-			const isOther = columns !== this.#screen.columns || rows !== this.#screen.rows;
-			this.#setSize(columns, rows);
-			if (isNew || isOther) this.#sendText(JSON.stringify({ resize: { cols: columns, rows } }));
-			return;
+	const draw = oncePerFrame(() => {
+		drawnAt = performance.now();
+		const isAtEnd = scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 8;
+		// A few at a time, as there may be thousands; none while there is more to work on.
+		if (!isWorking && screen.scrolled.length) {
+			history.append(...screen.scrolled.splice(0, 60).map((row) => h("div.terminal-row", drawRow(row))));
+			while (history.childElementCount > mostHistory) history.firstChild.remove();
+			draw();
 		}
-		this.#shrink(room.width);
-	}
-
-	/** A terminal that is wider than the window is drawn smaller, as far as it can be read. */
-	#shrink(room) {
-		const wanted = this.#screen.columns * this.#cell.width;
-		const usual = parseFloat(getComputedStyle(this.ruler).fontSize);
-		if (wanted > room) this.scroller.style.setProperty("--terminal-size", `${Math.max(9, Math.floor((usual * room * 10) / wanted) / 10)}px`);
-		const { width, height } = this.ruler.getBoundingClientRect();
-		this.#cell = { width: width / 50, height };
-		this.#draw();
-	}
-
-	async #askSize() {
-		try {
-			const { terminal } = await this.#connection.request("GET", `sessions/${encodeURIComponent(this.#session.id)}`);
-			if (terminal) this.#setSize(terminal.cols, terminal.rows);
-		} catch {
-			// The usual size, then.
-		}
-	}
-
-	#setSize(columns, rows) {
-		this.#screen.resize(columns, rows);
-		this.#say("");
-		this.#redraw();
-	}
-
-	#toggleFit() {
-		this.#fits = !this.#fits;
-		memory.set("terminalFits", this.#fits);
-		if (!this.#fits) this.#askSize();
-		this.fit.setAttribute("aria-pressed", String(this.#fits));
-		this.#measure(true);
-	}
-
-	// Output
-
-	#receive(bytes) {
-		this.#waiting.push(bytes);
-		this.#waitingBytes += bytes.length;
-		if (this.#waitingBytes > mostWaiting) {
-			this.#disconnect();
-			this.#connect();
-		}
-		if (!this.#isWorking) this.#work();
-	}
-
-	#work() {
-		this.#isWorking = true;
-		const end = performance.now() + slice;
-		while (this.#waiting.length && performance.now() < end) {
-			const bytes = this.#waiting[0];
-			const part = bytes.subarray(0, 16_384);
-			this.#waitingBytes -= part.length;
-			this.#screen.write(part);
-			if (part.length === bytes.length) this.#waiting.shift();
-			else this.#waiting[0] = bytes.subarray(part.length);
-			// What the first picture pushes out was on no screen.
-			if (this.#isFresh) this.#screen.scrolled.length = 0;
-			this.#isFresh = false;
-		}
-		this.#draw();
-		if (this.#waiting.length) setTimeout(() => this.#work());
-		else this.#isWorking = false;
-	}
-
-	#redraw() {
-		for (const row of this.#screen.grid) row.isDirty = true;
-		this.#draw();
-	}
-
-	#draw = oncePerFrame(() => {
-		const screen = this.#screen;
-		const isAtEnd = this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - 8;
-		this.#drawHistory();
-		while (this.#rows.length > screen.rows) this.#rows.pop().remove();
-		while (this.#rows.length < screen.rows) {
-			const element = h("div.terminal-row");
-			this.#rows.push(element);
-			this.grid.append(element);
-		}
+		while (rows.length > screen.rows) rows.pop().remove();
+		while (rows.length < screen.rows) grid.append(rows[rows.length] = h("div.terminal-row"));
 		screen.grid.forEach((row, index) => {
-			if (!row.isDirty) return;
+			if (row.isDirty) replace(rows[index], drawRow(row));
 			row.isDirty = false;
-			replace(this.#rows[index], drawRow(row));
 		});
-		setClass(this.screenElement, "reversed", screen.isReversed);
-		this.history.hidden = screen.isOther;
-		this.#placeCursor();
-		this.#say(this.#socket ? "" : this.note.textContent);
-		if (isAtEnd) this.scroller.scrollTop = this.scroller.scrollHeight;
+		setClass(box, "reversed", screen.isReversed);
+		history.hidden = screen.isOther;
+		placeCursor();
+		if (socket) say();
+		if (isAtEnd) scroller.scrollTop = scroller.scrollHeight;
 	});
 
-	#drawHistory() {
-		const gone = this.#screen.scrolled.splice(0).slice(-mostHistory);
-		if (!gone.length) return;
-		const parts = document.createDocumentFragment();
-		for (const row of gone) parts.append(h("div.terminal-row", drawRow(row)));
-		this.history.append(parts);
-		while (this.history.childElementCount > mostHistory) this.history.firstChild.remove();
+	return {
+		show() {
+			isShown = true;
+			connect();
+			if (canControl && hasKeyboard()) focus();
+		},
+		hide() {
+			isShown = false;
+			clearTimeout(retry);
+			disconnect();
+		},
+		happened: () => isShown && session.isLive && !socket && connect(),
+		focus,
+		element: h("section.terminal", h("div.bar", note, h("span.space"), canControl && [
+			h("span.quiet.desktop", h("kbd", "Shift"), " ", h("kbd", "Esc"), " leaves the terminal"), fit,
+		]), scroller, keys),
+	};
+
+	function focus() {
+		input.focus({ preventScroll: true });
 	}
 
-	#placeCursor() {
-		const { place, columns, cursorShape, isCursorShown } = this.#screen;
-		const x = Math.min(place.column, columns - 1) * this.#cell.width;
-		const y = place.row * this.#cell.height;
-		this.cursor.hidden = !isCursorShown;
-		this.cursor.className = `terminal-cursor ${cursorShape >= 5 ? "bar-shape" : cursorShape >= 3 ? "under-shape" : ""}`;
-		for (const element of [this.cursor, this.input]) element.style.transform = `translate(${x}px, ${y}px)`;
-		this.cursor.style.width = `${this.#cell.width}px`;
-		this.cursor.style.height = `${this.#cell.height}px`;
+	async function connect() {
+		clearTimeout(retry);
+		if (!fits) await askSize();
+		if (socket || !isShown) return;
+		measure();
+		const own = socket = new WebSocket(
+			socketURL(sessionPath(session.id, `/attach${fits ? `?cols=${screen.columns}&rows=${screen.rows}` : ""}`)));
+		own.binaryType = "arraybuffer";
+		own.onopen = () => {
+			pause = 500;
+			screen.reset();
+			redraw();
+			isFresh = true;
+			say();
+		};
+		own.onmessage = ({ data }) => {
+			if (own !== socket) return;
+			if (typeof data !== "string") return receive(new Uint8Array(data));
+			const { resize } = JSON.parse(data);
+			if (resize && !fits) setSize(resize.cols, resize.rows);
+		};
+		own.onclose = ({ reason }) => {
+			if (own !== socket) return;
+			socket = null;
+			if (!session.isLive) return say("This session has ended.");
+			say(reason || "The terminal is not connected; trying again …");
+			retry = setTimeout(connect, pause);
+			pause = Math.min(pause * 2, 10_000);
+		};
 	}
 
-	#themeColour(isText) {
-		const style = getComputedStyle(this.scroller);
-		return /\d+, \d+, \d+|\d+ \d+ \d+/.exec(isText ? style.color : style.backgroundColor)?.[0].match(/\d+/g).map(Number);
+	function disconnect() {
+		socket?.close();
+		socket = null;
+		waiting = [];
 	}
 
-	// Input
-
-	#send(text) {
-		if (this.canControl && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encoder.encode(text));
+	function say(text = `${screen.columns} × ${screen.rows}${screen.title && ` · ${screen.title}`}`) {
+		setText(note, text);
 	}
 
-	#sendText(text) {
-		if (this.canControl && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+	function measureCell() {
+		const { width, height } = ruler.getBoundingClientRect();
+		cell = { width: width / 50, height };
+		return width;
 	}
 
-	#keyDown(event) {
-		if (event.isComposing || event.key === "Process" || event.key === "Unidentified") return;
+	function measure(isNew) {
+		scroller.style.removeProperty("--terminal-size");
+		if (!measureCell()) return;
+		const style = getComputedStyle(scroller);
+		const room = scroller.clientWidth - 2 * parseFloat(style.paddingLeft);
+		if (fits) {
+			const columns = Math.max(20, Math.min(400, Math.floor(room / cell.width)));
+			const height = scroller.clientHeight - 2 * parseFloat(style.paddingTop);
+			const count = Math.max(5, Math.min(200, Math.floor(height / cell.height)));
+			const isOther = columns !== screen.columns || count !== screen.rows;
+			setSize(columns, count);
+			if (isNew || isOther) sendRaw(JSON.stringify({ resize: { cols: columns, rows: count } }));
+			return;
+		}
+		// A terminal that is wider than the window is drawn smaller, as far as it can be read.
+		const share = room / (screen.columns * cell.width);
+		const usual = parseFloat(getComputedStyle(ruler).fontSize);
+		if (share < 1) scroller.style.setProperty("--terminal-size", `${Math.max(9, Math.floor(usual * share * 10) / 10)}px`);
+		measureCell();
+		draw();
+	}
+
+	async function askSize() {
+		const { terminal } = await request("GET", sessionPath(session.id)).catch(() => ({}));
+		if (terminal) setSize(terminal.cols, terminal.rows);
+	}
+
+	function setSize(columns, count) {
+		screen.resize(columns, count);
+		say();
+		redraw();
+	}
+
+	function toggleFit() {
+		fits = !fits;
+		memory.set("terminalFits", fits);
+		if (!fits) askSize();
+		fit.setAttribute("aria-pressed", String(fits));
+		measure(true);
+	}
+
+	function receive(bytes) {
+		waiting.push(bytes);
+		if (waiting.reduce((sum, part) => sum + part.length, 0) > mostWaiting) {
+			disconnect();
+			connect();
+		}
+		if (!isWorking) work();
+	}
+
+	function work() {
+		const end = performance.now() + slice;
+		while (waiting.length && performance.now() < end) {
+			const bytes = waiting.shift();
+			screen.write(bytes.subarray(0, 2048));
+			if (bytes.length > 2048) waiting.unshift(bytes.subarray(2048));
+			// What the first picture pushes out was on no screen.
+			if (isFresh) screen.scrolled.length = 0;
+			isFresh = false;
+			const surplus = screen.scrolled.length - mostHistory;
+			if (surplus > 0) {
+				screen.scrolled.splice(0, surplus);
+				history.replaceChildren();
+			}
+		}
+		isWorking = waiting.length > 0;
+		if (isWorking) setTimeout(work);
+		// What nobody can read is not drawn sixty times in a second.
+		if (!isWorking || end > drawnAt + 100) draw();
+	}
+
+	function redraw() {
+		for (const row of screen.grid) row.isDirty = true;
+		draw();
+	}
+
+	function placeCursor() {
+		const { x, y, cursorShape, isCursorShown } = screen;
+		cursor.hidden = !isCursorShown;
+		cursor.className = `terminal-cursor ${cursorShape >= 5 ? "bar-shape" : cursorShape >= 3 ? "under-shape" : ""}`;
+		cursor.style.width = `${cell.width}px`;
+		cursor.style.height = `${cell.height}px`;
+		cursor.style.transform = input.style.transform = `translate(${x * cell.width}px, ${y * cell.height}px)`;
+	}
+
+	function send(text) {
+		sendRaw(encoder.encode(text));
+	}
+
+	function sendRaw(data) {
+		if (canControl && socket?.readyState === WebSocket.OPEN) socket.send(data);
+	}
+
+	function textOf(key) {
+		return keyText({ ...held, ...key }, screen.hasApplicationKeys);
+	}
+
+	function keyDown(event) {
+		const { key, ctrlKey, altKey, shiftKey, metaKey } = event;
+		if (event.isComposing || key === "Process" || key === "Unidentified") return;
 		// The way out for those who have only keys, and the browser's and system's own.
-		if (event.key === "Escape" && event.shiftKey) return this.input.blur();
-		if (event.metaKey || (event.ctrlKey && event.shiftKey)) return;
-		if (event.ctrlKey && event.key === "v") return;
-		if (event.ctrlKey && event.key === "c" && String(getSelection())) return;
-		const text = keyText({ key: event.key, ctrlKey: event.ctrlKey || this.#held.ctrlKey, altKey: event.altKey || this.#held.altKey, shiftKey: event.shiftKey },
-			this.#screen.hasApplicationKeys);
+		if (key === "Escape" && shiftKey) return input.blur();
+		if (metaKey || (ctrlKey && (shiftKey || key === "v" || (key === "c" && String(getSelection()))))) return;
+		const text = textOf({ key, shiftKey, ...(ctrlKey && { ctrlKey }), ...(altKey && { altKey }) });
 		event.stopPropagation();
 		if (text === null) return;
 		event.preventDefault();
-		this.#release();
-		this.#send(text);
-		this.scroller.scrollTop = this.scroller.scrollHeight;
+		release();
+		send(text);
+		scroller.scrollTop = scroller.scrollHeight;
 	}
 
-	/** What a keyboard that has no keys has written: that of a phone, or of another script. */
-	#typed(event) {
-		const { value } = this.input;
+	// What a keyboard that has no keys has written: that of a phone, or of another script.
+	function typed(event) {
+		const { value } = input;
 		if (!value || event.isComposing) return;
-		this.input.value = "";
-		if ((this.#held.ctrlKey || this.#held.altKey) && value.length === 1) {
-			this.#send(keyText({ key: value, shiftKey: false, ...this.#held }, this.#screen.hasApplicationKeys) ?? value);
-			return this.#release();
-		}
-		this.#send(value.replaceAll("\n", "\r"));
+		input.value = "";
+		send((value.length === 1 && value !== "\n" && textOf({ key: value })) || value.replaceAll("\n", "\r"));
+		release();
 	}
 
-	#paste(event) {
+	function paste(event) {
 		event.preventDefault();
 		// A line feed would be another key; an end of the brackets would be a way out of them.
 		const text = event.clipboardData.getData("text").replaceAll(/\r?\n/g, "\r").replaceAll("\x1b[201~", "");
-		this.#send(this.#screen.hasPaste ? `\x1b[200~${text}\x1b[201~` : text);
+		send(screen.hasPaste ? `\x1b[200~${text}\x1b[201~` : text);
 	}
 
-	#focus(isIn) {
-		setClass(this.scroller, "focused", isIn);
-		if (this.#screen.hasFocus) this.#send(isIn ? "\x1b[I" : "\x1b[O");
+	function setFocus(isIn) {
+		setClass(scroller, "focused", isIn);
+		if (screen.hasFocus) send(isIn ? "\x1b[I" : "\x1b[O");
 	}
 
-	#touchKey(text, key, label) {
+	function touchKey([text, key, label]) {
 		const isModifier = typeof key === "string";
-		const button = h("button", { "aria-label": label, "aria-pressed": isModifier && "false" }, text);
-		// Without taking the focus: the keyboard stays.
-		button.addEventListener("pointerdown", (event) => event.preventDefault());
-		button.addEventListener("click", () => {
-			if (isModifier) {
-				this.#held[key] = !this.#held[key];
-				button.setAttribute("aria-pressed", String(this.#held[key]));
-			} else {
-				this.#send(keyText({ ...this.#held, shiftKey: false, ...key }, this.#screen.hasApplicationKeys));
-				this.#release();
-			}
-		});
-		return button;
+		return h("button", {
+			"aria-label": label, "aria-pressed": isModifier && "false",
+			// Without taking the focus: the keyboard stays.
+			onpointerdown: (event) => event.preventDefault(),
+			onclick: ({ currentTarget }) => {
+				if (!isModifier) {
+					send(textOf(key));
+					return release();
+				}
+				held[key] = !held[key];
+				currentTarget.setAttribute("aria-pressed", String(held[key]));
+			},
+		}, text);
 	}
 
-	#release() {
-		if (!this.#held.ctrlKey && !this.#held.altKey) return;
-		this.#held = { ctrlKey: false, altKey: false };
-		for (const button of this.keys.querySelectorAll("[aria-pressed]")) button.setAttribute("aria-pressed", "false");
+	function release() {
+		held = {};
+		for (const button of keys.querySelectorAll("[aria-pressed=true]")) button.setAttribute("aria-pressed", "false");
 	}
 
-	// Mouse
-
-	#listenToMouse() {
-		const { screenElement, scroller } = this;
-		const isWanted = (event) => this.#screen.mouse && !event.shiftKey && this.canControl;
+	function listenToMouse() {
+		const isWanted = (event) => screen.mouse && !event.shiftKey && canControl;
 		scroller.addEventListener("mousedown", (event) => {
 			if (!isWanted(event)) return;
 			event.preventDefault();
-			this.focus();
-			this.#pressed = event.button;
-			this.#report(event.button, "down", event);
+			focus();
+			pressed = event.button;
+			report(pressed, "down", event);
 		});
 		// A click that selected nothing is for typing.
-		scroller.addEventListener("click", () => String(getSelection()) || this.focus());
+		scroller.addEventListener("click", () => String(getSelection()) || focus());
 		addEventListener("mouseup", (event) => {
-			if (this.#pressed === null || !this.#isShown) return;
-			this.#pressed = null;
-			if (this.#screen.mouse > 9) this.#report(event.button, "up", event);
+			if (pressed !== null && isShown && screen.mouse > 9) report(event.button, "up", event);
+			pressed = null;
 		});
-		screenElement.addEventListener("mousemove", (event) => {
-			if (!isWanted(event)) return;
-			const { mouse } = this.#screen;
-			if (mouse === 1003 || (mouse === 1002 && this.#pressed !== null)) this.#report(this.#pressed ?? 3, "move", event);
+		box.addEventListener("mousemove", (event) => {
+			if (isWanted(event) && (screen.mouse === 1003 || (screen.mouse === 1002 && pressed !== null))) report(pressed ?? 3, "move", event);
 		});
 		scroller.addEventListener("wheel", (event) => {
-			const step = event.deltaY > 0 ? 1 : -1;
-			if (isWanted(event)) {
-				event.preventDefault();
-				this.#report(step > 0 ? 65 : 64, "down", event);
-			} else if (this.#screen.isOther && this.canControl) {
-				// A program with a screen of its own has no lines to scroll back to: it gets keys, as in other terminals.
-				event.preventDefault();
-				const key = keyText({ key: step > 0 ? "ArrowDown" : "ArrowUp" }, this.#screen.hasApplicationKeys);
-				this.#send(key.repeat(3));
-			}
+			const isDown = event.deltaY > 0;
+			if (!canControl || !(isWanted(event) || screen.isOther)) return;
+			event.preventDefault();
+			if (isWanted(event)) report(isDown ? 65 : 64, "down", event);
+			// A program with a screen of its own has no lines to scroll back to: it gets keys, as in other terminals.
+			else send(textOf({ key: isDown ? "ArrowDown" : "ArrowUp" }).repeat(3));
 		}, { passive: false });
 	}
 
-	#report(button, kind, event) {
-		const box = this.screenElement.getBoundingClientRect();
-		const column = Math.max(0, Math.min(this.#screen.columns - 1, Math.floor((event.clientX - box.left) / this.#cell.width)));
-		const row = Math.max(0, Math.min(this.#screen.rows - 1, Math.floor((event.clientY - box.top) / this.#cell.height)));
-		const text = mouseText(this.#screen, button, kind, column, row, event);
-		if (text) this.#send(text);
+	function report(button, kind, event) {
+		const { left, top } = box.getBoundingClientRect();
+		const place = (distance, size, most) => Math.max(0, Math.min(most - 1, Math.floor(distance / size)));
+		const text = mouseText(screen, button, kind, place(event.clientX - left, cell.width, screen.columns),
+			place(event.clientY - top, cell.height, screen.rows), event);
+		if (text) send(text);
 	}
 }
 
-/** Characters that every monospaced typeface has in the same width. */
+// Characters that every monospaced typeface has in the same width.
 const even = /^[\x20-\x7e\u00a0-\u017f\u2500-\u257f]$/;
 
-/** A row as pieces of text that look alike. What may be of another width than its columns stands in a box of them. */
-function drawRow(row) {
-	const { texts, styles } = row;
-	let end = texts.length;
-	while (end > 0 && (texts[end - 1] === null || texts[end - 1] === " ") && styles[end - 1].isPlain) end -= 1;
+// A row as pieces of text that look alike. What may be of another width than its columns stands in a box of them.
+function drawRow({ cells }) {
 	const nodes = [];
 	let text = "";
-	let style = null;
+	let style = plain;
 	const flush = () => {
-		if (text) nodes.push(style.isPlain ? text : dress(h("span", text), style));
+		if (text) nodes.push(style.key === plain.key ? text : styled(text, style));
 		text = "";
 	};
-	for (let column = 0; column < end; column += 1) {
-		const character = texts[column] ?? " ";
-		if (character === "") continue;
-		const isEven = even.test(character);
-		if (!isEven || !styles[column].equals(style)) flush();
-		style = styles[column];
-		if (isEven) {
-			text += character;
-			continue;
-		}
-		const box = dress(h("span"), style);
-		box.classList.add(texts[column + 1] === "" ? "two-columns" : "one-column");
-		box.append(character);
-		nodes.push(box);
-	}
+	cells.forEach((cell, column) => {
+		const isEven = even.test(cell.text);
+		if (!isEven || cell.style.key !== style.key) flush();
+		style = cell.style;
+		if (isEven) text += cell.text;
+		else if (cell.text) nodes.push(styled(cell.text, style, cells[column + 1]?.text === "" ? "two-columns" : "one-column"));
+	});
+	if (style.key === plain.key) text = text.trimEnd();
 	flush();
-	return nodes.length ? nodes : ["\u200b"];
+	return nodes.length ? nodes : "\u200b";
 }

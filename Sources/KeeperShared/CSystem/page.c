@@ -78,9 +78,6 @@ static const unsigned char store_js[] = {
 static const unsigned char terminal_js[] = {
 #embed "../../../contrib/dashboard/terminal.js"
 };
-static const unsigned char width_js[] = {
-#embed "../../../contrib/dashboard/width.js"
-};
 
 #define HTML "text/html; charset=utf-8"
 #define CSS "text/css; charset=utf-8"
@@ -113,7 +110,6 @@ static const struct csys_page_file files[] = {
     FILE("start.js", SCRIPT, start_js),
     FILE("store.js", SCRIPT, store_js),
     FILE("terminal.js", SCRIPT, terminal_js),
-    FILE("width.js", SCRIPT, width_js),
 };
 
 const struct csys_page_file *csys_page(int i) {

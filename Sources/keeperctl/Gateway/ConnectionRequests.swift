@@ -84,10 +84,18 @@ extension GatewayConnection {
         let hasBody = response.status != 204 && response.status != 304
         append(
             httpHead(
-                response, hasBody ? .known(response.bodySize) : .none, closes: closes(request),
-                date: loop.date))
+                shared(response, with: request), hasBody ? .known(response.bodySize) : .none,
+                closes: closes(request), date: loop.date))
         if request.method != .head, hasBody { appendBody(of: response) }
         next(closes: closes(request))
+    }
+
+    /// Lets a page of another origin that may ask also read the answer.
+    private func shared(_ response: HTTPResponse, with request: HTTPRequest) -> HTTPResponse {
+        guard let origin = request.text("origin"), answerer.allows(origin: origin) else { return response }
+        var response = response
+        response.fields += [concat("Access-Control-Allow-Origin: ", origin), "Vary: Origin"]
+        return response
     }
 
     private func closes(_ request: HTTPRequest) -> Bool { !request.keepsAlive || loop.isEnding }
@@ -125,7 +133,8 @@ extension GatewayConnection {
                 hasHead = true
                 append(
                     httpHead(
-                        response, stream.length, closes: closes(request), isOld: request.isOld,
+                        shared(response, with: request), stream.length, closes: closes(request),
+                        isOld: request.isOld,
                         date: loop.date))
                 if request.method == .head {
                     end(stream)

@@ -71,6 +71,8 @@ final class Gateway: RequestAnswerer {
         noteUse()
     }
 
+    func allows(origin: String) -> Bool { access.allows(origin) }
+
     func noteUse() { lastUse = monotonicNow() }
 
     /// Whether nobody is connected and nothing runs.
@@ -114,10 +116,10 @@ final class Gateway: RequestAnswerer {
         }
         let right = try access.right(of: request, connection.peer)
         #if DEBUG
-        if EchoSocket.isMeant(path), right == .control {
-            try checkHandshake(request)
-            return .webSocket(EchoSocket(), subprotocol: nil)
-        }
+            if EchoSocket.isMeant(path), right == .control {
+                try checkHandshake(request)
+                return .webSocket(EchoSocket(), subprotocol: nil)
+            }
         #endif
         let (route, id) = try find(path, request.method)
         try route.check(right)

@@ -12,6 +12,8 @@ protocol RequestAnswerer: AnyObject {
     func answer(
         _ request: HTTPRequest, _ body: [UInt8], _ connection: GatewayConnection
     ) throws(HTTPFailure) -> Answer
+    /// Whether pages of an origin that is not the gateway's may ask.
+    func allows(origin: String) -> Bool
     func hasClosed(_ connection: GatewayConnection)
     /// Something was sent.
     func noteUse()

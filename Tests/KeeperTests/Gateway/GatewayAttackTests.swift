@@ -92,6 +92,24 @@ struct GatewayAttackTests {
         try gateway.connect().upgrade("/api/v1/ws", own, host: gateway.host)
     }
 
+    @Test("a page of an origin that was allowed may ask, and read the answer")
+    func allowedOrigin() throws {
+        let box = try Sandbox()
+        let gateway = try RawGateway(box, ["--allow-origin", "https://a.example"])
+        let origin = "Origin: https://a.example\r\n"
+        let before = try gateway.ask("OPTIONS /api/v1/sessions", origin)
+        let name = "access-control-allow-origin"
+        #expect(before.status == 204 && before.fields[name] == "https://a.example", "\(before)")
+        #expect(before.fields["access-control-allow-headers"]?.contains("Authorization") == true)
+        for path in ["/api/v1/sessions", "/metrics", "/api/v1/sessions/none"] {
+            let answer = try gateway.ask("GET \(path)", origin + gateway.authorization)
+            #expect(
+                answer.fields[name] == "https://a.example" && answer.fields["vary"] == "Origin", "\(answer)")
+        }
+        #expect(try gateway.ask("GET /healthz", gateway.authorization).fields[name] == nil)
+        #expect(try gateway.ask("OPTIONS /api/v1/sessions", "Origin: https://b.example\r\n").status != 204)
+    }
+
     @Test("no path leads out of the page or into another session's files")
     func traversal() throws {
         try writeFile(box.root + "/secret", Array("secret".utf8))
